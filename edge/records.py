@@ -1,0 +1,95 @@
+"""The things that flow through Airway, from the microphone to the outbox.
+
+Time is a sample index on the clock of one capture session: sample 0 is the first
+sample that the source delivered, and indices count on through gaps. Seconds are an index
+divided by the rate. Only the store turns an index into UTC, once.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+Pcm = NDArray[np.int16]
+
+
+@dataclass(frozen=True, slots=True)
+class AudioBlock:
+    """Consecutive mono samples as a source delivered them.
+
+    Attributes:
+        pcm: int16 [samples]; may be empty.
+        rate_hz: sampling rate of `pcm`, 4,000 to 192,000.
+        start: index of the first sample on the session's clock, at `rate_hz`.
+        lost: samples that the source dropped just before `start` (already counted in it).
+    """
+
+    pcm: Pcm
+    rate_hz: int
+    start: int
+    lost: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class FeatureBlock:
+    """Consecutive feature frames.
+
+    Attributes:
+        frames: int16 [frames, coefficients], Q8.7.
+        first: index of the first frame; frame k begins at sample `k * hop_samples`
+            of the frontend's rate.
+    """
+
+    frames: NDArray[np.int16]
+    first: int
+
+
+@dataclass(frozen=True, slots=True)
+class ScoreBlock:
+    """Consecutive score steps of a model.
+
+    Attributes:
+        logits: int8 [steps, labels], in the scale of the bundle's card.
+        first: index of the first step on the session's clock.
+    """
+
+    logits: NDArray[np.int8]
+    first: int
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """One respiratory event.
+
+    Attributes:
+        label: a label of the bundle that detected it.
+        onset_s, offset_s: seconds on the session's clock, onset < offset.
+        score: the model's raw confidence at the event's peak, 0 to 1.
+        p: calibrated probability that a listener would agree, 0 to 1.
+    """
+
+    label: str
+    onset_s: float
+    offset_s: float
+    score: float
+    p: float
+
+    @property
+    def duration_s(self) -> float:
+        """Length in seconds."""
+        return self.offset_s - self.onset_s
+
+
+@dataclass(frozen=True, slots=True)
+class Coverage:
+    """How much of a span of time was really listened to.
+
+    Attributes:
+        audio_s: seconds of audio that the source should have delivered.
+        processed_s: seconds that went through the frontend and the model.
+        lost_s: seconds that were dropped, by the source or under load.
+    """
+
+    audio_s: float
+    processed_s: float
+    lost_s: float

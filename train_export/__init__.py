@@ -1,0 +1,1 @@
+"""The workstation: datasets, training, quantization, export."""
