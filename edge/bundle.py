@@ -1,0 +1,198 @@
+"""A model bundle: the int8 model, its card, its frontend's tables and its golden vectors.
+
+Everything that was chosen with the model lives in its card; a device's configuration only
+names a bundle. Every byte is checked before anything is believed.
+"""
+
+import hashlib
+import io
+import json
+from dataclasses import dataclass
+from importlib import resources
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from edge.card import Calibration, EventRule, Layout
+from edge.errors import BadInputError, InputOutputError
+from edge.frontend import FrontendSpec, FrontendTables, digest
+
+FORMAT = 1
+FILES = ("model.tflite", "tables.npz", "golden.npz")
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Bundle:
+    """A verified bundle.
+
+    Attributes:
+        name: of the model.
+        version: of the model.
+        digest: SHA-256 of its card, which names those of the other files.
+        labels: of the outputs, in order.
+        spec, tables: the frontend.
+        layout: how patches and scores lie on the stream.
+        rules: one for each label that makes events.
+        calibration: by label.
+        model: the flatbuffer's bytes.
+        golden: `pcm` int16 [samples], `features` int16 [frames, coefficients] and `logits`
+            int8 [steps, labels]; synthetic audio, and what it must give.
+        card: everything else that the card says: data, licences, protocol, figures, limits.
+    """
+
+    name: str
+    version: str
+    digest: str
+    labels: tuple[str, ...]
+    spec: FrontendSpec
+    tables: FrontendTables
+    layout: Layout
+    rules: tuple[EventRule, ...]
+    calibration: dict[str, Calibration]
+    model: bytes
+    golden: dict[str, NDArray[Any]]
+    card: dict[str, Any]
+
+
+def canonical_json(value: dict[str, Any]) -> bytes:
+    """The one spelling of a card."""
+    return (json.dumps(value, indent=2, sort_keys=True, ensure_ascii=False) + "\n").encode()
+
+
+def shipped_bundles() -> list[str]:
+    """Names of the bundles in the package."""
+    models = resources.files("edge") / "models"
+    return sorted(entry.name for entry in models.iterdir() if (entry / "card.json").is_file())
+
+
+def bundle_path(name_or_path: str) -> Path:
+    """Folder of a bundle: a path when it has a separator or is a folder, else a shipped name.
+
+    Raises:
+        InputOutputError: neither exists.
+    """
+    path = Path(name_or_path)
+    if path.is_dir():
+        return path
+    shipped = shipped_bundles()
+    if name_or_path in shipped:
+        return Path(str(resources.files("edge") / "models" / name_or_path))
+    raise InputOutputError(
+        f"no bundle {name_or_path!r}; give a folder that holds card.json, or one of: "
+        + (", ".join(shipped) or "(none shipped)")
+    )
+
+
+def load_bundle(name_or_path: str) -> Bundle:
+    """Read and verify a bundle.
+
+    Raises:
+        InputOutputError: it, or a file of it, is missing.
+        BadInputError: a byte differs from what the card says, or the card makes no sense.
+    """
+    folder = bundle_path(name_or_path)
+    raw_card = _read(folder, "card.json")
+    card = _parse_card(folder, raw_card)
+    files = {name: _read(folder, name) for name in FILES}
+    for name, content in files.items():
+        found = hashlib.sha256(content).hexdigest()
+        if card.get("files", {}).get(name) != found:
+            raise BadInputError(
+                f"bundle {folder}: {name} was changed (SHA-256 {found[:12]}… is not the card's); "
+                "install the bundle again"
+            )
+    try:
+        return _assemble(card, hashlib.sha256(raw_card).hexdigest(), files)
+    except (KeyError, TypeError, ValueError) as error:
+        raise BadInputError(
+            f"bundle {folder}: card.json lacks or garbles {error}; export the bundle again"
+        ) from error
+
+
+def _read(folder: Path, name: str) -> bytes:
+    try:
+        return (folder / name).read_bytes()
+    except OSError as error:
+        raise InputOutputError(
+            f"bundle {folder}: {name} can't be read ({error.strerror}); install the bundle again"
+        ) from error
+
+
+def _parse_card(folder: Path, raw: bytes) -> dict[str, Any]:
+    try:
+        card = json.loads(raw)
+    except ValueError as error:
+        raise BadInputError(
+            f"bundle {folder}: card.json is not JSON ({error}); install the bundle again"
+        ) from error
+    if not isinstance(card, dict) or card.get("format") != FORMAT:
+        raise BadInputError(
+            f"bundle {folder}: card.json is not of format {FORMAT}; this Airway reads no other"
+        )
+    own = {key: value for key, value in card.items() if key != "card_sha256"}
+    if (
+        card.get("card_sha256") != hashlib.sha256(canonical_json(own)).hexdigest()
+        or canonical_json(card) != raw
+    ):
+        raise BadInputError(f"bundle {folder}: card.json was changed; install the bundle again")
+    return card
+
+
+def _assemble(card: dict[str, Any], card_digest: str, files: dict[str, bytes]) -> Bundle:
+    spec = FrontendSpec.from_dict(card["frontend"])
+    with np.load(io.BytesIO(files["tables.npz"])) as arrays:
+        tables = FrontendTables(**{name: arrays[name] for name in arrays.files})
+    if digest(spec, tables) != card["frontend_digest"]:
+        raise BadInputError(
+            f"bundle {card['name']}: its tables do not belong to its frontend spec; export it again"
+        )
+    with np.load(io.BytesIO(files["golden.npz"])) as arrays:
+        golden = {name: arrays[name] for name in arrays.files}
+    return Bundle(
+        name=card["name"],
+        version=card["version"],
+        digest=card_digest,
+        labels=tuple(card["labels"]),
+        spec=spec,
+        tables=tables,
+        layout=Layout(**card["layout"]),
+        rules=tuple(EventRule.from_dict(rule) for rule in card["events"]),
+        calibration={
+            label: Calibration(**numbers) for label, numbers in card["calibration"].items()
+        },
+        model=files["model.tflite"],
+        golden=golden,
+        card=card,
+    )
+
+
+def write_bundle(
+    folder: Path,
+    card: dict[str, Any],
+    *,
+    model: bytes,
+    tables: FrontendTables,
+    golden: dict[str, NDArray[Any]],
+) -> None:
+    """Write a bundle; the card gets its format and the digests of what it stands beside."""
+    folder.mkdir(parents=True, exist_ok=True)
+    files = {
+        "model.tflite": model,
+        "tables.npz": _npz(tables.arrays()),
+        "golden.npz": _npz(golden),
+    }
+    for name, content in files.items():
+        (folder / name).write_bytes(content)
+    digests = {name: hashlib.sha256(content).hexdigest() for name, content in files.items()}
+    own = card | {"format": FORMAT, "files": digests}
+    own.pop("card_sha256", None)
+    sealed = own | {"card_sha256": hashlib.sha256(canonical_json(own)).hexdigest()}
+    (folder / "card.json").write_bytes(canonical_json(sealed))
+
+
+def _npz(arrays: dict[str, Any]) -> bytes:
+    buffer = io.BytesIO()
+    np.savez_compressed(buffer, **arrays)
+    return buffer.getvalue()

@@ -1,0 +1,105 @@
+"""What a bundle's card says of a model in use: its place on the stream, its events, its odds."""
+
+from dataclasses import asdict, dataclass, fields
+from typing import Any
+
+import numpy as np
+
+from edge.errors import BadInputError
+
+
+@dataclass(frozen=True, slots=True)
+class Calibration:
+    """Platt scaling of a logit: p = 1 / (1 + exp(-(slope * logit + offset)))."""
+
+    slope: float
+    offset: float
+
+    def probability(self, logit: float) -> float:
+        """Calibrated probability, 0 to 1."""
+        return sigmoid(self.slope * logit + self.offset)
+
+
+@dataclass(frozen=True, slots=True)
+class Layout:
+    """How a model meets the stream.
+
+    Attributes:
+        patch_frames: feature frames of one invocation.
+        patch_steps: scores that it gives.
+        step_frames: frames from one score to the next.
+        before_frames: frames of a patch before the first score's own.
+        input_multiplier_q20: int, feature Q8.7 -> quantized input, before the zero point.
+        input_zero: the input's zero point.
+        logit_scale, logit_zero: an int8 output q means the logit (q - zero) * scale.
+    """
+
+    patch_frames: int
+    patch_steps: int
+    step_frames: int
+    before_frames: int
+    input_multiplier_q20: int
+    input_zero: int
+    logit_scale: float
+    logit_zero: int
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class EventRule:
+    """When the scores of one label make an event; chosen with the model, kept in its card.
+
+    Attributes:
+        label: what it detects.
+        open: int8 logit that an event must reach at its peak.
+        close: int8 logit below which it ends; at most `open`.
+        smooth_steps: scores averaged, 1 to 9, odd.
+        min_steps: shortest event, at least 1.
+        gap_steps: a dip shorter than this does not end an event; at least 1.
+        refractory_steps: least distance between two onsets, at least 0.
+        max_steps: longest event; a longer one is cut and told at once.
+    """
+
+    label: str
+    open: int
+    close: int
+    smooth_steps: int = 1
+    min_steps: int = 1
+    gap_steps: int = 1
+    refractory_steps: int = 0
+    max_steps: int = 50
+
+    def __post_init__(self) -> None:
+        """Refuse numbers that can't work, naming the field and its value."""
+        checks = {
+            "open": -128 <= self.open <= 127,
+            "close": -128 <= self.close <= self.open,
+            "smooth_steps": self.smooth_steps in (1, 3, 5, 7, 9),
+            "min_steps": self.min_steps >= 1,
+            "gap_steps": self.gap_steps >= 1,
+            "refractory_steps": self.refractory_steps >= 0,
+            "max_steps": self.max_steps >= self.min_steps,
+        }
+        wrong = [f"{name}={getattr(self, name)}" for name, good in checks.items() if not good]
+        if wrong:
+            raise BadInputError(f"event rule of {self.label}: out of range: {', '.join(wrong)}")
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain JSON values, one a field."""
+        return asdict(self)
+
+    @classmethod
+    def from_dict(cls, values: dict[str, Any]) -> "EventRule":
+        """Read what `to_dict` wrote; BadInputError on a missing, unknown or wrong field."""
+        known = {field.name for field in fields(cls)}
+        unknown = sorted(set(values) - known)
+        if unknown:
+            raise BadInputError(f"event rule: unknown field {', '.join(unknown)}")
+        try:
+            return cls(**values)
+        except TypeError as error:
+            raise BadInputError(f"event rule: {error}") from error
+
+
+def sigmoid(x: float) -> float:
+    """Logistic function."""
+    return float(1 / (1 + np.exp(-np.float64(x))))

@@ -1,0 +1,251 @@
+"""The `airway` command: each subcommand prints its result on standard output, logs elsewhere.
+
+Exit codes: 0, 64 usage, 65 bad input data, 69 device unavailable, 74 input or output,
+75 try again, 78 configuration.
+"""
+
+import argparse
+import json
+import logging
+import platform
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+from typing import Any, NoReturn
+
+import numpy as np
+
+from edge import __version__
+from edge.bundle import Bundle, load_bundle, shipped_bundles
+from edge.capture import open_wav_or_flac
+from edge.classifier import Classifier, installed_runtimes
+from edge.config import Settings, load_settings
+from edge.errors import AirwayError, BadInputError, InputOutputError, UsageError
+from edge.frontend import Frontend
+from edge.pipeline import Pipeline, golden_difference
+from edge.records import Event
+
+# A second of audio a block: large enough for NumPy, small enough for memory.
+BLOCK_S = 1.0
+
+DISCLAIMER = "Airway is a screening aid, not a diagnosis. Ask a clinician about any symptom."
+
+
+class _Parser(argparse.ArgumentParser):
+    def error(self, message: str) -> NoReturn:
+        raise UsageError(f"{message}; see {self.prog} --help")
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run a command; returns its exit code."""
+    try:
+        arguments = _parser().parse_args(argv)
+        _configure_logging()
+        command: Callable[[argparse.Namespace], int] = arguments.command
+        return command(arguments)
+    except AirwayError as error:
+        print(f"airway: {error}", file=sys.stderr)
+        return error.exit_code
+    except BrokenPipeError:
+        sys.stderr.close()  # the reader left; the interpreter must not complain about it
+        return InputOutputError.exit_code
+    except KeyboardInterrupt:
+        return 130
+
+
+def _configure_logging() -> None:
+    logging.basicConfig(level=logging.INFO, stream=sys.stderr, format="%(levelname)s %(message)s")
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = _Parser(prog="airway", description=DISCLAIMER)
+    parser.add_argument("--version", action="version", version=f"airway {__version__}")
+    commands = parser.add_subparsers(title="commands", required=True, parser_class=_Parser)
+
+    run = commands.add_parser("run", help="monitor continuously and publish over MQTT")
+    run.add_argument("--config", type=Path, default=Path("/etc/airway/config.toml"), metavar="F")
+    run.set_defaults(command=_run)
+
+    replay = commands.add_parser("replay", help="find the events of recordings")
+    replay.add_argument("files", nargs="+", type=Path, metavar="FILE", help="WAV or FLAC")
+    chosen = replay.add_mutually_exclusive_group()
+    chosen.add_argument("--profile", default="room", help="a shipped profile (default: room)")
+    chosen.add_argument("--bundle", help="a bundle's folder, or a shipped bundle's name")
+    replay.add_argument("--runtime", default="auto", help="auto, tflite-runtime, litert, edgetpu")
+    replay.add_argument("--json", action="store_true", help="one JSON object a line")
+    replay.set_defaults(command=_replay)
+
+    features = commands.add_parser("features", help="write the features of a recording")
+    features.add_argument("file", type=Path, metavar="FILE", help="WAV or FLAC")
+    features.add_argument("--bundle", default="room", help="whose frontend (default: room)")
+    features.add_argument("--backend", default="auto", choices=("auto", "native", "reference"))
+    features.add_argument("--out", type=Path, required=True, metavar="F.npy")
+    features.set_defaults(command=_features)
+
+    check = commands.add_parser("check-config", help="say every error of a configuration")
+    check.add_argument("config", type=Path, metavar="F")
+    check.set_defaults(command=_check_config)
+
+    model = commands.add_parser("model", help="list, show or verify model bundles")
+    model.add_argument("action", choices=("list", "show", "verify"))
+    model.add_argument("bundle", nargs="?", default="room")
+    model.set_defaults(command=_model)
+
+    doctor = commands.add_parser("doctor", help="say what this installation can do")
+    doctor.add_argument("--json", action="store_true", help="one JSON object")
+    doctor.set_defaults(command=_doctor)
+    return parser
+
+
+def _run(arguments: argparse.Namespace) -> int:
+    from edge.daemon import run  # paho and SQLite are of no use to the other commands
+
+    settings = load_settings(arguments.config)
+    return run(settings, *_prepare(settings))
+
+
+def _prepare(settings: Settings) -> tuple[Bundle, Classifier]:
+    bundle = load_bundle(settings.model.bundle)
+    return bundle, Classifier(bundle, settings.model.runtime)
+
+
+def _replay(arguments: argparse.Namespace) -> int:
+    bundle = load_bundle(arguments.bundle or arguments.profile)
+    classifier = Classifier(bundle, arguments.runtime)
+    say = _say_json if arguments.json else _say_words
+    return _each_file(arguments.files, lambda file: _replay_file(file, bundle, classifier, say))
+
+
+def _each_file(files: Sequence[Path], work: Callable[[Path], None]) -> int:
+    """Do every file; a bad one is told and does not take the others with it."""
+    code = 0
+    for file in files:
+        try:
+            work(file)
+        except AirwayError as error:
+            print(f"airway: {error}", file=sys.stderr)
+            code = error.exit_code
+    return code
+
+
+def _replay_file(
+    file: Path, bundle: Bundle, classifier: Classifier, say: Callable[[dict[str, Any]], None]
+) -> None:
+    recording = open_wav_or_flac(file)
+    pipeline = Pipeline(bundle, classifier, recording.rate_hz)
+    for event in _events(recording.blocks(int(recording.rate_hz * BLOCK_S)), pipeline):
+        say(
+            {
+                "type": "event",
+                "file": str(file),
+                "label": event.label,
+                "onset_s": round(event.onset_s, 4),
+                "offset_s": round(event.offset_s, 4),
+                "score": round(event.score, 4),
+                "p": round(event.p, 4),
+            }
+        )
+    coverage = pipeline.coverage
+    say(
+        {
+            "type": "coverage",
+            "file": str(file),
+            "audio_s": round(coverage.audio_s, 3),
+            "processed_s": round(coverage.processed_s, 3),
+            "lost_s": round(coverage.lost_s, 3),
+        }
+    )
+
+
+def _events(blocks: Iterator[Any], pipeline: Pipeline) -> Iterator[Event]:
+    for block in blocks:
+        yield from pipeline.push(block)
+    yield from pipeline.finish()
+
+
+def _say_json(line: dict[str, Any]) -> None:
+    print(json.dumps(line, ensure_ascii=False), flush=True)
+
+
+def _say_words(line: dict[str, Any]) -> None:
+    if line["type"] == "event":
+        length = line["offset_s"] - line["onset_s"]
+        print(f"{line['onset_s']:10.2f} s  {line['label']:<8} {length:5.2f} s   p {line['p']:.2f}")
+    else:
+        print(f"{line['file']}: {line['processed_s']:.1f} s heard, {line['lost_s']:.1f} s lost")
+
+
+def _features(arguments: argparse.Namespace) -> int:
+    bundle = load_bundle(arguments.bundle)
+    recording = open_wav_or_flac(arguments.file)
+    frontend = Frontend(bundle.spec, bundle.tables, recording.rate_hz, arguments.backend)
+    blocks = recording.blocks(int(recording.rate_hz * BLOCK_S))
+    frames = [frontend.push(block.pcm).frames for block in blocks]
+    empty = np.zeros((0, bundle.spec.coefficients), dtype=np.int16)
+    try:
+        with arguments.out.open("wb") as file:
+            np.save(file, np.concatenate([empty, *frames]))
+    except OSError as error:
+        raise InputOutputError(
+            f"{arguments.out} can't be written ({error.strerror}); choose another --out"
+        ) from error
+    return 0
+
+
+def _check_config(arguments: argparse.Namespace) -> int:
+    settings = load_settings(arguments.config)
+    load_bundle(settings.model.bundle)
+    print(f"{arguments.config}: good")
+    return 0
+
+
+def _model(arguments: argparse.Namespace) -> int:
+    if arguments.action == "list":
+        for name in shipped_bundles():
+            bundle = load_bundle(name)
+            print(f"{name} {bundle.version}  {', '.join(bundle.labels)}  {bundle.digest[:12]}")
+        return 0
+    bundle = load_bundle(arguments.bundle)
+    if arguments.action == "show":
+        print(json.dumps(bundle.card, indent=2, ensure_ascii=False))
+        return 0
+    classifier = Classifier(bundle)
+    features_equal, logit_difference = golden_difference(bundle, classifier)
+    if not features_equal:
+        raise BadInputError(
+            f"bundle {bundle.name}: this machine's features differ from the golden ones; "
+            "please report it with the output of airway doctor"
+        )
+    print(
+        f"{bundle.name} {bundle.version}: every byte as signed, features exact, scores of "
+        f"{classifier.runtime_name} within {logit_difference} of the golden ones"
+    )
+    return 0
+
+
+def _doctor(arguments: argparse.Namespace) -> int:
+    bundle = load_bundle("room")
+    classifier = Classifier(bundle)
+    features_equal, logit_difference = golden_difference(bundle, classifier)
+    findings = {
+        "version": __version__,
+        "python": platform.python_version(),
+        "machine": platform.machine(),
+        "numpy": np.__version__,
+        "frontend_backend": Frontend(bundle.spec, bundle.tables).backend,
+        "runtimes": installed_runtimes(),
+        "runtime": classifier.runtime_name,
+        "bundles": {name: load_bundle(name).digest for name in shipped_bundles()},
+        "golden_features_equal": features_equal,
+        "golden_logit_difference": logit_difference,
+    }
+    if arguments.json:
+        print(json.dumps(findings))
+        return 0
+    for name, value in findings.items():
+        print(f"{name.replace('_', ' '):<24} {value}")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,145 @@
+"""The order of the stages, written once: audio blocks -> events.
+
+No stage reads a clock: a whole night replays in one call, with the same result every time and
+for blocks of any size.
+"""
+
+import numpy as np
+from numpy.typing import NDArray
+
+from edge.bundle import Bundle
+from edge.card import sigmoid
+from edge.classifier import Classifier
+from edge.events import Detector, Span
+from edge.frontend import Frontend
+from edge.records import AudioBlock, Coverage, Event, ScoreBlock
+
+
+class Scorer:
+    """Feature frames -> score steps, patch by patch.
+
+    Step j stands for frames [j * step_frames, (j + 1) * step_frames) and is scored with
+    `before_frames` of the past; the first ones see silence before the recording.
+    """
+
+    def __init__(self, bundle: Bundle, classifier: Classifier) -> None:
+        self._layout = bundle.layout
+        self._classifier = classifier
+        self._coefficients = bundle.spec.coefficients
+        self.reset()
+
+    def reset(self) -> None:
+        """Forget the past: the next frame is frame 0."""
+        self._frames = np.zeros((self._layout.before_frames, self._coefficients), dtype=np.int16)
+        self._received = 0
+        self._scored = 0
+
+    def push(self, frames: NDArray[np.int16]) -> ScoreBlock:
+        """Take int16 [frames, coefficients]; give the steps they complete."""
+        self._received += len(frames)
+        return self._advance(frames)
+
+    def finish(self) -> ScoreBlock:
+        """End of the recording: the last steps, with silence after them."""
+        layout = self._layout
+        whole = self._received // layout.step_frames
+        missing = whole - self._scored
+        silence = np.zeros((layout.patch_frames, self._coefficients), dtype=np.int16)
+        block = self._advance(silence)
+        return ScoreBlock(block.logits[:missing], block.first)
+
+    def _advance(self, frames: NDArray[np.int16]) -> ScoreBlock:
+        layout = self._layout
+        self._frames = np.concatenate([self._frames, frames])
+        hop = layout.patch_steps * layout.step_frames
+        logits = [np.zeros((0, self._classifier.labels), dtype=np.int8)]
+        start = 0
+        while start + layout.patch_frames <= len(self._frames):
+            logits.append(self._classifier.score(self._frames[start : start + layout.patch_frames]))
+            start += hop
+        self._frames = self._frames[start:]
+        block = ScoreBlock(np.concatenate(logits), self._scored)
+        self._scored += len(block.logits)
+        return block
+
+
+class Pipeline:
+    """One source's way from samples to events."""
+
+    def __init__(self, bundle: Bundle, classifier: Classifier, rate_hz: int) -> None:
+        """Prepare for a source that delivers `rate_hz` samples a second."""
+        self._bundle = bundle
+        self._rate_hz = rate_hz
+        self._frontend = Frontend(bundle.spec, bundle.tables, rate_hz)
+        self._scorer = Scorer(bundle, classifier)
+        self._detectors = [
+            (bundle.labels.index(rule.label), Detector(rule)) for rule in bundle.rules
+        ]
+        self._processed = 0
+        self._lost = 0
+
+    def push(self, block: AudioBlock) -> list[Event]:
+        """Take audio of any length; give the events that end in it, by onset.
+
+        Samples that the source lost count as digital silence, so that time stays right.
+        """
+        pcm = block.pcm
+        if block.lost:
+            self._lost += block.lost
+            pcm = np.concatenate([np.zeros(block.lost, dtype=np.int16), pcm])
+        self._processed += len(block.pcm)
+        frames = self._frontend.push(pcm).frames
+        return self._detect(self._scorer.push(frames))
+
+    def finish(self) -> list[Event]:
+        """End of the recording: the last steps and the events still open."""
+        events = self._detect(self._scorer.finish())
+        spans = [span for _, detector in self._detectors for span in detector.finish()]
+        return sorted(events + [self._event(span) for span in spans], key=_onset)
+
+    @property
+    def coverage(self) -> Coverage:
+        """What was listened to since the start."""
+        processed, lost = self._processed / self._rate_hz, self._lost / self._rate_hz
+        return Coverage(processed + lost, processed, lost)
+
+    def _detect(self, block: ScoreBlock) -> list[Event]:
+        spans = [
+            span
+            for column, detector in self._detectors
+            for span in detector.push(block.logits[:, column])
+        ]
+        return sorted((self._event(span) for span in spans), key=_onset)
+
+    def _event(self, span: Span) -> Event:
+        spec, layout = self._bundle.spec, self._bundle.layout
+        step_samples = layout.step_frames * spec.hop_samples
+        # A frame speaks for the hop around the middle of its window.
+        shift = (spec.window_samples - spec.hop_samples) // 2
+        logit = (span.peak - layout.logit_zero) * layout.logit_scale
+        return Event(
+            label=span.label,
+            onset_s=(span.onset * step_samples + shift) / spec.rate_hz,
+            offset_s=(span.offset * step_samples + shift) / spec.rate_hz,
+            score=sigmoid(logit),
+            p=self._bundle.calibration[span.label].probability(logit),
+        )
+
+
+def _onset(event: Event) -> float:
+    return event.onset_s
+
+
+def golden_difference(bundle: Bundle, classifier: Classifier) -> tuple[bool, int]:
+    """Run a bundle's golden audio through this machine.
+
+    Returns:
+        Whether the features are the golden ones bit for bit, and the largest difference of a
+        logit, in units of the int8 output: 0 on the runtime that made them.
+    """
+    golden = bundle.golden
+    frames = Frontend(bundle.spec, bundle.tables).push(golden["pcm"]).frames
+    scorer = Scorer(bundle, classifier)
+    logits = np.concatenate([scorer.push(golden["features"]).logits, scorer.finish().logits])
+    difference = np.abs(logits.astype(int) - golden["logits"].astype(int)).max(initial=0)
+    return bool(np.array_equal(frames, golden["features"])), int(difference)

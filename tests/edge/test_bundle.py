@@ -1,0 +1,106 @@
+"""Bundles: every byte is checked before anything is believed."""
+
+import shutil
+
+import numpy as np
+import pytest
+
+from edge.bundle import load_bundle, shipped_bundles
+from edge.classifier import Classifier, quantize
+from edge.errors import BadInputError, ConfigError, DeviceUnavailableError, InputOutputError
+from edge.pipeline import golden_difference
+
+MAX_MODEL_BYTES = 100_000
+
+
+@pytest.fixture
+def room_copy(tmp_path):
+    """A copy of the shipped room bundle."""
+    source = load_bundle("room")
+    from edge.bundle import bundle_path
+
+    folder = tmp_path / "room"
+    shutil.copytree(bundle_path(source.name), folder)
+    return folder
+
+
+def test_room_ships_and_is_small():
+    """The room bundle is in the package and its model is at most 100 kB."""
+    assert "room" in shipped_bundles()
+    assert len(load_bundle("room").model) <= MAX_MODEL_BYTES
+
+
+@pytest.mark.parametrize("name", ["model.tflite", "tables.npz", "golden.npz", "card.json"])
+@pytest.mark.parametrize("place", [0.0, 0.31, 0.77, 0.9999])
+def test_a_changed_byte_is_refused(room_copy, name, place):
+    """One flipped bit anywhere in any file is bad input, told in one sentence."""
+    path = room_copy / name
+    content = bytearray(path.read_bytes())
+    content[int(place * (len(content) - 1))] ^= 0x01
+    path.write_bytes(content)
+    with pytest.raises(BadInputError) as caught:
+        load_bundle(str(room_copy))
+    assert "\n" not in str(caught.value)
+    assert str(room_copy) in str(caught.value)
+
+
+@pytest.mark.parametrize("name", ["model.tflite", "tables.npz", "golden.npz", "card.json"])
+def test_a_missing_file_is_named(room_copy, name):
+    """A bundle without one of its files says which."""
+    (room_copy / name).unlink()
+    with pytest.raises(InputOutputError, match=name):
+        load_bundle(str(room_copy))
+
+
+def test_a_missing_bundle_names_the_shipped_ones():
+    """An unknown name is told with the names there are."""
+    with pytest.raises(InputOutputError, match="room"):
+        load_bundle("bedroom")
+
+
+def test_no_float_in_the_model():
+    """Every tensor of the shipped model is an integer."""
+    from ai_edge_litert.interpreter import Interpreter, OpResolverType
+
+    for name in shipped_bundles():
+        interpreter = Interpreter(
+            model_content=load_bundle(name).model,
+            experimental_op_resolver_type=OpResolverType.BUILTIN_WITHOUT_DEFAULT_DELEGATES,
+        )
+        interpreter.allocate_tensors()
+        types = {tensor["dtype"] for tensor in interpreter.get_tensor_details()}
+        assert all(np.issubdtype(kind, np.integer) for kind in types), name
+
+
+def test_the_device_runtime_gives_the_golden_scores():
+    """Features are the golden ones bit for bit; so are the scores of the device's runtime."""
+    bundle = load_bundle("room")
+    assert len(bundle.golden["logits"]) > 100
+    assert golden_difference(bundle, Classifier(bundle)) == (True, 0)
+
+
+def test_litert_agrees_within_one_unit():
+    """LiteRT's kernels may round one unit apart (its XNNPACK does, in one clip of many)."""
+    bundle = load_bundle("room")
+    features_equal, difference = golden_difference(bundle, Classifier(bundle, "litert"))
+    assert features_equal
+    assert difference <= 1
+
+
+def test_an_unknown_runtime_is_a_configuration_error():
+    """The runtime is never silently replaced."""
+    with pytest.raises(ConfigError, match="auto, tflite-runtime, litert, edgetpu"):
+        Classifier(load_bundle("room"), "gpu")
+
+
+def test_a_missing_accelerator_is_said():
+    """Without its library the Edge TPU is unavailable, and nothing else takes its place."""
+    with pytest.raises(DeviceUnavailableError, match="Edge TPU"):
+        Classifier(load_bundle("room"), "edgetpu")
+
+
+def test_quantize_rounds_half_up_and_saturates():
+    """Integer input quantization: an eighth a unit, halves upwards, clipped to int8."""
+    features = np.array([[-32768, -1, 0, 3, 4, 5, 32767]], dtype=np.int16)
+    found = quantize(features, (1 << 20) // 8, -100)
+    assert found.tolist() == [[-128, -100, -100, -100, -99, -99, 127]]

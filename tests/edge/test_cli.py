@@ -1,0 +1,168 @@
+"""The `airway` command: results on standard output, one sentence and an exit code for faults."""
+
+import json
+import shutil
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+import soundfile as sf
+
+from edge.bundle import bundle_path, load_bundle
+from edge.demo import demo_night
+from edge.frontend import Frontend
+
+RATE_HZ = 16_000
+
+
+@pytest.fixture(scope="module")
+def night_wav(tmp_path_factory):
+    """A minute of a synthetic night as a WAV file."""
+    path = tmp_path_factory.mktemp("night") / "night.wav"
+    sf.write(path, np.asarray(demo_night(5, 1.0)[0]), RATE_HZ, "PCM_16")
+    return path
+
+
+def airway(*arguments) -> subprocess.CompletedProcess:
+    command = [sys.executable, "-m", "edge.cli", *map(str, arguments)]
+    return subprocess.run(command, capture_output=True, text=True, check=False, timeout=120)
+
+
+def assert_one_sentence(done: subprocess.CompletedProcess, code: int, *words: str) -> None:
+    assert done.returncode == code, done.stderr
+    assert "Traceback" not in done.stderr
+    (line,) = done.stderr.strip().splitlines()
+    for word in words:
+        assert word in line
+
+
+def test_replay_prints_events_then_coverage(night_wav):
+    """Each line is one JSON object with the contract's fields; coverage comes last."""
+    done = airway("replay", "--json", night_wav)
+    lines = [json.loads(line) for line in done.stdout.splitlines()]
+    assert done.returncode == 0
+    assert [line["type"] for line in lines[:-1]] == ["event"] * (len(lines) - 1)
+    assert set(lines[0]) == {"type", "file", "label", "onset_s", "offset_s", "score", "p"}
+    assert set(lines[-1]) == {"type", "file", "audio_s", "processed_s", "lost_s"}
+    assert lines[-1]["audio_s"] == lines[-1]["processed_s"] == 60.0
+    assert "cough" in {line.get("label") for line in lines}
+
+
+def test_replay_is_deterministic(night_wav):
+    """Same input, same output."""
+    assert airway("replay", "--json", night_wav).stdout == airway("replay", "--json", night_wav).stdout
+
+
+def test_flac_and_two_channels_give_the_same_events(night_wav, tmp_path):
+    """The container and a second identical channel change nothing."""
+    pcm, _ = sf.read(night_wav, dtype="int16")
+    flac, stereo = tmp_path / "night.flac", tmp_path / "stereo.wav"
+    sf.write(flac, pcm, RATE_HZ, "PCM_16")
+    sf.write(stereo, np.stack([pcm, pcm], axis=1), RATE_HZ, "PCM_24")
+    done = airway("replay", "--json", night_wav, flac, stereo)
+    events = {}
+    for line in map(json.loads, done.stdout.splitlines()):
+        events.setdefault(line.pop("file"), []).append(line)
+    first, *others = events.values()
+    assert len(others) == 2
+    assert all(other == first for other in others)
+
+
+@pytest.mark.parametrize("rate_hz", [8_000, 11_025, 22_050, 44_100, 48_000])
+def test_any_common_rate_finds_the_coughs(rate_hz, night_wav, tmp_path):
+    """A recording at another rate is resampled, and its coughs are found."""
+    from scipy.signal import resample_poly
+
+    pcm, _ = sf.read(night_wav, dtype="float64")
+    path = tmp_path / "other.wav"
+    sf.write(path, resample_poly(pcm, rate_hz, RATE_HZ), rate_hz, "PCM_16")
+    done = airway("replay", "--json", path)
+    assert '"cough"' in done.stdout
+
+
+def test_features_are_the_frontends(night_wav, tmp_path):
+    """The file holds int16 [frames, coefficients], the same as from the library."""
+    out = tmp_path / "f.npy"
+    assert airway("features", night_wav, "--out", out).returncode == 0
+    found = np.load(out)
+    bundle = load_bundle("room")
+    pcm, _ = sf.read(night_wav, dtype="int16")
+    assert found.dtype == np.int16
+    np.testing.assert_array_equal(found, Frontend(bundle.spec, bundle.tables).push(pcm).frames)
+
+
+def test_truncated_wav(night_wav, tmp_path):
+    """A recording that ends before its header says is bad input."""
+    path = tmp_path / "cut.wav"
+    path.write_bytes(night_wav.read_bytes()[:50_000])
+    assert_one_sentence(airway("replay", path), 65, "cut.wav")
+
+
+def test_text_named_wav(tmp_path):
+    """A text file is no recording, whatever its name."""
+    path = tmp_path / "text.wav"
+    path.write_text("this is not audio\n" * 100)
+    assert_one_sentence(airway("replay", path), 65, "text.wav")
+
+
+def test_missing_recording(tmp_path):
+    """A file that is not there is an input error, told with its name."""
+    assert_one_sentence(airway("replay", tmp_path / "gone.wav"), 74, "gone.wav")
+
+
+def test_one_bad_file_does_not_take_the_others(night_wav, tmp_path):
+    """The good recordings of a list are replayed; the exit code tells of the bad one."""
+    bad = tmp_path / "bad.wav"
+    bad.write_bytes(b"")
+    done = airway("replay", "--json", bad, night_wav)
+    assert_one_sentence(done, 65, "bad.wav")
+    assert '"coverage"' in done.stdout
+
+
+def test_missing_and_changed_bundle(night_wav, tmp_path):
+    """No bundle is 74, a bundle with a changed byte 65."""
+    assert_one_sentence(airway("replay", "--bundle", tmp_path / "none", night_wav), 74, "none")
+    folder = tmp_path / "room"
+    shutil.copytree(bundle_path("room"), folder)
+    content = bytearray((folder / "model.tflite").read_bytes())
+    content[1000] ^= 1
+    (folder / "model.tflite").write_bytes(content)
+    assert_one_sentence(airway("replay", "--bundle", folder, night_wav), 65, "model.tflite")
+
+
+def test_unknown_key_in_the_configuration(tmp_path):
+    """A misspelt key is a configuration error that names the nearest valid one."""
+    path = tmp_path / "config.toml"
+    path.write_text('node = "bedroom"\n[mqtt]\nhots = "localhost"\n')
+    for command in (("check-config", path), ("run", "--config", path)):
+        assert_one_sentence(airway(*command), 78, "hots", "host")
+
+
+def test_usage_errors_are_64():
+    """A command or an option that does not exist is a usage error."""
+    assert_one_sentence(airway("listen"), 64, "listen")
+    assert_one_sentence(airway("replay"), 64, "FILE")
+
+
+@pytest.mark.parametrize(
+    "command", ["run", "replay", "features", "check-config", "model", "doctor", ""]
+)
+def test_every_command_has_help(command):
+    """--help tells what a command does, and ends with 0."""
+    done = airway(*([command] if command else []), "--help")
+    assert done.returncode == 0
+    assert "usage" in done.stdout
+
+
+def test_doctor_and_model_verify():
+    """The doctor says which backend and runtime are in use; the shipped bundle verifies."""
+    found = json.loads(airway("doctor", "--json").stdout)
+    assert found["frontend_backend"] in ("native", "reference")
+    assert found["runtime"] in found["runtimes"]
+    assert found["golden_features_equal"] is True
+    verified = airway("model", "verify", "room")
+    assert verified.returncode == 0
+    assert "features exact" in verified.stdout
+    assert "room" in airway("model", "list").stdout
+    assert json.loads(airway("model", "show", "room").stdout)["name"] == "room"

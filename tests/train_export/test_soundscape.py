@@ -1,0 +1,99 @@
+"""Scenes: deterministic, true to their recipe, with their coughs where they say."""
+
+import numpy as np
+import pytest
+import soundfile as sf
+
+from train_export.datasets import read_corpus
+from train_export.evaluate import read_manifest
+from train_export.features import ROOM_LABELS, clips_of, prepare_scenes, step_targets
+from train_export.prepare import prepare
+from train_export.segment import find_sounds
+from train_export.soundscape import RATE_HZ, Recipe, SoundBank, Truth, mix_scene
+
+
+@pytest.fixture(scope="module")
+def bank(toy_corpus) -> SoundBank:
+    """Every sound of the toy corpus."""
+    return SoundBank(read_corpus(toy_corpus))
+
+
+def test_find_sounds_times_bursts():
+    """Bursts of noise over a floor are found within 30 ms, one by one."""
+    rng = np.random.default_rng(0)
+    pcm = rng.normal(0, 20, 4 * RATE_HZ)
+    onsets = [0.5, 1.0, 1.45, 3.0]
+    for onset in onsets:
+        start = round(onset * RATE_HZ)
+        burst = rng.normal(0, 6000, RATE_HZ // 4) * np.exp(-np.arange(RATE_HZ // 4) / 1200)
+        pcm[start : start + len(burst)] += burst
+    found = find_sounds(np.clip(pcm, -32768, 32767).astype(np.int16), RATE_HZ)
+    assert [start for start, _ in found] == pytest.approx(onsets, abs=0.03)
+
+
+def test_silence_has_no_sounds():
+    """A flat clip has nothing that leaves its floor."""
+    assert find_sounds(np.zeros(RATE_HZ, dtype=np.int16), RATE_HZ) == []
+    assert find_sounds(np.zeros(10, dtype=np.int16), RATE_HZ) == []
+
+
+def test_a_scene_repeats_from_its_seed(bank):
+    """The same generator state gives the same samples and the same truth."""
+    first, again = (mix_scene(np.random.default_rng(4), bank, Recipe()) for _ in range(2))
+    np.testing.assert_array_equal(first.pcm, again.pcm)
+    assert first.truths == again.truths
+    assert len(first.truths) > 3
+
+
+def test_coughs_stand_out_where_the_truth_says(bank):
+    """At a high signal-to-noise ratio the sound rises at each annotated onset."""
+    recipe = Recipe(snr_db=(25.0, 30.0), others_per_hour=0, reverb=0, music=0, narrow=0)
+    scene = mix_scene(np.random.default_rng(1), bank, recipe)
+    x = scene.pcm.astype(float) ** 2
+    coughs = [truth for truth in scene.truths if truth.label == "cough"]
+    assert coughs
+    for truth in coughs:
+        at, width = round(truth.onset_s * RATE_HZ), RATE_HZ // 20
+        assert x[at : at + 2 * width].mean() > 4 * x[max(0, at - width) : at].mean()
+
+
+def test_two_processes_give_the_features_of_one(toy_corpus):
+    """Scenes and features don't depend on the number of workers."""
+    recipe = Recipe(duration_s=5)
+    one, two = (
+        prepare_scenes(toy_corpus, "train", 4, recipe, seed=3, workers=workers)
+        for workers in (1, 2)
+    )
+    np.testing.assert_array_equal(one.features, two.features)
+    np.testing.assert_array_equal(one.targets, two.targets)
+    assert one.truths == two.truths
+
+
+def test_step_targets_fill_by_overlap():
+    """A cough fills its steps up to 0.3 s; a step half covered counts half."""
+    from edge.frontend import PRESETS
+
+    shift = 0.0075  # half of window less hop
+    truth = Truth("cough", "cough", 0.08 + shift + 0.02, 0.9, "p", 10.0)
+    targets = step_targets([truth], 20, PRESETS["room-16k"])[:, ROOM_LABELS.index("cough")]
+    assert targets[:3].tolist() == [0, 0, 128]
+    assert targets[3:9].tolist() == [255] * 6
+    assert targets[9] == 255 // 2 + 1
+    assert not targets[10:].any()
+
+
+def test_prepare_writes_what_it_mixed(toy_corpus, tmp_path):
+    """WAV files and a manifest that the evaluation reads back."""
+    manifest = prepare(toy_corpus, "train", "home", 1 / 6, 0, tmp_path)
+    (annotation,) = read_manifest(manifest, ("cough",))
+    info = sf.info(annotation.path)
+    assert (info.samplerate, info.channels, info.duration) == (RATE_HZ, 1, 600.0)
+    assert annotation.events
+    assert all(0 <= on < off <= 600 for _, on, off in annotation.events)
+
+
+def test_splits_share_nobody(toy_corpus):
+    """A scene of one split holds nobody of another."""
+    clips = read_corpus(toy_corpus)
+    groups = [{clip.group for clip in clips_of(clips, split)} for split in ("train", "val", "test")]
+    assert not (groups[0] & groups[1] or groups[0] & groups[2] or groups[1] & groups[2])

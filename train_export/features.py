@@ -1,0 +1,136 @@
+"""Scenes -> features and targets, through the device's own frontend.
+
+Each scene has a generator of its own, seeded with (seed, split, number), so that any number of
+processes gives the same features.
+"""
+
+import hashlib
+import json
+from collections.abc import Sequence
+from concurrent.futures import ProcessPoolExecutor
+from dataclasses import asdict, dataclass
+from multiprocessing import get_context
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+from tqdm import tqdm
+
+from edge.frontend import PRESETS, Frontend, FrontendSpec, build_tables, digest
+from train_export.datasets import SPLITS, Clip, merge_duplicates, read_corpus, split_of
+from train_export.soundscape import Recipe, Scene, SoundBank, Truth, mix_scene
+
+ROOM_LABELS = ("cough", "sneeze", "snore", "breath", "speech", "other")
+STEP_FRAMES = 4
+# A cough's target ends here at the latest: its bark. The tail would bridge to the next cough
+# of a bout, which follows at 0.35 s and more.
+COUGH_TARGET_S = 0.30
+
+
+@dataclass(frozen=True, slots=True)
+class SceneSet:
+    """Features and targets of many scenes of one length.
+
+    Attributes:
+        features: int16 [scenes, frames, bands], Q8.7.
+        targets: uint8 [scenes, steps, labels], share of a step that a label fills, of 255.
+        truths: the ground truth of each scene.
+    """
+
+    features: NDArray[np.int16]
+    targets: NDArray[np.uint8]
+    truths: tuple[tuple[Truth, ...], ...]
+
+
+def step_targets(truths: Sequence[Truth], steps: int, spec: FrontendSpec) -> NDArray[np.uint8]:
+    """Share of each step that each label fills; uint8 [steps, labels], 255 for the whole.
+
+    Step j stands for frames [j * STEP_FRAMES, (j + 1) * STEP_FRAMES): each frame for the hop
+    around the middle of its window.
+    """
+    step_s = STEP_FRAMES * spec.hop_samples / spec.rate_hz
+    shift_s = (spec.window_samples - spec.hop_samples) / 2 / spec.rate_hz
+    edges = np.arange(steps + 1) * step_s + shift_s
+    filled = np.zeros((steps, len(ROOM_LABELS)))
+    for truth in truths:
+        offset = truth.offset_s
+        if truth.label == "cough":
+            offset = min(offset, truth.onset_s + COUGH_TARGET_S)
+        overlap = np.minimum(edges[1:], offset) - np.maximum(edges[:-1], truth.onset_s)
+        filled[:, ROOM_LABELS.index(truth.label)] += np.clip(overlap, 0, step_s) / step_s
+    return np.round(np.minimum(filled, 1.0) * 255).astype(np.uint8)
+
+
+def clips_of(clips: Sequence[Clip], split: str) -> list[Clip]:
+    """The clips of a split; impulse responses serve every split, they carry no one's voice."""
+    return [clip for clip in clips if clip.label == "rir" or split_of(clip) == split]
+
+
+_bank: SoundBank | None = None
+
+
+def _start_worker(corpus: Path, split: str) -> None:
+    global _bank
+    _bank = SoundBank(clips_of(merge_duplicates(read_corpus(corpus)), split))
+
+
+def _one_scene(job: tuple[int, str, int, Recipe, FrontendSpec]) -> tuple[Scene, NDArray[np.int16]]:
+    seed, split, number, recipe, spec = job
+    assert _bank is not None, "the worker was not started"
+    rng = np.random.default_rng([seed, SPLITS.index(split), number])
+    scene = mix_scene(rng, _bank, recipe)
+    return scene, Frontend(spec).push(scene.pcm).frames
+
+
+def prepare_scenes(
+    corpus: Path,
+    split: str,
+    scenes: int,
+    recipe: Recipe,
+    *,
+    spec: FrontendSpec = PRESETS["room-16k"],
+    seed: int = 0,
+    workers: int = 2,
+    cache: Path | None = None,
+) -> SceneSet:
+    """Mix scenes of a split and compute their features; kept in `cache` under their digest."""
+    key = {
+        "split": split, "scenes": scenes, "seed": seed, "recipe": asdict(recipe),
+        "frontend": digest(spec, build_tables(spec)), "labels": ROOM_LABELS,
+    }  # fmt: skip
+    name = hashlib.sha256(json.dumps(key, sort_keys=True).encode()).hexdigest()[:16]
+    folder = cache / f"{split}-{name}" if cache else None
+    if folder and (folder / "truths.json").is_file():
+        return _load(folder)
+    jobs = ((seed, split, number, recipe, spec) for number in range(scenes))
+    features, targets, truths = [], [], []
+    with ProcessPoolExecutor(
+        workers, get_context("spawn"), initializer=_start_worker, initargs=(corpus, split)
+    ) as pool:
+        results = pool.map(_one_scene, jobs, chunksize=4)
+        for scene, frames in tqdm(results, total=scenes, desc=f"mixing {split}", unit="scene"):
+            steps = len(frames) // STEP_FRAMES
+            features.append(frames[: steps * STEP_FRAMES])
+            targets.append(step_targets(scene.truths, steps, spec))
+            truths.append(scene.truths)
+    made = SceneSet(np.stack(features), np.stack(targets), tuple(truths))
+    if folder:
+        _save(folder, made)
+    return made
+
+
+def _save(folder: Path, scenes: SceneSet) -> None:
+    folder.mkdir(parents=True, exist_ok=True)
+    np.save(folder / "features.npy", scenes.features)
+    np.save(folder / "targets.npy", scenes.targets)
+    rows = [[asdict(truth) for truth in truths] for truths in scenes.truths]
+    (folder / "truths.json").write_text(json.dumps(rows))  # last: it marks the set as whole
+
+
+def _load(folder: Path) -> SceneSet:
+    rows = json.loads((folder / "truths.json").read_text())
+    return SceneSet(
+        np.load(folder / "features.npy", mmap_mode="r"),
+        np.load(folder / "targets.npy", mmap_mode="r"),
+        tuple(tuple(Truth(**truth) for truth in truths) for truths in rows),
+    )

@@ -1,0 +1,1 @@
+"""Keras architectures, one file each."""

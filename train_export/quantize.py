@@ -1,0 +1,123 @@
+"""Keras -> full int8 TFLite, in a process of its own.
+
+The converter can end the process on a graph it does not like, so it never runs in ours. What
+comes back is checked: int8 in and out, and no float tensor anywhere in between, which the
+converter would not mention.
+"""
+
+import subprocess
+import sys
+import tempfile
+from dataclasses import asdict
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from edge.errors import BadInputError
+from train_export.models.cnn import CnnConfig, build
+
+REPRESENTATIVE_PATCHES = 400
+
+
+def quantize(
+    weights: list[NDArray[np.float32]],
+    config: CnnConfig,
+    patch_steps: int,
+    representative: NDArray[np.float32],
+) -> bytes:
+    """Convert a network for patches of `patch_steps` scores.
+
+    Args:
+        weights: as `keras.Model.get_weights` gives them.
+        config: the network's shape.
+        patch_steps: scores a patch.
+        representative: float32 [patches, frames, bands, 1] from training subjects; they set
+            the ranges of the activations.
+
+    Returns:
+        The flatbuffer.
+
+    Raises:
+        BadInputError: the conversion failed, or the result is not int8 throughout.
+    """
+    with tempfile.TemporaryDirectory(prefix="airway-quantize-") as name:
+        folder = Path(name)
+        np.savez(folder / "weights.npz", *weights)
+        np.save(folder / "representative.npy", representative)
+        np.save(folder / "config.npy", np.array([asdict(config) | {"steps": patch_steps}]))
+        command = [sys.executable, "-m", "train_export.quantize", name]
+        done = subprocess.run(command, capture_output=True, text=True, check=False)
+        if done.returncode != 0:
+            raise BadInputError(
+                f"the converter ended with code {done.returncode}: {done.stderr[-800:].strip()}"
+            )
+        model = (folder / "model.tflite").read_bytes()
+    islands = float_tensors(model)
+    if islands:
+        raise BadInputError(
+            f"{len(islands)} tensors of the converted model are not integers "
+            f"({', '.join(islands[:3])}); replace the operators that made them"
+        )
+    return model
+
+
+def float_tensors(model: bytes) -> list[str]:
+    """Names of the tensors that are not integers."""
+    interpreter = _interpreter(model)
+    return [
+        tensor["name"]
+        for tensor in interpreter.get_tensor_details()
+        if not np.issubdtype(tensor["dtype"], np.integer)
+    ]
+
+
+def operators(model: bytes) -> list[str]:
+    """Names of the operators that a model uses, sorted."""
+    details = _interpreter(model)._get_ops_details()
+    return sorted({op["op_name"] for op in details if op["op_name"] != "DELEGATE"})
+
+
+def quantization(model: bytes) -> tuple[tuple[float, int], tuple[float, int]]:
+    """(scale, zero point) of the input and of the output."""
+    interpreter = _interpreter(model)
+    ends = interpreter.get_input_details()[0], interpreter.get_output_details()[0]
+    (in_scale, in_zero), (out_scale, out_zero) = (end["quantization"] for end in ends)
+    return (float(in_scale), int(in_zero)), (float(out_scale), int(out_zero))
+
+
+def _interpreter(model: bytes):  # noqa: ANN202 - the type lives in whichever runtime there is
+    from ai_edge_litert.interpreter import Interpreter, OpResolverType
+
+    interpreter = Interpreter(
+        model_content=model,
+        experimental_op_resolver_type=OpResolverType.BUILTIN_WITHOUT_DEFAULT_DELEGATES,
+    )
+    interpreter.allocate_tensors()
+    return interpreter
+
+
+def _convert(folder: Path) -> None:
+    import tensorflow as tf
+
+    values = np.load(folder / "config.npy", allow_pickle=True)[0]
+    steps = values.pop("steps")
+    config = CnnConfig(**values)
+    with np.load(folder / "weights.npz") as arrays:
+        weights = [arrays[name] for name in arrays.files]
+    # A fixed batch of one: a free batch puts shape arithmetic into the graph.
+    model = build(config, config.patch_frames(steps), batch=1)
+    model.set_weights(weights)
+    representative = np.load(folder / "representative.npy")
+    converter = tf.lite.TFLiteConverter.from_keras_model(model)
+    converter.optimizations = [tf.lite.Optimize.DEFAULT]
+    converter.representative_dataset = lambda: ([patch[None]] for patch in representative)
+    converter.target_spec.supported_ops = [tf.lite.OpsSet.TFLITE_BUILTINS_INT8]
+    converter.inference_input_type = converter.inference_output_type = tf.int8
+    # Per-channel dense weights give wrong results on tflite-runtime's reference kernels.
+    converter._experimental_disable_per_channel_quantization_for_dense_layers = True
+    (folder / "model.tflite").write_bytes(converter.convert())
+
+
+if __name__ == "__main__":
+    _convert(Path(sys.argv[1]))

@@ -1,0 +1,283 @@
+"""Mixes labelled events of chosen people into backgrounds: audio with its ground truth.
+
+There is no long public recording with annotated coughs, so streaming is trained and tested on
+scenes spliced from clips. Every scene says what was laid where, at which signal-to-noise
+ratio; a test on scenes says that they are scenes.
+"""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.signal import butter, fftconvolve, sosfilt
+
+from train_export.datasets import Clip, load_pcm
+from train_export.segment import SegmentRules, find_sounds
+
+RATE_HZ = 16_000
+# Sounds that last: an event is a stretch of them, not a burst.
+LONG_SOUNDS = {"speech": (1.0, 8.0), "breath": (1.5, 6.0), "snore": (1.0, 4.0)}
+OTHER_RULES = SegmentRules(dip_db=20, spacing_s=0.4, below_peak_db=25, max_s=5.0, tail_db=25)
+Floats = NDArray[np.float32]
+
+
+@dataclass(frozen=True, slots=True)
+class Sound:
+    """A stretch of a clip, ready to be laid into a scene.
+
+    Attributes:
+        pcm: float32 [samples], full scale 1.
+        spans: onset and offset in seconds of each sound in it; for coughs one a cough.
+        label, kind: of the clip it came from.
+        group: whose it is.
+    """
+
+    pcm: Floats
+    spans: tuple[tuple[float, float], ...]
+    label: str
+    kind: str
+    group: str
+
+
+@dataclass(frozen=True, slots=True)
+class Truth:
+    """What was laid into a scene: a label between two instants, in seconds."""
+
+    label: str
+    kind: str
+    onset_s: float
+    offset_s: float
+    group: str
+    snr_db: float
+
+
+@dataclass(frozen=True, slots=True)
+class Scene:
+    """A mixed recording, int16 [samples] at 16 kHz, and its ground truth in order."""
+
+    pcm: NDArray[np.int16]
+    truths: tuple[Truth, ...]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Recipe:
+    """How to mix a scene.
+
+    Attributes:
+        duration_s: length.
+        bouts_per_hour: bouts of one to five coughs.
+        others_per_hour: other sounds (speech, sneezes, laughter, doors, …).
+        snr_db: range of the ratio between an event's and the background's power while it lasts.
+        background_dbfs: range of the background's level.
+        reverb: share of the events that meet a room's impulse response.
+        narrow: share of the sounds that lose everything above 3.4 kHz, as on a telephone.
+        music: share of the backgrounds that are music.
+        speed: range of a factor on an event's speed and pitch; 1 leaves it alone.
+    """
+
+    duration_s: float = 60.0
+    bouts_per_hour: float = 60.0
+    others_per_hour: float = 60.0
+    snr_db: tuple[float, float] = (0.0, 20.0)
+    background_dbfs: tuple[float, float] = (-70.0, -25.0)
+    reverb: float = 0.6
+    narrow: float = 0.25
+    music: float = 0.25
+    speed: tuple[float, float] = (1.0, 1.0)
+
+
+class SoundBank:
+    """Clips in memory, cut into sounds, by label."""
+
+    def __init__(self, clips: Iterable[Clip]) -> None:
+        self.sounds: dict[str, list[Sound]] = {}
+        for clip in clips:
+            for sound in cut(clip):
+                self.sounds.setdefault(sound.label, []).append(sound)
+        # The same chance for every kind, then for every group in it: a source with many clips
+        # of one person must not drown the others.
+        self._tree: dict[str, dict[str, dict[str, list[Sound]]]] = {}
+        for label, sounds in self.sounds.items():
+            for sound in sounds:
+                family = sound.group.partition("/")[0] if label == "cough" else sound.kind
+                kinds = self._tree.setdefault(label, {})
+                kinds.setdefault(family, {}).setdefault(sound.group, []).append(sound)
+
+    def draw(self, rng: np.random.Generator, label: str) -> Sound:
+        """A sound of a label: families by the square root of their size, then a group, then one."""
+        kinds = self._tree[label]
+        names = sorted(kinds)
+        weight = np.sqrt([len(kinds[name]) for name in names])
+        family = kinds[names[rng.choice(len(names), p=weight / weight.sum())]]
+        group = family[sorted(family)[rng.integers(len(family))]]
+        return group[rng.integers(len(group))]
+
+    def __contains__(self, label: str) -> bool:
+        return label in self._tree
+
+
+def cut(clip: Clip) -> list[Sound]:
+    """The usable sounds of a clip."""
+    pcm = load_pcm(clip.path, RATE_HZ)
+    wave = pcm.astype(np.float32) / 32768
+    if clip.label in ("background", "rir"):
+        return [Sound(wave, ((0.0, len(wave) / RATE_HZ),), clip.label, clip.kind, clip.group)]
+    if not np.abs(pcm).max(initial=0) > 100:
+        return []
+    if clip.label == "cough":
+        spans = find_sounds(pcm, RATE_HZ)
+    elif clip.label in LONG_SOUNDS or clip.label == "other":
+        spans = _active(pcm)
+    else:
+        spans = find_sounds(pcm, RATE_HZ, OTHER_RULES)
+    if not spans:
+        return []
+    return [Sound(wave, tuple(spans), clip.label, clip.kind, clip.group)]
+
+
+def _active(pcm: NDArray[np.int16]) -> list[tuple[float, float]]:
+    """The whole stretch between the first and the last loud moment."""
+    spans = find_sounds(pcm, RATE_HZ, OTHER_RULES)
+    return [(spans[0][0], max(end for _, end in spans))] if spans else []
+
+
+def mix_scene(rng: np.random.Generator, bank: SoundBank, recipe: Recipe) -> Scene:
+    """Mix one scene; the same generator state gives the same scene."""
+    length = round(recipe.duration_s * RATE_HZ)
+    background = _background(rng, bank, recipe, length)
+    scene = background.copy()
+    truths: list[Truth] = []
+    labels = [label for label in ("sneeze", "snore", "breath", "speech", "other") if label in bank]
+    share = np.array([{"speech": 3.0, "other": 3.0}.get(label, 1.0) for label in labels])
+    hours = recipe.duration_s / 3600
+    plan = ["cough"] * rng.poisson(recipe.bouts_per_hour * hours)
+    plan += list(
+        rng.choice(labels, rng.poisson(recipe.others_per_hour * hours), p=share / share.sum())
+    )
+    room = bank.draw(rng, "rir").pcm if "rir" in bank else None
+    for label in rng.permutation(np.array(plan, dtype=object)):
+        sound = _hasten(excerpt(rng, bank.draw(rng, label)), rng.uniform(*recipe.speed))
+        at = rng.uniform(0.2, max(0.3, recipe.duration_s - len(sound.pcm) / RATE_HZ - 0.2))
+        if label == "cough" and _overlaps(sound, at, truths):
+            continue  # two people's coughs at once have no single onset
+        wave = _colour(rng, sound.pcm, recipe)
+        if room is not None and rng.random() < recipe.reverb:
+            wave = _reverberate(wave, room)
+        snr_db = rng.uniform(*recipe.snr_db)
+        start = round(at * RATE_HZ)
+        wave = wave[: length - start]
+        wave = wave * _gain(wave, sound, background[start : start + len(wave)], snr_db)
+        scene[start : start + len(wave)] += wave
+        truths += [
+            Truth(
+                sound.label,
+                sound.kind,
+                at + on,
+                min(at + off, recipe.duration_s),
+                sound.group,
+                snr_db,
+            )
+            for on, off in sound.spans
+            if at + on < recipe.duration_s
+        ]
+    peak = np.abs(scene).max()
+    if peak > 0.99 and rng.random() < 0.8:
+        scene *= 0.99 / peak  # the rest clips, as a cheap microphone does
+    dither = rng.uniform(-0.5, 0.5, length).astype(np.float32)
+    pcm = np.clip(np.round(scene * 32767 + dither), -32768, 32767).astype(np.int16)
+    return Scene(pcm, tuple(sorted(truths, key=lambda truth: truth.onset_s)))
+
+
+def excerpt(rng: np.random.Generator, sound: Sound) -> Sound:
+    """A run of one to five coughs, or a stretch of a longer sound, with soft edges."""
+    spans = sound.spans
+    if sound.label == "cough":
+        first = int(rng.integers(len(spans)))
+        spans = spans[first : first + int(rng.choice([1, 2, 3, 5], p=[0.35, 0.25, 0.2, 0.2]))]
+    elif sound.label in LONG_SOUNDS and spans[-1][1] - spans[0][0] > 1.5:
+        low, high = LONG_SOUNDS[sound.label]
+        wanted = rng.uniform(low, high)
+        start = rng.uniform(spans[0][0], max(spans[0][0], spans[-1][1] - wanted))
+        spans = ((start, min(start + wanted, spans[-1][1])),)
+    after = [on for on, _ in sound.spans if on >= spans[-1][1]]
+    begin = max(0.0, spans[0][0] - 0.05)
+    end = min(len(sound.pcm) / RATE_HZ, spans[-1][1] + 0.15, *(on - 0.02 for on in after[:1]))
+    pcm = sound.pcm[round(begin * RATE_HZ) : round(end * RATE_HZ)].copy()
+    fade = min(len(pcm) // 2, RATE_HZ // 100)
+    ramp = np.linspace(0, 1, fade, dtype=np.float32)
+    pcm[:fade] *= ramp
+    pcm[len(pcm) - fade :] *= ramp[::-1]
+    moved = tuple((on - begin, min(off, end) - begin) for on, off in spans)
+    return Sound(pcm, moved, sound.label, sound.kind, sound.group)
+
+
+def _hasten(sound: Sound, factor: float) -> Sound:
+    """Another throat: a sound played faster and higher, or slower and deeper."""
+    if factor == 1.0:
+        return sound
+    at = np.arange(0, len(sound.pcm) - 1, factor)
+    pcm = np.interp(at, np.arange(len(sound.pcm)), sound.pcm).astype(np.float32)
+    spans = tuple((on / factor, off / factor) for on, off in sound.spans)
+    return Sound(pcm, spans, sound.label, sound.kind, sound.group)
+
+
+def _overlaps(sound: Sound, at: float, truths: Sequence[Truth]) -> bool:
+    begin, end = at - 0.3, at + len(sound.pcm) / RATE_HZ + 0.3
+    return any(t.label == "cough" and t.onset_s < end and begin < t.offset_s for t in truths)
+
+
+def _background(rng: np.random.Generator, bank: SoundBank, recipe: Recipe, length: int) -> Floats:
+    """A bed of ambience or music over the hiss of a microphone."""
+    level_db = rng.uniform(*recipe.background_dbfs)
+    hiss = rng.standard_normal(length, dtype=np.float32) * np.float32(
+        10 ** (rng.uniform(-80, -60) / 20)
+    )
+    if rng.random() < 0.15 or "background" not in bank:
+        return hiss  # a quiet room
+    for _ in range(50):
+        source = bank.draw(rng, "background")
+        if (source.kind == "music") == (rng.random() < recipe.music):
+            break
+    reps = -(-length // len(source.pcm)) + 1
+    start = rng.integers(len(source.pcm))
+    bed = np.tile(source.pcm, reps)[start : start + length]
+    rms = float(np.sqrt(np.mean(bed**2)) + 1e-9)
+    return _colour(rng, bed, recipe) * np.float32(10 ** (level_db / 20) / rms) + hiss
+
+
+def _colour(rng: np.random.Generator, wave: Floats, recipe: Recipe) -> Floats:
+    """A random microphone: tilt, low cut, and now and then a telephone's band.
+
+    Applied to every sound alike, so that bandwidth can't tell a cough from the rest.
+    """
+    if rng.random() < recipe.narrow:
+        sections = butter(4, rng.uniform(3200, 4000), "low", fs=RATE_HZ, output="sos")
+        wave = sosfilt(sections, wave)
+    if rng.random() < 0.5:
+        sections = butter(1, rng.uniform(60, 400), "high", fs=RATE_HZ, output="sos")
+        wave = sosfilt(sections, wave)
+    if rng.random() < 0.5:
+        tilt = rng.uniform(-0.6, 0.6)
+        wave = np.concatenate([wave[:1], wave[1:] + tilt * wave[:-1]])
+    return np.asarray(wave, dtype=np.float32)
+
+
+def _reverberate(wave: Floats, room: Floats) -> Floats:
+    wet = fftconvolve(wave, room)
+    direct = int(np.argmax(np.abs(room)))
+    # The direct path stays in place, so that the onset does.
+    return np.asarray(wet[direct : direct + len(wave) + RATE_HZ // 4], dtype=np.float32)
+
+
+def _gain(wave: Floats, sound: Sound, background: Floats, snr_db: float) -> np.float32:
+    """Bring the event's active part to a ratio over the background under it.
+
+    In near silence an event keeps a level of a person in a room, not of the hiss.
+    """
+    begin = round(sound.spans[0][0] * RATE_HZ)
+    end = max(begin + 1, round(sound.spans[-1][1] * RATE_HZ))
+    active = float(np.sqrt(np.mean(wave[begin:end] ** 2)) + 1e-9) if begin < len(wave) else 1.0
+    noise = float(np.sqrt(np.mean(background[: len(wave)] ** 2)) + 1e-9)
+    target = max(noise * 10 ** (snr_db / 20), 10 ** ((-52 + snr_db) / 20))
+    return np.float32(target / active)
