@@ -6,7 +6,6 @@ Exit codes: 0, 64 usage, 65 bad input data, 69 device unavailable, 74 input or o
 
 import argparse
 import json
-import logging
 import platform
 import sys
 from collections.abc import Callable, Iterator, Sequence
@@ -19,9 +18,10 @@ from edge import __version__
 from edge.bundle import Bundle, load_bundle, shipped_bundles
 from edge.capture import open_wav_or_flac
 from edge.classifier import Classifier, installed_runtimes
-from edge.config import Settings, load_settings
+from edge.config import LogSettings, load_settings
 from edge.errors import AirwayError, BadInputError, InputOutputError, UsageError
 from edge.frontend import Frontend
+from edge.logs import configure_logging
 from edge.pipeline import Pipeline, golden_difference
 from edge.records import Event
 
@@ -40,7 +40,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Run a command; returns its exit code."""
     try:
         arguments = _parser().parse_args(argv)
-        _configure_logging()
+        configure_logging(LogSettings())
         command: Callable[[argparse.Namespace], int] = arguments.command
         return command(arguments)
     except AirwayError as error:
@@ -51,10 +51,6 @@ def main(argv: Sequence[str] | None = None) -> int:
         return InputOutputError.exit_code
     except KeyboardInterrupt:
         return 130
-
-
-def _configure_logging() -> None:
-    logging.basicConfig(level=logging.INFO, stream=sys.stderr, format="%(levelname)s %(message)s")
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -98,15 +94,20 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _run(arguments: argparse.Namespace) -> int:
-    from edge.daemon import run  # paho and SQLite are of no use to the other commands
+    from edge.daemon import About, run  # paho and SQLite are of no use to the other commands
 
     settings = load_settings(arguments.config)
-    return run(settings, *_prepare(settings))
-
-
-def _prepare(settings: Settings) -> tuple[Bundle, Classifier]:
+    configure_logging(settings.log)
     bundle = load_bundle(settings.model.bundle)
-    return bundle, Classifier(bundle, settings.model.runtime)
+    classifier = Classifier(bundle, settings.model.runtime)
+    about = About(
+        version=__version__,
+        runtime=classifier.runtime_name,
+        bundle=bundle.name,
+        digest=bundle.digest,
+        labels=tuple(rule.label for rule in bundle.rules),
+    )
+    return run(settings, lambda rate_hz: Pipeline(bundle, classifier, rate_hz), about)
 
 
 def _replay(arguments: argparse.Namespace) -> int:

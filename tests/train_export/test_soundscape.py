@@ -19,7 +19,7 @@ def bank(toy_corpus) -> SoundBank:
 
 
 def test_find_sounds_times_bursts():
-    """Bursts of noise over a floor are found within 30 ms, one by one."""
+    """Bursts of noise over a floor are found within 40 ms (the reach of the smoothing), one by one."""
     rng = np.random.default_rng(0)
     pcm = rng.normal(0, 20, 4 * RATE_HZ)
     onsets = [0.5, 1.0, 1.45, 3.0]
@@ -28,7 +28,7 @@ def test_find_sounds_times_bursts():
         burst = rng.normal(0, 6000, RATE_HZ // 4) * np.exp(-np.arange(RATE_HZ // 4) / 1200)
         pcm[start : start + len(burst)] += burst
     found = find_sounds(np.clip(pcm, -32768, 32767).astype(np.int16), RATE_HZ)
-    assert [start for start, _ in found] == pytest.approx(onsets, abs=0.03)
+    assert [start for start, _ in found] == pytest.approx(onsets, abs=0.04)
 
 
 def test_silence_has_no_sounds():

@@ -1,0 +1,94 @@
+"""Sound as it arrives: raw samples from a pipe, and a file at the pace of a live source."""
+
+import logging
+from collections.abc import Callable, Iterable, Iterator
+from typing import BinaryIO
+
+import numpy as np
+
+from edge.capture.mix import mono
+from edge.errors import BadInputError, InputOutputError
+from edge.records import AudioBlock
+
+_logger = logging.getLogger(__name__)
+
+
+def stdin_blocks(
+    stream: BinaryIO, rate_hz: int, channels: int, block_samples: int
+) -> Iterator[AudioBlock]:
+    """Raw samples from a pipe.
+
+    Args:
+        stream: interleaved S16_LE; buffered or not, and it may give any number of bytes
+            at a time.
+        rate_hz: sampling rate, taken on trust.
+        channels: interleaved channels, mixed by their mean.
+        block_samples: samples of one channel a block, at least 1; the last may be shorter.
+
+    Yields:
+        Mono blocks, consecutive from index 0. An incomplete sample at the end is left out.
+
+    Raises:
+        BadInputError: the stream begins with the header of a WAV file.
+        InputOutputError: the stream can't be read.
+    """
+    frame_bytes = 2 * channels
+    start = 0
+    while data := _read_fully(stream, block_samples * frame_bytes):
+        if start == 0 and data[:4] == b"RIFF" and data[8:12] == b"WAVE":
+            raise BadInputError(
+                "standard input carries a WAV file; send raw samples (arecord -t raw), or "
+                'name the file with source.kind = "wav"'
+            )
+        whole = len(data) - len(data) % frame_bytes
+        if whole < len(data):
+            _logger.warning(
+                "standard input ended inside a sample: ignored %d bytes", len(data) - whole
+            )
+        values = np.frombuffer(data, dtype="<i2", count=whole // 2).reshape(-1, channels)
+        pcm = mono(values, 1.0)
+        if len(pcm):
+            yield AudioBlock(pcm, rate_hz, start)
+        start += len(pcm)
+
+
+def paced(
+    blocks: Iterable[AudioBlock],
+    clock: Callable[[], float],
+    sleep: Callable[[float], object],
+) -> Iterator[AudioBlock]:
+    """Hand out each block when a live source would: as its last sample would be recorded.
+
+    Args:
+        blocks: consecutive blocks.
+        clock: monotonic seconds.
+        sleep: waits for so many seconds, or less when it is interrupted.
+
+    Yields:
+        The same blocks. One that is late is handed out at once, so no delay adds up.
+    """
+    begin_s = clock()
+    origin: int | None = None
+    for block in blocks:
+        origin = block.start if origin is None else origin
+        due_s = begin_s + (block.start + len(block.pcm) - origin) / block.rate_hz
+        wait_s = due_s - clock()
+        if wait_s > 0:
+            sleep(wait_s)
+        yield block
+
+
+def _read_fully(stream: BinaryIO, count: int) -> bytes:
+    """`count` bytes, or fewer at the end of the stream."""
+    data = bytearray()
+    try:
+        while len(data) < count:
+            part = stream.read(count - len(data))
+            if part is None:
+                raise InputOutputError("standard input is non-blocking; connect it to a pipe")
+            if not part:
+                break
+            data += part
+    except OSError as error:
+        raise InputOutputError(f"can't read standard input: {error.strerror}") from error
+    return bytes(data)

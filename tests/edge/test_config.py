@@ -1,0 +1,243 @@
+"""The configuration: what is valid, and what a person reads when it is not."""
+
+import dataclasses
+import tomllib
+from pathlib import Path
+from typing import Any, get_args, get_type_hints
+
+import pytest
+from hypothesis import given
+from hypothesis import settings as trials
+from hypothesis import strategies as st
+
+from edge.config import MqttSettings, Settings, SourceSettings, load_settings
+from edge.errors import ConfigError
+
+BOARDS = sorted((Path(__file__).parents[2] / "firmware_configs" / "boards").glob("*.toml"))
+
+
+def load(tmp_path: Path, text: str | bytes) -> Settings:
+    """Write `text` as a configuration and read it."""
+    path = tmp_path / "config.toml"
+    path.write_bytes(text if isinstance(text, bytes) else text.encode())
+    return load_settings(path)
+
+
+def errors(tmp_path: Path, text: str) -> list[str]:
+    """The lines of the refusal of `text`, without its heading."""
+    with pytest.raises(ConfigError) as caught:
+        load(tmp_path, text)
+    heading, *lines = str(caught.value).splitlines()
+    count = "1 error:" if len(lines) == 1 else f"{len(lines)} errors:"
+    assert heading == f"{tmp_path / 'config.toml'} has {count}"
+    return [line.strip() for line in lines]
+
+
+def test_only_the_node_is_needed(tmp_path):
+    """A file that names the node alone gives the documented defaults."""
+    settings = load(tmp_path, 'node = "bedroom"')
+    assert settings == Settings("bedroom")
+    assert settings.source.kind == "microphone"
+    assert settings.store.path == Path("/var/lib/airway/airway.db")
+    assert (settings.mqtt.host, settings.mqtt.port) == ("localhost", 1883)
+
+
+def test_every_value_is_read(tmp_path):
+    """Each key of each table reaches its field, and no field is left at its default."""
+    settings = load(
+        tmp_path,
+        """
+        node = "n-1"
+        source = { name = "chest", kind = "wav", path = "/a.wav", rate_hz = 4000, channels = 2,
+                   realtime = false, repeat = true }
+        model = { bundle = "chest", runtime = "litert" }
+        store = { path = "/a.db" }
+        mqtt = { enabled = false, host = "::1", port = 8883, base_topic = "a/b", client_id = "c",
+                 username = "u", password_file = "/p", keepalive_s = 5, tls = true,
+                 ca_file = "/ca", cert_file = "/cert", key_file = "/key" }
+        log = { level = "debug", json = true }
+        """.replace(",\n", ", "),
+    )
+    default = Settings("n-1")
+    for table in ("source", "model", "store", "mqtt", "log"):
+        values, defaults = getattr(settings, table), getattr(default, table)
+        for item in dataclasses.fields(values):
+            assert getattr(values, item.name) != getattr(defaults, item.name), item.name
+    assert settings.mqtt.cert_file == Path("/cert")
+
+
+def test_relative_paths_start_at_the_file(tmp_path):
+    """Paths are looked up beside the configuration, and a bundle's name is no path."""
+    text = 'node = "n"\nsource = { kind = "wav", path = "night.wav" }\n[model]\nbundle = %s'
+    settings = load(tmp_path, text % '"./mine"')
+    assert settings.source.path == tmp_path / "night.wav"
+    assert Path(settings.model.bundle) == tmp_path / "mine"
+    assert load(tmp_path, text % '"chest"').model.bundle == "chest"
+
+
+def test_all_errors_come_at_once(tmp_path):
+    """Unknown keys, wrong types, bad values and a missing key are told together."""
+    text = """
+        rate = 3
+        [source]
+        knd = "wav"
+        rate_hz = 3_999
+        channels = true
+        [mqqt]
+        [mqtt]
+        host = "mqtt://broker"
+        port = 65536
+        base_topic = "airway/+"
+        [log]
+        json = "yes"
+        level = "warn"
+    """
+    assert errors(tmp_path, text) == [
+        "rate: unknown key; did you mean source.rate_hz?",
+        "mqqt: unknown key; did you mean mqtt?",
+        'node: missing; add node = "..." above every [table]',
+        "source.knd: unknown key; did you mean source.kind?",
+        "source.rate_hz: 3999 must be between 4000 and 192000",
+        "source.channels: True must be a whole number",
+        "mqtt.host: 'mqtt://broker' must be a host name or an address, without a port or mqtt://",
+        "mqtt.port: 65536 must be between 1 and 65535",
+        "mqtt.base_topic: 'airway/+' must be words of A-Z a-z 0-9 _ - joined by single /",
+        'log.level: \'warn\' must be one of "debug", "info", "warning", "error"; '
+        'did you mean "warning"?',
+        "log.json: 'yes' must be true or false",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("text", "line"),
+    [
+        ('[source]\nkind = "wav"', 'source.path: missing; kind = "wav" needs the path of a file'),
+        (
+            '[source]\nkind = "stdin"\npath = "a.wav"',
+            'source.path: not used by kind "stdin"; remove it or set kind = "wav"',
+        ),
+        (
+            "[source]\nrepeat = true",
+            'source.repeat: not used by kind "microphone"; remove it or set kind = "wav"',
+        ),
+        ('[mqtt]\npassword_file = "/p"', "mqtt.password_file: needs a username"),
+        ('[mqtt]\nca_file = "/ca"', "mqtt.ca_file: only used with tls = true"),
+        (
+            '[mqtt]\ntls = true\ncert_file = "/c"',
+            "mqtt.cert_file, key_file: give both or neither",
+        ),
+        ("mqtt = 3", "mqtt: 3 must be a table, written [mqtt]"),
+        ("[[mqtt]]", "mqtt: [{}] must be a table, written [mqtt]"),
+        ('store.path = "~/a.db"', "store.path: '~/a.db' must be a path, written out in full"),
+        ("store.path = 3", "store.path: 3 must be a path in quotes"),
+        ("mqtt.port = 1883.0", "mqtt.port: 1883.0 must be a whole number"),
+        ('source.kind = ["wav"]', "source.kind: ['wav'] must be one of"),
+        ("zzzzzz = 1", "zzzzzz: unknown key; valid here: node, source, model, store, mqtt, log"),
+    ],
+)
+def test_one_mistake_is_one_line(tmp_path, text, line):
+    """Each kind of mistake gives exactly one line, which names the key and the remedy."""
+    (found,) = errors(tmp_path, f'node = "n"\n{text}')
+    assert found.startswith(line)
+
+
+def test_a_bad_value_hides_no_contradiction_and_invents_none(tmp_path):
+    """A misspelt kind is one error: its path is not blamed for the default kind."""
+    (line,) = errors(tmp_path, 'node = "n"\nsource = { kind = "wave", path = "a.wav" }')
+    assert line.endswith('did you mean "wav"?')
+
+
+@pytest.mark.parametrize("node", ["", "a b", "a/b", "a+", "a#", "n" * 65, "küche"])
+def test_a_node_is_one_level_of_a_topic(tmp_path, node):
+    """Characters that would change the meaning of a topic are refused."""
+    (line,) = errors(tmp_path, f'node = "{node}"')
+    assert line == f"node: {node!r} must be 1 to 64 of the characters A-Z a-z 0-9 _ -"
+
+
+def test_what_is_not_toml_is_refused_with_its_place(tmp_path):
+    """Bad TOML, another encoding, a folder and a missing file are configuration errors."""
+    with pytest.raises(ConfigError, match=r"is not valid TOML: .*line 1"):
+        load(tmp_path, "node = bedroom")
+    with pytest.raises(ConfigError, match=r"is not valid TOML: .*utf-8"):
+        load(tmp_path, 'node = "n" # Küche'.encode("latin-1"))
+    for path in (tmp_path, tmp_path / "nothing.toml"):
+        with pytest.raises(ConfigError, match="can't read the configuration"):
+            load_settings(path)
+    assert ConfigError.exit_code == 78
+
+
+def test_a_byte_order_mark_is_no_error(tmp_path):
+    """A file from an editor that marks UTF-8 reads as any other."""
+    assert load(tmp_path, b'\xef\xbb\xbfnode = "n"\r\n') == Settings("n")
+
+
+def test_the_digest_follows_the_values(tmp_path):
+    """The same values give one digest, whatever the file looks like; another value another."""
+    one = load(tmp_path, 'node = "n"')
+    same = load(tmp_path, '# a comment\nnode = "n"\n[mqtt]\nport = 1883')
+    other = load(tmp_path, 'node = "n"\n[mqtt]\nport = 1884')
+    assert one.digest == same.digest != other.digest
+    assert len(one.digest) == 64
+
+
+NAMES = [
+    *(("source", name) for name in get_type_hints(SourceSettings)),
+    *(("mqtt", name) for name in get_type_hints(MqttSettings)),
+]
+VALUES = st.one_of(
+    st.integers(-(2**40), 2**40),
+    st.booleans(),
+    st.sampled_from(["", "wav", "stdin", "a b", "/x", "~", "x/y", "é"]),
+)
+
+
+@trials(deadline=None)  # a busy disk is slow
+@given(st.dictionaries(st.sampled_from(NAMES), VALUES, max_size=6))
+def test_any_values_are_taken_whole_or_refused_in_words(tmp_path_factory, values):
+    """No combination of values gets through changed, and none escapes as another error."""
+    words = {True: "true", False: "false"}
+    lines = [
+        f"{table}.{name} = "
+        + (words[value] if isinstance(value, bool) else repr(value).replace("\\", "\\\\"))
+        for (table, name), value in values.items()
+    ]
+    text = "\n".join(['node = "n"', *lines])
+    document: dict[str, Any] = tomllib.loads(text)
+    folder = tmp_path_factory.getbasetemp()
+    try:
+        settings = load(folder, text)
+    except ConfigError as error:
+        told = str(error)
+        assert any(f"{table}." in told for table, _ in values)
+        return
+    for (table, name), value in values.items():
+        found = getattr(getattr(settings, table), name)
+        assert document[table][name] == value
+        assert found == (folder / str(value) if isinstance(found, Path) else value)
+
+
+def test_every_field_is_documented():
+    """Each setting has its line in the docstring of its table."""
+    for name, hint in get_type_hints(Settings).items():
+        if name == "node":
+            continue
+        for item in dataclasses.fields(hint):
+            assert f" {item.name}" in (hint.__doc__ or ""), f"{name}.{item.name}"
+
+
+@pytest.mark.parametrize("board", BOARDS, ids=lambda path: path.stem)
+def test_each_board_is_valid_and_complete(board):
+    """A shipped configuration loads, and shows every key of every table, set or as a comment."""
+    load_settings(board)
+    shown = board.read_text().replace("# ", "")
+    for name, hint in get_type_hints(Settings).items():
+        if name != "node":
+            assert f"\n[{name}]" in shown
+            for item in dataclasses.fields(hint):
+                assert f"\n{item.name} = " in shown, f"{board.stem}: {name}.{item.name}"
+
+
+def test_there_are_boards():
+    """The test above has something to look at."""
+    assert BOARDS
+    assert get_args(get_type_hints(Settings, include_extras=True)["node"])

@@ -1,0 +1,632 @@
+"""The daemon with real threads, a real database, a real broker and real signals.
+
+The pipeline is a simple one whose events can be foretold; run as a program, this file is
+the daemon with that pipeline, for the tests that kill it.
+"""
+
+import io
+import itertools
+import json
+import logging
+import os
+import queue
+import signal
+import subprocess
+import sys
+import threading
+import time
+from importlib.resources import files
+from pathlib import Path
+from typing import Any
+
+import jsonschema
+import numpy as np
+import pytest
+import soundfile
+
+from edge.config import MqttSettings, Settings, SourceSettings, StoreSettings, load_settings
+from edge.daemon import About, run
+from edge.daemon import listener as listener_module
+from edge.daemon import reporter as reporter_module
+from edge.daemon import system as system_module
+from edge.daemon.feeder import GAP_S, Feeder, Source, open_source
+from edge.daemon.reporter import WINDOW_S, Recent
+from edge.errors import BadInputError, DeviceUnavailableError, InputOutputError, TryAgainError
+from edge.records import AudioBlock, Coverage, Event
+from edge.store import Store
+
+RATE_HZ = 4_000
+ABOUT = About("1.2.3", "arithmetic", "bursts", "ab" * 32, ("burst", "bang"))
+LEVEL = 1_000
+ROOT = Path(__file__).parents[2]
+
+
+class Bursts:
+    """Every stretch of samples above a level is an event: nothing to learn, nothing to guess."""
+
+    def __init__(self, rate_hz: int) -> None:
+        self.rate_hz = rate_hz
+        self.processed = self.lost = self.at = 0
+        self.onset: int | None = None
+        self.threads: set[str] = set()
+
+    def push(self, block: AudioBlock) -> list[Event]:
+        """Events that end in this block."""
+        self.threads.add(threading.current_thread().name)
+        assert block.start == self.at + block.lost
+        pcm = np.concatenate([np.zeros(block.lost, np.int16), block.pcm])
+        found = [event for k, loud in enumerate(pcm > LEVEL) for event in self._step(k, loud)]
+        self.at += len(pcm)
+        self.processed += len(block.pcm)
+        self.lost += block.lost
+        return found
+
+    def finish(self) -> list[Event]:
+        """The event still open."""
+        return self._step(0, False)
+
+    @property
+    def coverage(self) -> Coverage:
+        """What went through."""
+        seconds = self.processed / self.rate_hz, self.lost / self.rate_hz
+        return Coverage(sum(seconds), *seconds)
+
+    def _step(self, k: int, loud: bool) -> list[Event]:
+        if loud and self.onset is None:
+            self.onset = self.at + k
+        elif not loud and self.onset is not None:
+            onset_s, offset_s = self.onset / self.rate_hz, (self.at + k) / self.rate_hz
+            self.onset = None
+            return [Event("burst", onset_s, offset_s, 0.75, 0.5)]
+        return []
+
+
+def night(seconds: float, onsets_s: list[float]) -> np.ndarray:
+    """Silence with bursts of 0.2 s."""
+    pcm = np.zeros(round(seconds * RATE_HZ), np.int16)
+    for onset_s in onsets_s:
+        pcm[round(onset_s * RATE_HZ) :][: RATE_HZ // 5] = 8_000
+    return pcm
+
+
+def configured(
+    tmp_path: Path, port: int | None, pcm: np.ndarray | None = None, **source: Any
+) -> Settings:
+    """Settings for a recording of `pcm`, or for standard input, and a broker at `port`."""
+    if pcm is not None:
+        path = tmp_path / "night.wav"
+        soundfile.write(path, pcm, RATE_HZ)
+        source = {"kind": "wav", "path": path, "realtime": False, **source}
+    return Settings(
+        "n",
+        source=SourceSettings(rate_hz=RATE_HZ, **{"kind": "stdin", **source}),
+        store=StoreSettings(tmp_path / "state" / "airway.db"),
+        mqtt=MqttSettings(enabled=port is not None, host="127.0.0.1", port=port or 1),
+    )
+
+
+def valid(message: Any, kind: str) -> dict[str, Any]:
+    """The payload of a message, checked against the schema that ships."""
+    schema = json.loads((files("edge") / "schemas" / f"{kind}.json").read_text())
+    jsonschema.validate(
+        message.payload, schema, format_checker=jsonschema.Draft202012Validator.FORMAT_CHECKER
+    )
+    return message.payload
+
+
+def stored(settings: Settings) -> tuple[dict[str, int], float, float]:
+    """Counts, monitored and lost seconds of all that the store knows."""
+    with Store(settings.store.path) as store:
+        summary = store.summary(0.0, 1e11)
+    return summary.counts, summary.monitored_s, summary.lost_s
+
+
+def test_a_recording_becomes_messages(tmp_path, mosquitto, wait_until):
+    """Each burst reaches a subscriber once, with a summary, the state and who is there."""
+    mosquitto.start()
+    subscriber = mosquitto.listen()
+    onsets_s = [0.5, 2.0, 7.25, 7.5]
+    settings = configured(tmp_path, mosquitto.port, night(8, onsets_s))
+    pipelines: list[Bursts] = []
+
+    def factory(rate_hz: int) -> Bursts:
+        pipelines.append(Bursts(rate_hz))
+        return pipelines[-1]
+
+    before_s = time.time()
+    assert run(settings, factory, ABOUT) == 0
+    assert wait_until(lambda: subscriber.on("/mic/availability")[1:])
+    events = [valid(message, "event") for message in subscriber.on("/event")]
+    assert [event["onset_s"] for event in events] == onsets_s
+    assert {(event["duration_s"], event["label"], event["model"]) for event in events} == {
+        (0.2, "burst", "bursts")
+    }
+    assert len({event["id"] for event in events}) == len(events)
+    (summary,) = (valid(message, "summary") for message in subscriber.on("/summary/night"))
+    assert summary["counts"] == {"burst": 4, "bang": 0}
+    assert summary["rate_per_hour"] == {"burst": 1_800.0, "bang": 0.0}
+    assert (summary["monitored_s"], summary["lost_s"]) == (8.0, 0.0)
+    assert [event["seq"] for event in events] + [summary["seq"]] == [1, 2, 3, 4, 5]
+    (info,) = (valid(message, "info") for message in subscriber.on("n/info"))
+    assert (info["version"], info["runtime"], info["bundles"], info["config_digest"]) == (
+        "1.2.3",
+        "arithmetic",
+        {"bursts": "ab" * 32},
+        settings.digest,
+    )
+    state = valid(subscriber.on("/state")[-1], "state")
+    assert (state["counts"], state["monitored_s"]) == ({"burst": 4, "bang": 0}, 8.0)
+    health = valid(subscriber.on("/health")[-1], "health")
+    assert (health["processed_s"], health["outbox_depth"], health["outbox_oldest_s"]) == (
+        8.0,
+        0,
+        None,
+    )
+    for suffix in ("n/availability", "/mic/availability"):
+        assert [message.body for message in subscriber.on(suffix)] == [b"online", b"offline"]
+    assert stored(settings) == ({"burst": 4}, pytest.approx(8.0), 0.0)
+    with Store(settings.store.path) as store:
+        assert store.outbox_depth() == 0
+        assert before_s <= store.utc(summary["session"], 0.0) <= time.time()
+    assert pipelines[0].rate_hz == RATE_HZ
+    assert pipelines[0].threads == {"pipeline"}
+    assert {thread.name for thread in threading.enumerate()} & {
+        "pipeline",
+        "capture",
+        "uplink",
+    } == set()
+
+
+def test_without_a_broker_everything_is_kept(tmp_path, mosquitto, monkeypatch, wait_until):
+    """A run that meets no broker ends well and soon; the next one delivers both runs."""
+    monkeypatch.setattr(reporter_module, "DRAIN_S", 0.3)
+    settings = configured(tmp_path, mosquitto.port, night(3, [1.0, 2.0]))
+    began_s = time.monotonic()
+    assert run(settings, Bursts, ABOUT) == 0
+    assert time.monotonic() - began_s < 5
+    with Store(settings.store.path) as store:
+        assert store.outbox_depth() == 3
+    mosquitto.start()
+    subscriber = mosquitto.listen("airway/+/+/event")
+    monkeypatch.setattr(reporter_module, "DRAIN_S", 15.0)
+    assert run(settings, Bursts, ABOUT) == 0
+    assert wait_until(lambda: len(subscriber.received) >= 4)
+    payloads = [valid(message, "event") for message in subscriber.received]
+    assert [payload["seq"] for payload in payloads] == [1, 2, 4, 5]
+    assert [payload["historical"] for payload in payloads][:2] == [True, True]
+    assert len({payload["session"] for payload in payloads}) == 2
+
+
+def test_without_mqtt_the_history_stays_and_no_message_waits(tmp_path):
+    """With mqtt.enabled = false events are kept on the device, and the outbox does not grow."""
+    settings = configured(tmp_path, None, night(2, [1.0]))
+    assert run(settings, Bursts, ABOUT) == 0
+    assert stored(settings) == ({"burst": 1}, pytest.approx(2.0), 0.0)
+    with Store(settings.store.path) as store:
+        assert store.outbox_depth() == 0
+
+
+class Child:
+    """The daemon as a process of its own, with the pipeline of this file."""
+
+    def __init__(self, tmp_path: Path, text: str, port: int) -> None:
+        config = tmp_path / "config.toml"
+        config.write_text(
+            f'node = "n"\n{text}\n[store]\npath = "state/airway.db"\n[mqtt]\n'
+            f'host = "127.0.0.1"\nport = {port}\n'
+        )
+        self.database = tmp_path / "state" / "airway.db"
+        self.log = tmp_path / "stderr"
+        with self.log.open("wb") as errors:
+            self.process = subprocess.Popen(
+                [sys.executable, __file__, str(config)],
+                stdin=subprocess.PIPE,
+                stderr=errors,
+                bufsize=0,
+                env={**os.environ, "PYTHONPATH": str(ROOT)},
+            )
+
+    def __enter__(self) -> "Child":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.process.kill()
+        self.process.wait()
+        assert self.process.stdin is not None
+        self.process.stdin.close()
+
+    def said(self, words: str) -> bool:
+        """Whether the log has it."""
+        return words in self.log.read_text()
+
+    def ended(self, number: int) -> tuple[int, str]:
+        """Send a signal; the exit code and the log."""
+        self.process.send_signal(number)
+        return self.process.wait(20), self.log.read_text()
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_a_signal_finishes_the_open_event(tmp_path, mosquitto, wait_until, number):
+    """Stopped in the middle of a burst, the daemon ends it, delivers it, and exits with 0."""
+    mosquitto.start()
+    subscriber = mosquitto.listen()
+    soundfile.write(tmp_path / "a.wav", np.full(60 * RATE_HZ, 8_000, np.int16), RATE_HZ)
+    with Child(tmp_path, '[source]\nkind = "wav"\npath = "a.wav"', mosquitto.port) as child:
+        assert wait_until(lambda: subscriber.on("n/info")), child.log.read_text()
+        time.sleep(0.5)
+        code, log = child.ended(number)
+    assert code == 0, log
+    assert number.name in log
+    assert "Traceback" not in log
+    assert wait_until(lambda: subscriber.on("n/availability")[1:])
+    (event,) = (valid(message, "event") for message in subscriber.on("/event"))
+    assert event["onset_s"] == 0.0
+    assert 0.3 < event["offset_s"] < 30
+    (summary,) = (valid(message, "summary") for message in subscriber.on("/summary/night"))
+    assert summary["monitored_s"] == pytest.approx(event["offset_s"])
+    assert subscriber.on("n/availability")[-1].body == b"offline"
+
+
+def test_a_silent_pipe_does_not_hold_up_a_stop(tmp_path, mosquitto, wait_until):
+    """While a read waits for a source that says nothing, SIGTERM still ends in good order."""
+    mosquitto.start()
+    with Child(tmp_path, '[source]\nkind = "stdin"\nrate_hz = 4000', mosquitto.port) as child:
+        assert wait_until(lambda: child.said("listening at 4000 Hz")), child.log.read_text()
+        began_s = time.monotonic()
+        code, log = child.ended(signal.SIGTERM)
+    assert code == 0, log
+    assert time.monotonic() - began_s < 8
+    assert "Fatal" not in log
+
+
+def test_what_was_heard_before_a_kill_is_delivered(tmp_path, mosquitto, wait_until):
+    """SIGKILL with no broker takes none of the events that were stored; a later run sends them."""
+    text = '[source]\nkind = "stdin"\nrate_hz = 4000\nrealtime = false'
+    with Child(tmp_path, text, mosquitto.port) as child:
+        assert child.process.stdin is not None
+        child.process.stdin.write(night(10, [1, 3, 5, 7]).tobytes())
+        assert wait_until(lambda: child.log.read_text().count("burst at") == 4)
+
+        def rows() -> int:
+            with Store(child.database) as store:
+                return store.outbox_depth()
+
+        assert wait_until(lambda: rows() == 4)
+        child.ended(signal.SIGKILL)
+    mosquitto.start()
+    subscriber = mosquitto.listen("airway/+/+/event")
+    with Child(tmp_path, text, mosquitto.port) as child:
+        assert child.process.stdin is not None
+        child.process.stdin.write(night(2, [1]).tobytes())
+        child.process.stdin.close()
+        assert child.process.wait(20) == 0, child.log.read_text()
+    assert wait_until(lambda: len(subscriber.received) >= 5)
+    payloads = [valid(message, "event") for message in subscriber.received]
+    assert [payload["onset_s"] for payload in payloads] == [1, 3, 5, 7, 1]
+    assert [payload["historical"] for payload in payloads][:4] == [True] * 4
+
+
+def test_recording_goes_on_while_the_broker_is_away(tmp_path, mosquitto, wait_until):
+    """A broker that goes and comes back in the middle of a run misses nothing."""
+    mosquitto.start()
+    subscriber = mosquitto.listen("airway/+/+/event")
+    settings = configured(tmp_path, mosquitto.port, realtime=False)
+    reading, writing = os.pipe()
+    codes: list[int] = []
+    with io.FileIO(reading, "rb") as stream, io.FileIO(writing, "wb") as pipe:
+        thread = threading.Thread(
+            target=lambda: codes.append(run(settings, Bursts, ABOUT, stdin=stream))
+        )
+        thread.start()
+        pipe.write(night(1, [0.4]).tobytes())
+        assert wait_until(lambda: len(subscriber.received) == 1)
+        mosquitto.stop()
+        pipe.write(night(2, [0.4, 1.4]).tobytes())
+        assert wait_until(lambda: stored(settings)[0].get("burst") == 3)
+        mosquitto.start()
+        pipe.write(night(1, [0.4]).tobytes())
+        pipe.close()
+        thread.join(20)
+    assert codes == [0]
+    assert wait_until(lambda: len(subscriber.received) >= 4)
+    onsets_s = {message.payload["onset_s"] for message in subscriber.received}
+    assert onsets_s == {0.4, 1.4, 2.4, 3.4}
+
+
+def test_an_event_is_sent_at_once(tmp_path, mosquitto, wait_until):
+    """An event does not wait for the uplink to look: eight in a row take less than 3 s."""
+    mosquitto.start()
+    subscriber = mosquitto.listen()
+    settings = configured(tmp_path, mosquitto.port, realtime=False)
+    reading, writing = os.pipe()
+    with io.FileIO(reading, "rb") as stream, io.FileIO(writing, "wb") as pipe:
+        thread = threading.Thread(target=lambda: run(settings, Bursts, ABOUT, stdin=stream))
+        thread.start()
+        assert wait_until(lambda: subscriber.on("n/info"))
+        began_s = time.monotonic()
+        for count in range(1, 9):
+            pipe.write(night(0.5, [0.1]).tobytes())
+            assert wait_until(lambda count=count: len(subscriber.on("/event")) == count)
+        took_s = time.monotonic() - began_s
+        pipe.close()
+        thread.join(20)
+    assert took_s < 3
+
+
+class Held(Bursts):
+    """A pipeline that hangs until it is let go."""
+
+    let_go = threading.Event()
+
+    def push(self, block: AudioBlock) -> list[Event]:
+        """Wait, then listen."""
+        assert self.let_go.wait(20)
+        return super().push(block)
+
+
+def test_what_is_lost_at_the_end_is_counted(tmp_path, caplog, wait_until):
+    """A live source that ends while the model hangs leaves no second unaccounted for."""
+    settings = configured(tmp_path, None)
+    reading, writing = os.pipe()
+    with io.FileIO(reading, "rb") as stream, io.FileIO(writing, "wb") as pipe:
+        thread = threading.Thread(target=lambda: run(settings, Held, ABOUT, stdin=stream))
+        thread.start()
+        for _ in range(30):
+            pipe.write(night(1, [0.1]).tobytes())
+        assert wait_until(lambda: "can't keep up" in caplog.text)
+        pipe.close()
+        assert wait_until(lambda: all(t.name != "capture" for t in threading.enumerate()))
+        Held.let_go.set()
+        thread.join(20)
+    counts, monitored_s, lost_s = stored(settings)
+    assert monitored_s + lost_s == pytest.approx(30)
+    assert 10 <= monitored_s < 11  # what the queue holds, and the block in the model's hands
+    assert counts == {"burst": round(monitored_s)}
+
+
+def test_a_silent_source_is_offline_until_it_is_heard(tmp_path, mosquitto, monkeypatch, wait_until):
+    """A live source that says nothing is announced as offline, and as online when it is back."""
+    monkeypatch.setattr(listener_module, "SILENT_AFTER_S", 0.3)
+    monkeypatch.setattr(listener_module, "REPORT_EVERY_S", 0.2)
+    monkeypatch.setattr(listener_module, "_TICK_S", 0.05)
+    mosquitto.start()
+    subscriber = mosquitto.listen()
+    settings = configured(tmp_path, mosquitto.port)
+    reading, writing = os.pipe()
+    codes: list[int] = []
+
+    def said() -> list[bytes]:
+        return [message.body for message in subscriber.on("/mic/availability")]
+
+    with io.FileIO(reading, "rb") as stream, io.FileIO(writing, "wb") as pipe:
+        thread = threading.Thread(
+            target=lambda: codes.append(run(settings, Bursts, ABOUT, stdin=stream))
+        )
+        thread.start()
+        assert wait_until(lambda: said() == [b"online", b"offline"])
+        pipe.write(night(0.5, [0.1]).tobytes())
+        assert wait_until(lambda: b"online" in said()[2:])
+        assert wait_until(lambda: subscriber.on("/event"))
+        pipe.close()
+        thread.join(20)
+    assert codes == [0]
+    states = [valid(message, "state") for message in subscriber.on("/state")]
+    assert states[0]["monitored_s"] == 0.0 < states[0]["window_s"]
+    assert states[-1]["monitored_s"] == 0.5
+    assert states[-1]["counts"] == {"burst": 1, "bang": 0}
+    assert len([valid(message, "health") for message in subscriber.on("/health")]) > 1
+
+
+class Broken(Bursts):
+    """A pipeline that fails after a second of audio."""
+
+    def push(self, block: AudioBlock) -> list[Event]:
+        """Fail, sooner or later."""
+        if self.processed >= self.rate_hz:
+            raise ArithmeticError("the model has burst")
+        return super().push(block)
+
+
+@pytest.mark.parametrize("kind", ["wav", "stdin"])
+def test_a_broken_pipeline_ends_the_daemon(tmp_path, caplog, kind):
+    """No deaf daemon: one error in the log, exit code 75, and what was heard is kept."""
+    pcm = night(30, [0.2])
+    settings = configured(tmp_path, None, pcm if kind == "wav" else None)
+    reading, writing = os.pipe()
+    began_s = time.monotonic()
+    with io.FileIO(reading, "rb") as stream, io.FileIO(writing, "wb") as pipe:
+        pipe.write(pcm[: 7 * RATE_HZ].tobytes())  # less than the pipe holds; it stays open
+        assert run(settings, Broken, ABOUT, stdin=stream) == TryAgainError.exit_code == 75
+    assert time.monotonic() - began_s < 5
+    errors = [record for record in caplog.records if record.levelno >= logging.ERROR]
+    assert len(errors) == 1
+    assert "the model has burst" in caplog.text
+    assert stored(settings)[0] == {"burst": 1}
+
+
+def test_a_source_that_fails_ends_with_its_own_code(tmp_path, caplog):
+    """A recording that is damaged in the middle gives code 65, and what came before is kept."""
+    pcm = np.zeros(40 * RATE_HZ)
+    pcm[RATE_HZ : RATE_HZ + 100] = 0.5
+    pcm[30 * RATE_HZ] = np.nan
+    settings = configured(tmp_path, None, night(1, []))
+    assert settings.source.path is not None
+    soundfile.write(settings.source.path, pcm, RATE_HZ, subtype="FLOAT")
+    assert run(settings, Bursts, ABOUT) == BadInputError.exit_code == 65
+    assert [record.getMessage() for record in caplog.records if record.levelno >= 40] == [
+        f"the source failed: {settings.source.path} has nan as sample 120000, which is not a "
+        "sound; export it again"
+    ]
+    assert stored(settings)[0] == {"burst": 1}
+
+
+def test_a_source_that_is_not_there_leaves_nothing_behind(tmp_path):
+    """A missing file and a microphone are refused before a database is made."""
+    for settings, error in (
+        (configured(tmp_path, None, kind="wav", path=tmp_path / "no.wav"), InputOutputError),
+        (configured(tmp_path, None, kind="microphone"), DeviceUnavailableError),
+    ):
+        with pytest.raises(error):
+            run(settings, Bursts, ABOUT)
+        assert not settings.store.path.parent.exists()
+
+
+def blocks_of(pcm: np.ndarray, size: int) -> list[AudioBlock]:
+    """Consecutive blocks."""
+    return [AudioBlock(pcm[at : at + size], RATE_HZ, at) for at in range(0, len(pcm), size)]
+
+
+def fed(
+    blocks: list[AudioBlock], *, live: bool, room: int, nap_s: float = 0.0
+) -> tuple[list[AudioBlock], AudioBlock | None]:
+    """What comes out of a queue of `room` blocks for a consumer that naps before each."""
+    waiting: queue.Queue[AudioBlock | None] = queue.Queue(room)
+    ended = threading.Event()
+    source = Source(RATE_HZ, live, lambda stop, clock: iter(blocks))
+    feeder = Feeder(source, waiting, time.monotonic, ended.set)
+    feeder.start()
+    taken: list[AudioBlock] = []
+    while not (ended.is_set() and waiting.empty()):
+        time.sleep(nap_s)
+        try:
+            block = waiting.get(timeout=0.05)
+        except queue.Empty:
+            continue
+        assert block is not None
+        taken.append(block)
+    feeder.stop(5.0)
+    return taken, feeder.remainder()
+
+
+@pytest.mark.parametrize("nap_s", [0.0, 0.001, 0.01])
+def test_a_live_source_is_never_held_up(nap_s, caplog):
+    """What does not fit is dropped, counted exactly, and told once; the clock stays right."""
+    pcm = np.arange(40_000, dtype=np.int16)
+    taken, remainder = fed(blocks_of(pcm, 100), live=True, room=4, nap_s=nap_s)
+    every = [*taken, remainder] if remainder else taken
+    ends = itertools.accumulate([block.lost + len(block.pcm) for block in every], initial=0)
+    for block, before in zip(every, ends, strict=False):
+        assert block.start == before + block.lost
+        np.testing.assert_array_equal(block.pcm, pcm[block.start :][: len(block.pcm)])
+    assert sum(block.lost + len(block.pcm) for block in every) == len(pcm)
+    lost = sum(block.lost for block in every)
+    assert caplog.text.count("can't keep up") == (1 if lost else 0)
+    if nap_s == 0.01:
+        assert lost > len(pcm) / 2
+
+
+def test_a_recording_waits_for_the_model():
+    """A source that can wait loses nothing, however slow the model is."""
+    pcm = np.arange(4_000, dtype=np.int16)
+    taken, remainder = fed(blocks_of(pcm, 100), live=False, room=2, nap_s=0.002)
+    assert remainder is None
+    assert [block.lost for block in taken] == [0] * 40
+    np.testing.assert_array_equal(np.concatenate([block.pcm for block in taken]), pcm)
+
+
+def test_a_stalled_source_is_lost_time():
+    """Audio that a live source did not deliver is lost, so that later events keep their time."""
+    now_s = 0.0
+    blocks = blocks_of(np.ones(4 * RATE_HZ, np.int16), RATE_HZ)
+
+    def deliver(stop: Any, clock: Any) -> Any:
+        nonlocal now_s
+        for second, block in zip((1.0, 2.0, 102.0, 103.0), blocks, strict=True):
+            now_s = second
+            yield block
+        now_s = 103.0 + 2 * GAP_S
+
+    waiting: queue.Queue[AudioBlock | None] = queue.Queue()
+    ended = threading.Event()
+    feeder = Feeder(Source(RATE_HZ, True, deliver), waiting, lambda: now_s, ended.set)
+    feeder.start()
+    assert ended.wait(5)
+    feeder.stop(5.0)
+    found = [waiting.get_nowait() for _ in blocks]
+    assert [block and (block.start / RATE_HZ, block.lost / RATE_HZ) for block in found] == [
+        (0, 0),
+        (1, 0),
+        (101, 99),
+        (102, 0),
+    ]
+    remainder = feeder.remainder()
+    assert remainder is not None
+    assert (remainder.start / RATE_HZ, remainder.lost / RATE_HZ) == (123, 20)
+
+
+def test_a_repeated_recording_is_one_long_session(tmp_path):
+    """With source.repeat the clock goes on where the file ended."""
+    settings = configured(tmp_path, None, night(0.35, []), repeat=True).source
+    source = open_source(settings, io.BytesIO())
+    blocks = list(itertools.islice(source.open(threading.Event(), time.monotonic), 10))
+    ends = itertools.accumulate([len(block.pcm) for block in blocks], initial=0)
+    assert [block.start for block in blocks] == list(ends)[:-1]
+    assert not source.live
+
+
+def test_a_paced_recording_takes_its_time(tmp_path):
+    """With source.realtime a file takes as long as it lasts."""
+    settings = configured(tmp_path, None, night(1.0, [0.2]), realtime=True)
+    began_s = time.monotonic()
+    assert run(settings, Bursts, ABOUT) == 0
+    assert 1.0 <= time.monotonic() - began_s < 5.0
+    assert stored(settings)[0] == {"burst": 1}
+
+
+def test_the_window_is_the_last_hour():
+    """Counts and monitored seconds cover the same hour, begun to the minute, in silence too."""
+    recent = Recent()
+    heard_s = 0.0
+    for second in range(20, 3 * 3600, 20):
+        silent = 4_000 < second <= 9_000
+        heard_s += 0 if silent else 20
+        if second % 100 == 0 and not silent:
+            recent.add(Event("burst", second, second + 0.5, 1.0, 1.0))
+        lost_s = heard_s / 4
+        coverage = Coverage(heard_s, heard_s - lost_s, lost_s)
+        recent.advance(second, coverage)
+        counts, window, window_s = recent.figures(second, coverage)
+        assert min(second, WINDOW_S) <= window_s < WINDOW_S + 60
+        begin = round(second - window_s)
+        span = range(begin + 1, second + 1)
+        assert window.audio_s == sum(not 4_000 < s <= 9_000 for s in span)
+        assert window.lost_s == pytest.approx(window.audio_s / 4)
+        onsets = [s for s in range(100, second + 1, 100) if not 4_000 < s <= 9_000 and s >= begin]
+        assert counts["burst"] == len(onsets)
+
+
+@pytest.mark.parametrize(
+    ("unix_s", "state", "synced"),
+    [
+        (1_800_000_000, 0, True),
+        (1_800_000_000, 4, True),
+        (1_800_000_000, 5, False),
+        (1_800_000_000, -1, False),
+        (1_000, 0, False),
+        (5_000_000_000, 0, False),
+    ],
+)
+def test_a_doubtful_clock_is_not_synchronised(monkeypatch, unix_s, state, synced):
+    """Only a plausible year on a clock that the kernel calls synchronised is trusted."""
+
+    class Libc:
+        def adjtimex(self, timex: Any) -> int:
+            assert len(timex) >= 208
+            assert not any(timex.raw)
+            return state
+
+    monkeypatch.setattr(system_module.ctypes, "CDLL", lambda name: Libc())
+    assert system_module.clock_synced(unix_s) is synced
+    monkeypatch.setattr(system_module.ctypes, "CDLL", lambda name: object())
+    assert system_module.clock_synced(unix_s) is False
+
+
+def test_the_real_kernel_answers():
+    """The call to the kernel itself gives a truth value, and the memory in use is plausible."""
+    assert system_module.clock_synced(time.time()) in (True, False)
+    assert 1_000_000 < system_module.resident_bytes() < 10**11
+
+
+if __name__ == "__main__":
+    logging.basicConfig(level=logging.INFO, format="%(levelname)s %(name)s %(message)s")
+    sys.exit(run(load_settings(Path(sys.argv[1])), Bursts, ABOUT))
