@@ -1,0 +1,163 @@
+"""An Airway database file: opened, checked, made; every failure of it one sentence."""
+
+import contextlib
+import sqlite3
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from edge.errors import AirwayError, ConfigError, InputOutputError, TryAgainError
+
+_APPLICATION_ID = 0x41525759  # "ARWY" in the file's header: the database is ours
+_VERSION = 1
+# A writer holds the lock for milliseconds; only a stuck disk takes as long as this.
+_BUSY_TIMEOUT_S = 5.0
+
+_TABLES = (
+    """CREATE TABLE session (
+        id TEXT PRIMARY KEY,
+        source TEXT NOT NULL,
+        start_unix_s REAL NOT NULL,
+        clock_synced INTEGER NOT NULL,
+        covered_s REAL NOT NULL DEFAULT 0
+    ) WITHOUT ROWID""",
+    """CREATE TABLE event (
+        id TEXT PRIMARY KEY,
+        session TEXT NOT NULL REFERENCES session(id),
+        label TEXT NOT NULL,
+        onset_s REAL NOT NULL,
+        offset_s REAL NOT NULL,
+        onset_unix_s REAL NOT NULL,
+        score REAL NOT NULL,
+        p REAL NOT NULL
+    ) WITHOUT ROWID""",
+    "CREATE INDEX event_by_time ON event(onset_unix_s, label)",
+    """CREATE TABLE coverage (
+        hour INTEGER NOT NULL,
+        session TEXT NOT NULL REFERENCES session(id),
+        start_unix_s REAL NOT NULL,
+        audio_s REAL NOT NULL,
+        processed_s REAL NOT NULL,
+        lost_s REAL NOT NULL,
+        PRIMARY KEY (hour, session)
+    ) WITHOUT ROWID""",
+    # AUTOINCREMENT: the number of a deleted row is never given again, so `seq` orders all
+    # that the node ever said.
+    """CREATE TABLE outbox (
+        seq INTEGER PRIMARY KEY AUTOINCREMENT,
+        topic TEXT NOT NULL,
+        payload TEXT NOT NULL,
+        retain INTEGER NOT NULL,
+        created_unix_s REAL NOT NULL
+    )""",
+)
+
+
+class Database:
+    """One connection to the file, for the thread that opened it.
+
+    Raises:
+        ConfigError: the path holds something else, or a database of a newer Airway.
+        InputOutputError: the file can't be opened, read or written.
+        TryAgainError: another program kept the file locked.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            if not path.exists():
+                path.touch(mode=0o600)  # a history of health is nobody else's to read
+        except OSError as error:
+            raise InputOutputError(self._cannot_open(error.strerror)) from error
+        with self.sentences():
+            self._db = sqlite3.connect(path, timeout=_BUSY_TIMEOUT_S, isolation_level=None)
+        try:
+            with self.sentences():
+                self._prepare()
+        except AirwayError:
+            self._db.close()
+            raise
+
+    def close(self) -> None:
+        """Close the connection; what was committed stays."""
+        self._db.close()
+
+    def execute(self, query: str, *values: Any) -> sqlite3.Cursor:
+        """Run one statement, inside `transaction` or `sentences`."""
+        return self._db.execute(query, values)
+
+    def one(self, query: str, *values: Any) -> Any:
+        """The first row of a query, or None."""
+        return self._db.execute(query, values).fetchone()
+
+    @contextlib.contextmanager
+    def transaction(self, durable: bool = True) -> Iterator[None]:
+        """All or nothing; `durable` waits until the disk has it."""
+        with self.sentences():
+            self._db.execute(f"PRAGMA synchronous = {'FULL' if durable else 'NORMAL'}")
+            self._db.execute("BEGIN IMMEDIATE")
+            with self._db:  # commits, or rolls back on an exception
+                yield
+
+    @contextlib.contextmanager
+    def sentences(self) -> Iterator[None]:
+        """SQLite's errors -> one sentence for a person, and the right exit code."""
+        try:
+            yield
+        except (sqlite3.ProgrammingError, sqlite3.IntegrityError):
+            raise  # the wrong thread, a closed connection, a NaN: a fault in the code
+        except sqlite3.Error as error:
+            code = getattr(error, "sqlite_errorcode", 0) & 0xFF  # less the extended part
+            if code == sqlite3.SQLITE_NOTADB:
+                raise ConfigError(
+                    f"{self.path} is not a database; set store.path to a file of its own"
+                ) from error
+            if code in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED):
+                raise TryAgainError(
+                    f"{self.path} is locked by another program; close that one, or try again"
+                ) from error
+            if code in (sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_READONLY):
+                raise InputOutputError(self._cannot_open(str(error))) from error
+            raise InputOutputError(
+                f"the database {self.path} failed: {error}; check the disk's space and health"
+            ) from error
+
+    def _cannot_open(self, reason: str | None) -> str:
+        return (
+            f"can't open the database {self.path}: {reason}; set store.path to a file in a "
+            "directory that this user may write"
+        )
+
+    def _prepare(self) -> None:
+        """Set the connection up, and the tables in a new file; leave another's file alone."""
+        self._db.execute("PRAGMA foreign_keys = ON")
+        is_new = self._is_new()
+        self._db.execute("PRAGMA journal_mode = WAL")
+        if not is_new:
+            return
+        with self.transaction():
+            if self._is_new():  # still: another thread may have been first
+                for table in _TABLES:
+                    self._db.execute(table)
+                self._db.execute(f"PRAGMA application_id = {_APPLICATION_ID}")
+                self._db.execute(f"PRAGMA user_version = {_VERSION}")
+
+    def _is_new(self) -> bool:
+        """True for an empty file; refuses what this release can't use."""
+        (application,) = self.one("PRAGMA application_id")
+        (version,) = self.one("PRAGMA user_version")
+        (tables,) = self.one("SELECT count(*) FROM sqlite_schema")
+        if application == 0 and version == 0 and tables == 0:
+            return True
+        if application != _APPLICATION_ID:
+            raise ConfigError(
+                f"{self.path} is the database of another program; set store.path to a file of "
+                "its own"
+            )
+        if version != _VERSION:
+            raise ConfigError(
+                f"{self.path} was written by a newer Airway (schema {version}, this one knows "
+                f"{_VERSION}); install that release, or set store.path to a new file"
+            )
+        return False

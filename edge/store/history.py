@@ -1,0 +1,280 @@
+"""The history at home: sessions, events, coverage and the outbox, in one SQLite file."""
+
+import json
+import math
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+from edge.errors import BadInputError
+from edge.messages import Message, OutboxRow, encode
+from edge.records import Coverage, Event
+from edge.store.database import Database
+
+_HOUR_S = 3600
+
+
+@dataclass(frozen=True, slots=True)
+class Summary:
+    """What was heard in a span of time, and how much of it was listened to.
+
+    Attributes:
+        start_unix_s, end_unix_s: the span, seconds since 1970.
+        counts: events that began in the span, by label; a label without events is absent.
+        monitored_s: seconds of it that went through the model.
+        lost_s: seconds of it that were dropped.
+    """
+
+    start_unix_s: float
+    end_unix_s: float
+    counts: dict[str, int]
+    monitored_s: float
+    lost_s: float
+
+
+class Store:
+    """The database; one connection, for the thread that opened it.
+
+    What can be lost. An event and its outbox row are one transaction, committed with
+    `synchronous=FULL`: once `add_event` or `add_message` returns, neither a kill nor a power
+    cut takes it away, on a disk that honours fsync. Either can take only the event whose
+    call has not returned. One fsync for each event is nothing at tens of events an hour.
+
+    Coverage and deletions are committed with `synchronous=NORMAL`, since they come often and
+    would wear out an SD card. A kill takes none of them. A power cut can take those since
+    the last fsync (the last event, or the kernel's own write-back, about 30 s): lost
+    coverage makes fewer seconds count as monitored, never more; a lost deletion repeats a
+    message with the same `id`. The file itself stays consistent in each case.
+
+    Any number of threads and processes may each open their own Store on one path.
+
+    Raises:
+        ConfigError: the path holds something else, or a database of a newer Airway.
+        InputOutputError: the file can't be opened, read or written.
+        TryAgainError: another process kept the file locked.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self._db = Database(path)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Close the connection; what was committed stays."""
+        self._db.close()
+
+    def start_session(
+        self, session: str, source: str, start_unix_s: float, clock_synced: bool
+    ) -> None:
+        """Begin a capture session; the one place where its clock is tied to UTC.
+
+        Args:
+            session: identifier, never used before.
+            source: name of the microphone.
+            start_unix_s: time of the session's sample 0, seconds since 1970.
+            clock_synced: the device's clock was synchronised then.
+
+        Raises:
+            BadInputError: the session exists already.
+        """
+        with self._db.transaction():
+            if self._db.one("SELECT 1 FROM session WHERE id = ?", session) is not None:
+                raise BadInputError(f"session {session!r} exists already; give each its own name")
+            self._db.execute(
+                "INSERT INTO session (id, source, start_unix_s, clock_synced) VALUES (?, ?, ?, ?)",
+                session,
+                source,
+                start_unix_s,
+                clock_synced,
+            )
+
+    def utc(self, session: str, seconds: float) -> float:
+        """Seconds on a session's clock -> seconds since 1970.
+
+        Raises:
+            BadInputError: there is no such session.
+        """
+        with self._db.sentences():
+            return self._session(session)[0] + seconds
+
+    def add_event(self, session: str, event: Event, message: Message) -> None:
+        """Keep an event, and its message for the broker, both or neither.
+
+        Args:
+            session: a session that has begun.
+            event: what was heard.
+            message: what to say of it; its `id` becomes the event's.
+
+        Raises:
+            BadInputError: there is no such session, or the `id` was used before.
+        """
+        id = message.payload["id"]
+        with self._db.transaction():
+            start_unix_s, _ = self._session(session)
+            if self._db.one("SELECT 1 FROM event WHERE id = ?", id) is not None:
+                raise BadInputError(f"event {id!r} exists already; give each event its own id")
+            self._db.execute(
+                "INSERT INTO event VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+                id,
+                session,
+                event.label,
+                event.onset_s,
+                event.offset_s,
+                start_unix_s + event.onset_s,
+                event.score,
+                event.p,
+            )
+            self._post(message)
+
+    def add_message(self, message: Message) -> None:
+        """Keep a message for the broker."""
+        with self._db.transaction():
+            self._post(message)
+
+    def add_coverage(self, session: str, coverage: Coverage) -> None:
+        """Count what was listened to since the last call, in the hours (UTC) it falls in.
+
+        The first call starts at the session's sample 0 and each later one where the last
+        ended, so a session's coverage has no gaps: what was lost is counted as lost. Where
+        it crosses an hour, its seconds are split in proportion.
+
+        Args:
+            session: a session that has begun.
+            coverage: the seconds since the last call, not since the start.
+
+        Raises:
+            BadInputError: there is no such session, or a number is negative or not finite.
+        """
+        numbers = (coverage.audio_s, coverage.processed_s, coverage.lost_s)
+        if not all(math.isfinite(number) and number >= 0 for number in numbers):
+            raise BadInputError(f"{coverage} is not the coverage of a span; seconds are 0 or more")
+        with self._db.transaction(durable=False):
+            start_unix_s, covered_s = self._session(session)
+            start = start_unix_s + covered_s
+            for hour, at, share in _by_hour(start, start + coverage.audio_s):
+                self._db.execute(
+                    """INSERT INTO coverage VALUES (?, ?, ?, ?, ?, ?)
+                    ON CONFLICT (hour, session) DO UPDATE SET
+                        audio_s = audio_s + excluded.audio_s,
+                        processed_s = processed_s + excluded.processed_s,
+                        lost_s = lost_s + excluded.lost_s""",
+                    hour,
+                    session,
+                    at,
+                    *(number * share for number in numbers),
+                )
+            self._db.execute(
+                "UPDATE session SET covered_s = covered_s + ? WHERE id = ?",
+                coverage.audio_s,
+                session,
+            )
+
+    def summary(self, start_unix_s: float, end_unix_s: float) -> Summary:
+        """Counts and coverage from `start_unix_s` up to, not with, `end_unix_s`.
+
+        Within one hour of a session, what was lost is taken as spread evenly; seconds that
+        no session covered are in neither `monitored_s` nor `lost_s`.
+
+        Raises:
+            BadInputError: the span is empty.
+        """
+        if not start_unix_s < end_unix_s:
+            raise BadInputError(
+                f"no time between {start_unix_s} and {end_unix_s}; give a later end"
+            )
+        span = (start_unix_s, end_unix_s)
+        with self._db.sentences():
+            counts = self._db.execute(
+                """SELECT label, count(*) FROM event WHERE onset_unix_s >= ? AND onset_unix_s < ?
+                GROUP BY label ORDER BY label""",
+                *span,
+            ).fetchall()
+            buckets = self._db.execute(
+                """SELECT start_unix_s, audio_s, processed_s, lost_s FROM coverage
+                WHERE hour > ? AND hour < ?""",
+                start_unix_s - _HOUR_S,
+                end_unix_s,
+            ).fetchall()
+        monitored_s = lost_s = 0.0
+        for at, audio_s, processed, lost in buckets:
+            if audio_s > 0:
+                inside = min(at + audio_s, end_unix_s) - max(at, start_unix_s)
+                share = min(max(inside / audio_s, 0.0), 1.0)
+            else:
+                share = float(start_unix_s <= at < end_unix_s)
+            monitored_s += processed * share
+            lost_s += lost * share
+        return Summary(*span, dict(counts), monitored_s, lost_s)
+
+    def pending(self, after_seq: int, limit: int) -> list[OutboxRow]:
+        """Up to `limit` messages that wait, in the order of `seq`, from `after_seq` + 1 on."""
+        with self._db.sentences():
+            rows = self._db.execute(
+                """SELECT seq, topic, payload, retain, created_unix_s FROM outbox
+                WHERE seq > ? ORDER BY seq LIMIT ?""",
+                after_seq,
+                limit,
+            ).fetchall()
+        return [
+            OutboxRow(seq, topic, json.loads(payload), bool(retain), created_unix_s)
+            for seq, topic, payload, retain, created_unix_s in rows
+        ]
+
+    def delete(self, seq: int) -> None:
+        """Forget a message that the broker has taken; nothing happens when it is gone."""
+        with self._db.transaction(durable=False):
+            self._db.execute("DELETE FROM outbox WHERE seq = ?", seq)
+
+    def outbox_depth(self) -> int:
+        """How many messages wait."""
+        with self._db.sentences():
+            return int(self._db.one("SELECT count(*) FROM outbox")[0])
+
+    def outbox_oldest_unix_s(self) -> float | None:
+        """When the oldest message that waits was stored, seconds since 1970."""
+        with self._db.sentences():
+            row = self._db.one("SELECT created_unix_s FROM outbox ORDER BY seq LIMIT 1")
+        return None if row is None else float(row[0])
+
+    def _post(self, message: Message) -> None:
+        # The one clock here: how long a message has waited is a matter of the device's time.
+        self._db.execute(
+            "INSERT INTO outbox (topic, payload, retain, created_unix_s) VALUES (?, ?, ?, ?)",
+            message.topic,
+            encode(message.payload).decode(),
+            message.retain,
+            time.time(),
+        )
+
+    def _session(self, session: str) -> tuple[float, float]:
+        row = self._db.one("SELECT start_unix_s, covered_s FROM session WHERE id = ?", session)
+        if row is None:
+            raise BadInputError(f"no session {session!r} in {self._db.path}; start it first")
+        return float(row[0]), float(row[1])
+
+
+def _by_hour(start: float, end: float) -> Iterator[tuple[int, float, float]]:
+    """A span -> (the hour's start, where the piece begins, its share of the span) by hour.
+
+    A span of no length is one piece: the model may finish earlier audio while none arrives.
+    """
+    if start == end:
+        yield math.floor(start / _HOUR_S) * _HOUR_S, start, 1.0
+    at = start
+    while at < end:
+        hour = math.floor(at / _HOUR_S) * _HOUR_S
+        until = min(end, hour + _HOUR_S)
+        yield hour, at, (until - at) / (end - start)
+        at = until
