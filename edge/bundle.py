@@ -64,6 +64,8 @@ def canonical_json(value: dict[str, Any]) -> bytes:
 def shipped_bundles() -> list[str]:
     """Names of the bundles in the package."""
     models = resources.files("edge") / "models"
+    if not models.is_dir():
+        return []
     return sorted(entry.name for entry in models.iterdir() if (entry / "card.json").is_file())
 
 

@@ -17,9 +17,7 @@ from train_export.soundscape import Recipe
 from train_export.train import TrainConfig, train
 
 # Far denser than any home: every stretch that a step trains on holds something to learn.
-TRAINING = Recipe(
-    bouts_per_hour=1200, others_per_hour=800, snr_db=(0.0, 30.0), speed=(0.87, 1.15)
-)
+TRAINING = Recipe(bouts_per_hour=1200, others_per_hour=800, snr_db=(0.0, 30.0), speed=(0.87, 1.15))
 VALIDATION = Recipe(bouts_per_hour=120, others_per_hour=300, snr_db=(0.0, 20.0))
 VALIDATION_HOURS = 2.0
 # What is told as an event; the rest is scored to be told apart.

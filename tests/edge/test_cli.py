@@ -25,11 +25,13 @@ def night_wav(tmp_path_factory):
 
 
 def airway(*arguments) -> subprocess.CompletedProcess:
+    """Run the command as a person would."""
     command = [sys.executable, "-m", "edge.cli", *map(str, arguments)]
     return subprocess.run(command, capture_output=True, text=True, check=False, timeout=120)
 
 
 def assert_one_sentence(done: subprocess.CompletedProcess, code: int, *words: str) -> None:
+    """One line on standard error with these words, and this exit code."""
     assert done.returncode == code, done.stderr
     assert "Traceback" not in done.stderr
     (line,) = done.stderr.strip().splitlines()
@@ -51,7 +53,9 @@ def test_replay_prints_events_then_coverage(night_wav):
 
 def test_replay_is_deterministic(night_wav):
     """Same input, same output."""
-    assert airway("replay", "--json", night_wav).stdout == airway("replay", "--json", night_wav).stdout
+    assert (
+        airway("replay", "--json", night_wav).stdout == airway("replay", "--json", night_wav).stdout
+    )
 
 
 def test_flac_and_two_channels_give_the_same_events(night_wav, tmp_path):

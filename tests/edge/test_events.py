@@ -1,5 +1,7 @@
 """Event detection: hysteresis, smoothing, joining, refractory time."""
 
+import itertools
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -23,6 +25,7 @@ logit_rows = st.lists(st.integers(-128, 127), max_size=120)
 
 
 def find(rule: EventRule, logits: list[int]) -> list[Span]:
+    """All events of a whole row of logits."""
     detector = Detector(rule)
     return detector.push(np.array(logits, dtype=np.int8)) + detector.finish()
 
@@ -84,7 +87,7 @@ def test_every_event_keeps_the_rule(rule, logits):
         assert 0 <= span.onset < span.offset <= len(logits)
         assert rule.min_steps <= span.offset - span.onset <= rule.max_steps
         assert span.peak >= rule.open
-    for earlier, later in zip(spans, spans[1:], strict=False):
+    for earlier, later in itertools.pairwise(spans):
         assert later.onset >= max(earlier.offset, earlier.onset + rule.refractory_steps)
 
 

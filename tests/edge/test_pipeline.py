@@ -28,6 +28,7 @@ def night():
 
 
 def listen(room, pcm: np.ndarray, sizes: list[int]) -> tuple[list[Event], Pipeline]:
+    """Feed a recording in blocks of these sizes, then the rest."""
     pipeline = Pipeline(*room, RATE_HZ)
     events, start = [], 0
     for size in [*sizes, len(pcm)]:

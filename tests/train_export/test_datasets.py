@@ -10,7 +10,7 @@ from train_export.datasets import SPLITS, merge_duplicates, read_corpus, split_o
 
 
 def test_labels_meet_the_taxonomy(toy_corpus):
-    """Each source label becomes one of the project's; what is neither speech nor breath is other."""
+    """Each source label becomes one of the project's; what fits none is other."""
     clips = read_corpus(toy_corpus)
     labels = {clip.kind: clip.label for clip in clips}
     assert labels == {

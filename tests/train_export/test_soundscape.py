@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import soundfile as sf
 
-from train_export.datasets import read_corpus
+from train_export.datasets import SPLITS, read_corpus
 from train_export.evaluate import read_manifest
 from train_export.features import ROOM_LABELS, clips_of, prepare_scenes, step_targets
 from train_export.prepare import prepare
@@ -19,7 +19,7 @@ def bank(toy_corpus) -> SoundBank:
 
 
 def test_find_sounds_times_bursts():
-    """Bursts of noise over a floor are found within 40 ms (the reach of the smoothing), one by one."""
+    """Bursts over a floor are found one by one, within 40 ms (the reach of the smoothing)."""
     rng = np.random.default_rng(0)
     pcm = rng.normal(0, 20, 4 * RATE_HZ)
     onsets = [0.5, 1.0, 1.45, 3.0]
@@ -95,5 +95,7 @@ def test_prepare_writes_what_it_mixed(toy_corpus, tmp_path):
 def test_splits_share_nobody(toy_corpus):
     """A scene of one split holds nobody of another."""
     clips = read_corpus(toy_corpus)
-    groups = [{clip.group for clip in clips_of(clips, split)} for split in ("train", "val", "test")]
-    assert not (groups[0] & groups[1] or groups[0] & groups[2] or groups[1] & groups[2])
+    train, val, test = ({clip.group for clip in clips_of(clips, split)} for split in SPLITS)
+    assert train.isdisjoint(val)
+    assert train.isdisjoint(test)
+    assert val.isdisjoint(test)

@@ -1,0 +1,44 @@
+# Airway: everything a clone needs is set up inside it, by scripts/prepare.sh.
+# PYTHON=python3.12 chooses the interpreter; ARGS="-k cough" goes to pytest.
+
+PYTHON ?= python3
+WAV ?=
+ARGS ?=
+
+export PYTHON
+export PATH := $(CURDIR)/.cache/tools/bin:$(PATH)
+export XDG_CACHE_HOME := $(CURDIR)/.cache
+export MPLCONFIGDIR := $(CURDIR)/.cache/matplotlib
+export NUMBA_CACHE_DIR := $(CURDIR)/.cache/numba
+
+.DEFAULT_GOAL := help
+.PHONY: help run test check lock clean
+
+help: ## list the targets
+	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 10
+
+run: ## play a synthetic night (or WAV=recording) through the daemon and a broker
+	@scripts/prepare.sh run
+	@.venv-run/bin/python scripts/demo.py $(if $(WAV),"$(WAV)")
+
+test: ## pass the whole test suite
+	@scripts/prepare.sh test
+	@.venv/bin/python -m pytest $(ARGS)
+
+check: ## format, lint, types and the directions of imports
+	@scripts/prepare.sh test
+	.venv/bin/ruff format --check .
+	.venv/bin/ruff check .
+	.venv/bin/mypy
+	.venv/bin/mypy scripts/demo.py
+	.venv/bin/lint-imports
+
+lock: ## write requirements.lock anew from pyproject.toml
+	@scripts/prepare.sh test
+	.venv/bin/uv pip compile pyproject.toml --extra dev --universal --python-version 3.11 \
+		--generate-hashes --upgrade --no-annotate --no-emit-index-url --no-emit-find-links \
+		--custom-compile-command "make lock" --no-cache --quiet --output-file requirements.lock
+
+clean: ## remove everything that make has set up or written
+	rm -rf .venv .venv-run .cache .hypothesis .mypy_cache .pytest_cache .ruff_cache \
+		.import_linter_cache build run *.egg-info
