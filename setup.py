@@ -19,7 +19,7 @@ setup(
             depends=sorted(str(path) for path in NATIVE.glob("*.h")),
             define_macros=[("Py_LIMITED_API", STABLE_ABI)],
             py_limited_api=True,
-            extra_compile_args=["-std=c99", "-O3"],
+            extra_compile_args=["-std=c99", "-O3", "-g0"],
             optional=True,
         )
     ],

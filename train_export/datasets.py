@@ -14,7 +14,7 @@ import soundfile as sf
 from numpy.typing import NDArray
 
 from edge.errors import BadInputError, InputOutputError
-from edge.frontend.resample import Resampler
+from edge.frontend.extractor import resampler
 
 MANIFEST_COLUMNS = ("path", "source", "subject", "session", "label_event", "start_s", "end_s")
 SPLITS = ("train", "val", "test")
@@ -124,7 +124,7 @@ def load_pcm(path: Path, rate_hz: int) -> NDArray[np.int16]:
     except sf.LibsndfileError as error:
         raise BadInputError(f"{path} can't be decoded: {error}") from error
     mono = pcm[:, 0] if pcm.shape[1] == 1 else pcm.mean(axis=1).round().astype(np.int16)
-    return Resampler(rate, rate_hz).push(mono)
+    return resampler(rate, rate_hz).push(mono)
 
 
 def merge_duplicates(clips: list[Clip]) -> list[Clip]:

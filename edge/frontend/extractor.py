@@ -1,21 +1,45 @@
 """The frontend as one object: int16 samples of any rate in, feature frames out."""
 
+from typing import Protocol
+
 import numpy as np
 from numpy.typing import NDArray
 
-from edge.frontend import mfcc
+from edge.errors import UsageError
+from edge.frontend import mfcc, native
 from edge.frontend.framer import Framer
 from edge.frontend.resample import Resampler
 from edge.frontend.spec import FrontendSpec
 from edge.frontend.tables import FrontendTables, build_tables
 from edge.records import FeatureBlock
 
+BACKENDS = ("auto", "native", "reference")
+
+
+class Stage(Protocol):
+    """A step of a stream."""
+
+    def reset(self) -> None:
+        """Forget the past."""
+
+    def push(self, pcm: NDArray[np.int16]) -> NDArray[np.int16]:
+        """Take samples; give what they complete."""
+
 
 class Frontend:
-    """Streams features; feeding the same samples in blocks of any size gives the same rows."""
+    """Streams features; feeding the same samples in blocks of any size gives the same rows.
+
+    Attributes:
+        spec, tables: the frontend's definition and its integers.
+        backend: `native` or `reference`, the one in use; both give the same bits.
+    """
 
     def __init__(
-        self, spec: FrontendSpec, tables: FrontendTables | None = None, rate_hz: int | None = None
+        self,
+        spec: FrontendSpec,
+        tables: FrontendTables | None = None,
+        rate_hz: int | None = None,
+        backend: str = "auto",
     ) -> None:
         """Prepare for a source.
 
@@ -23,22 +47,77 @@ class Frontend:
             spec: the frontend's definition.
             tables: its integers, from a bundle; computed when not given.
             rate_hz: rate of the samples to come; the spec's own when not given.
+            backend: `native` for the C core, `reference` for NumPy, `auto` for the C core
+                where it was built.
+
+        Raises:
+            UsageError: the backend does not exist, or the C core was not built.
+            BadInputError: the rate is out of range, or the tables do not fit the spec.
         """
         self.spec = spec
         self.tables = tables if tables is not None else build_tables(spec)
-        self._resampler = Resampler(rate_hz or spec.rate_hz, spec.rate_hz)
-        self._framer = Framer(spec.window_samples, spec.hop_samples)
+        self.backend = chosen(backend)
+        self._resampler = resampler(rate_hz or spec.rate_hz, spec.rate_hz, self.backend)
+        stages = native.NativeStages if self.backend == "native" else ReferenceStages
+        self._stages: Stage = stages(spec, self.tables)
         self._next = 0
 
     def reset(self) -> None:
         """Forget the past: the next sample is sample 0."""
         self._resampler.reset()
-        self._framer.reset()
+        self._stages.reset()
         self._next = 0
 
     def push(self, pcm: NDArray[np.int16]) -> FeatureBlock:
         """Take int16 [samples], also none; give the frames they complete, also none."""
-        frames = self._framer.push(self._resampler.push(pcm))
-        block = FeatureBlock(mfcc.features(frames, self.spec, self.tables), self._next)
+        block = FeatureBlock(self._stages.push(self._resampler.push(pcm)), self._next)
         self._next += len(block.frames)
         return block
+
+
+class ReferenceStages:
+    """From samples of the spec's rate to rows, in NumPy."""
+
+    def __init__(self, spec: FrontendSpec, tables: FrontendTables) -> None:
+        self._spec = spec
+        self._tables = tables
+        self._framer = Framer(spec.window_samples, spec.hop_samples)
+
+    def reset(self) -> None:
+        """Forget the past."""
+        self._framer.reset()
+
+    def push(self, pcm: NDArray[np.int16]) -> NDArray[np.int16]:
+        """int16 [samples] -> int16 [frames, coefficients]."""
+        return mfcc.features(self._framer.push(pcm), self._spec, self._tables)
+
+
+def resampler(rate_in_hz: int, rate_out_hz: int, backend: str = "auto") -> Stage:
+    """A stream from one rate to another; every backend gives the same samples.
+
+    Raises:
+        UsageError: the backend does not exist, or the C core was not built.
+        BadInputError: `rate_in_hz` is out of range.
+    """
+    reference = Resampler(rate_in_hz, rate_out_hz)
+    if chosen(backend) == "native":
+        return native.NativeResampler(reference.taps)
+    return reference
+
+
+def chosen(backend: str) -> str:
+    """The backend that a name stands for here: `native` or `reference`.
+
+    Raises:
+        UsageError: it does not exist, or was not built.
+    """
+    if backend not in BACKENDS:
+        raise UsageError(f"frontend backend {backend!r} must be one of {', '.join(BACKENDS)}")
+    if backend == "native" and not native.available():
+        raise UsageError(
+            "frontend backend 'native' was not built; install Airway where a C compiler and "
+            "Python's headers are, or take 'auto' or 'reference'"
+        )
+    if backend == "auto":
+        return "native" if native.available() else "reference"
+    return backend

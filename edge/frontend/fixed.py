@@ -14,6 +14,11 @@ def rounded_shift(x: Ints, bits: int) -> Ints:
     return (x + (1 << (bits - 1))) >> bits
 
 
+def rounded_quotient(x: Ints, divisor: int) -> Ints:
+    """`x / divisor` to the nearest integer, halves upwards."""
+    return (2 * x + divisor) // (2 * divisor)
+
+
 def bit_length(x: Ints) -> Ints:
     """Bits needed for each non-negative value below 2^63; 0 for 0."""
     length = np.zeros(x.shape, dtype=np.int64)

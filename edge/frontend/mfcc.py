@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edge.frontend import tables as q
-from edge.frontend.fixed import Ints, bit_length, rounded_shift
+from edge.frontend.fixed import Ints, bit_length, rounded_quotient, rounded_shift
 from edge.frontend.spec import FrontendSpec
 from edge.frontend.tables import FrontendTables
 
@@ -54,15 +54,21 @@ def log_mel(frames: NDArray[np.int16], spec: FrontendSpec, tables: FrontendTable
 
 
 def normalise(frames: NDArray[np.int16], tables: FrontendTables) -> tuple[Ints, Ints]:
-    """Scale each frame up to FRAME_BITS bits and window it: block floating point.
+    """Take each frame's mean away, scale it up to FRAME_BITS bits and window it.
+
+    Cheap microphones have a constant offset; its leakage would hide quiet low bands. The
+    common left shift of a frame makes what follows block floating point.
 
     Returns:
         int64 [frames, window_samples] below 2^29, and the int64 [frames] left shift taken.
     """
     wide = frames.astype(np.int64)  # Q15
-    peak = np.abs(wide).max(axis=1)
-    shift = FRAME_BITS - bit_length(peak)  # 13 (full scale) to 29 (silence)
-    scaled = wide << shift[:, None]
+    total, length = wide.sum(axis=1), wide.shape[1]
+    centred = wide - rounded_quotient(total, length)[:, None]  # at most 65,535
+    shift = FRAME_BITS - bit_length(np.abs(centred).max(axis=1))  # 13 to 29 (silence)
+    # The mean again, now with the shift's bits behind the point: half a unit of the samples
+    # would leak more than a quiet band holds.
+    scaled = (wide << shift[:, None]) - rounded_quotient(total << shift, length)[:, None]
     return rounded_shift(scaled * tables.window_q30, q.WINDOW_BITS), shift
 
 

@@ -2,7 +2,7 @@
 
 Source: Smith, Digital Audio Resampling (CCRMA), with Kaiser's window (Kaiser & Schafer, 1980).
 The pass band ends at 90 % of the lower rate's half, the stop band begins at that half, and
-the window is designed for 90 dB, which leaves 80 dB after rounding to 16 bits.
+the window is designed for 90 dB; taps of 16 bits would leave only 70 dB of them.
 """
 
 import math
@@ -25,6 +25,7 @@ MAX_RATE_HZ = 192_000
 MAX_PHASES = 640
 STOPBAND_DB = 90.0
 PASSBAND = 0.9
+TAP_BITS = 30
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -32,13 +33,11 @@ class Taps:
     """A conversion as integers.
 
     Attributes:
-        values: int16 [phases, taps], each row in the order of the samples it meets.
-        bits: the taps' Q format. Taps shrink as the rate falls, so it grows with the ratio.
+        values_q30: int32 [phases, taps], each row in the order of the samples it meets.
         step: output m stands `m * step / phases` input samples into the stream.
     """
 
-    values: NDArray[np.int16]
-    bits: int
+    values_q30: NDArray[np.int32]
     step: int
 
 
@@ -59,13 +58,12 @@ def build_taps(rate_in_hz: int, rate_out_hz: int) -> Taps:
     window = portable.bessel_i0(beta * shape) / portable.bessel_i0(np.array([beta]))
     taps = 2 * cutoff * _sinc(2 * cutoff * distance) * window
     taps /= taps.sum(axis=1, keepdims=True)
-    bits = 15 + max(0, math.frexp(rate_in_hz / rate_out_hz)[1] - 1)
-    fixed = portable.round_half_up(taps * float(1 << bits))
+    fixed = portable.round_half_up(taps * float(1 << TAP_BITS))
     # Every phase passes a constant unchanged: what rounding took goes to the largest tap.
-    fixed[np.arange(phases), fixed.argmax(axis=1)] += (1 << bits) - fixed.sum(axis=1)
-    values = np.clip(fixed, -32768, 32767).astype(np.int16)
+    fixed[np.arange(phases), fixed.argmax(axis=1)] += (1 << TAP_BITS) - fixed.sum(axis=1)
+    values = fixed.astype(np.int32)
     values.setflags(write=False)
-    return Taps(values, bits, step)
+    return Taps(values, step)
 
 
 def _sinc(x: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -90,42 +88,42 @@ class Resampler:
                 f"sampling rate {rate_in_hz} Hz is out of range; give {MIN_RATE_HZ} to "
                 f"{MAX_RATE_HZ} Hz"
             )
-        self.passes = rate_in_hz == rate_out_hz
-        if not self.passes:
-            self._taps = build_taps(rate_in_hz, rate_out_hz)
+        # None: equal rates, samples pass as they are.
+        self.taps = None if rate_in_hz == rate_out_hz else build_taps(rate_in_hz, rate_out_hz)
         self.reset()
 
     def reset(self) -> None:
         """Forget the past: the next sample is sample 0, after silence."""
-        lead = 0 if self.passes else self._taps.values.shape[1] // 2 - 1
+        lead = 0 if self.taps is None else self.taps.values_q30.shape[1] // 2 - 1
         self._tail = np.zeros(lead, dtype=np.int16)
         self._phase = 0  # of the next output, in 1/phases of an input sample past tail[0]
 
     def push(self, pcm: NDArray[np.int16]) -> NDArray[np.int16]:
         """Take int16 [samples] of the input; give the output samples they complete."""
-        if self.passes:
+        if self.taps is None:
             return pcm
         samples = np.concatenate([self._tail, pcm])
-        phases, taps = self._taps.values.shape
+        phases, taps = self.taps.values_q30.shape
         room = len(samples) - taps  # the last start at which every tap meets a sample
-        count = max(0, (room * phases + phases - 1 - self._phase) // self._taps.step + 1)
-        position = self._phase + np.arange(count, dtype=np.int64) * self._taps.step
-        out = self._convolve(samples, position // phases, position % phases)
-        following = self._phase + count * self._taps.step
+        count = max(0, (room * phases + phases - 1 - self._phase) // self.taps.step + 1)
+        position = self._phase + np.arange(count, dtype=np.int64) * self.taps.step
+        out = _convolve(self.taps, samples, position // phases, position % phases)
+        following = self._phase + count * self.taps.step
         drop = min(following // phases, len(samples))
         self._tail, self._phase = samples[drop:].copy(), following - drop * phases
         return out
 
-    def _convolve(
-        self, samples: NDArray[np.int16], start: NDArray[np.int64], phase: NDArray[np.int64]
-    ) -> NDArray[np.int16]:
-        out = np.empty(len(start), dtype=np.int16)
-        if len(start) == 0:
-            return out
-        windows = sliding_window_view(samples, self._taps.values.shape[1])
-        for first in range(0, len(start), 4096):
-            part = slice(first, first + 4096)
-            product = windows[start[part]].astype(np.int64) * self._taps.values[phase[part]]
-            total = rounded_shift(product.sum(axis=1), self._taps.bits)
-            out[part] = np.clip(total, -32768, 32767)
+
+def _convolve(
+    taps: Taps, samples: NDArray[np.int16], start: NDArray[np.int64], phase: NDArray[np.int64]
+) -> NDArray[np.int16]:
+    out = np.empty(len(start), dtype=np.int16)
+    if len(start) == 0:
         return out
+    windows = sliding_window_view(samples, taps.values_q30.shape[1])
+    for first in range(0, len(start), 4096):
+        part = slice(first, first + 4096)
+        product = windows[start[part]].astype(np.int64) * taps.values_q30[phase[part]]
+        total = rounded_shift(product.sum(axis=1), TAP_BITS)
+        out[part] = np.clip(total, -32768, 32767)
+    return out

@@ -50,6 +50,8 @@ class FrontendSpec:
             for field, value, low, high in self._ranges()
             if type(value) is not int or not low <= value <= high
         ]
+        if type(self.kept) is not tuple or any(type(index) is not int for index in self.kept):
+            errors.append(f"kept={self.kept!r} must be a list of integers")
         if not errors:
             errors = self._inconsistencies()
         if errors:
@@ -121,8 +123,9 @@ class FrontendSpec:
         unknown = sorted(set(fields) - known)
         if unknown:
             raise BadInputError(f"frontend spec: unknown field {', '.join(unknown)}")
+        kept = fields.get("kept", ())
         try:
-            return cls(**fields | {"kept": tuple(fields.get("kept", ()))})
+            return cls(**fields | {"kept": tuple(kept) if isinstance(kept, list) else kept})
         except TypeError as error:
             raise BadInputError(f"frontend spec: {error}") from error
 

@@ -23,6 +23,9 @@ DCT_BITS = 30
 # |X|^2 loses its ten lowest bits before the filters, so that a sum over all bins, weighted
 # with Q15, stays below 2^63 for any frame (see mfcc.mel_power).
 POWER_SHIFT = 10
+# Counts the changes of the arithmetic that no table shows. A bundle of another revision is
+# refused, since its model was trained on other features.
+REVISION = 1
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -86,8 +89,8 @@ def build_tables(spec: FrontendSpec) -> FrontendTables:
 
 
 def digest(spec: FrontendSpec, tables: FrontendTables) -> str:
-    """SHA-256 over the canonical spec and every table, little-endian."""
-    sha = hashlib.sha256(spec.to_json().encode())
+    """SHA-256 over the revision, the canonical spec and every table, little-endian."""
+    sha = hashlib.sha256(f"{REVISION}{spec.to_json()}".encode())
     for name, array in tables.arrays().items():
         sha.update(f"{name}{array.shape}".encode())
         sha.update(array.astype("<i4").tobytes())

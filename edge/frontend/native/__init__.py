@@ -1,0 +1,83 @@
+"""The stages in C, bit for bit those of the reference; there when the extension was built."""
+
+from types import ModuleType
+
+import numpy as np
+from numpy.typing import NDArray
+
+from edge.errors import BadInputError
+from edge.frontend.resample import Taps
+from edge.frontend.spec import FrontendSpec
+from edge.frontend.tables import FrontendTables
+
+_core: ModuleType | None
+try:
+    from edge.frontend.native import _core
+except ImportError:  # not built: the reference serves, and `Frontend.backend` says so
+    _core = None
+
+
+def available() -> bool:
+    """Whether the C core was built for this interpreter."""
+    return _core is not None
+
+
+class NativeStages:
+    """From samples of the spec's rate to rows; the shape of `ReferenceStages`."""
+
+    def __init__(self, spec: FrontendSpec, tables: FrontendTables) -> None:
+        """Hand the tables over, which are copied.
+
+        Raises:
+            BadInputError: a table does not fit the spec.
+        """
+        self._coefficients = spec.coefficients
+        arrays = tuple(array.astype("=i4").tobytes() for array in tables.arrays().values())
+        sizes = (spec.window_samples, spec.hop_samples, spec.fft_size, spec.mel_bands)
+        try:
+            self._stages = _built().Stages(*sizes, arrays)
+        except ValueError as error:
+            raise BadInputError(f"frontend tables: {error}; export the bundle again") from error
+
+    def reset(self) -> None:
+        """Forget the past."""
+        self._stages.reset()
+
+    def push(self, pcm: NDArray[np.int16]) -> NDArray[np.int16]:
+        """int16 [samples] -> int16 [frames, coefficients]."""
+        rows = self._stages.push(_samples(pcm))
+        return np.frombuffer(rows, dtype=np.int16).reshape(-1, self._coefficients)
+
+
+class NativeResampler:
+    """The shape and the samples of `Resampler`, from its taps."""
+
+    def __init__(self, taps: Taps | None) -> None:
+        """Take the taps of a conversion, or None for equal rates."""
+        self._resampler = None
+        if taps is not None:
+            values = taps.values_q30
+            self._resampler = _built().Resampler(values.tobytes(), *values.shape, taps.step)
+
+    def reset(self) -> None:
+        """Forget the past: the next sample is sample 0, after silence."""
+        if self._resampler is not None:
+            self._resampler.reset()
+
+    def push(self, pcm: NDArray[np.int16]) -> NDArray[np.int16]:
+        """Take int16 [samples] of the input; give the output samples they complete."""
+        if self._resampler is None:
+            return pcm
+        return np.frombuffer(self._resampler.push(_samples(pcm)), dtype=np.int16)
+
+
+def _built() -> ModuleType:
+    if _core is None:
+        raise RuntimeError("the C core was not built; ask available() first")
+    return _core
+
+
+def _samples(pcm: NDArray[np.int16]) -> NDArray[np.int16]:
+    if pcm.dtype != np.int16 or pcm.ndim != 1:
+        raise TypeError(f"samples must be int16 [samples], not {pcm.dtype} {pcm.shape}")
+    return np.ascontiguousarray(pcm)

@@ -1,0 +1,116 @@
+/* int16 PCM -> integer features: the stages of edge/frontend/mfcc.py, bit for bit.
+ *
+ * Portable C99: no heap, no floating point, no global state. The caller owns all memory; tables
+ * are read where they lie, which may be flash.
+ *
+ *     AIRWAY_FRONTEND_MEMORY(room, 400, 512, 40);       // window, FFT, mel bands
+ *     airway_frontend frontend;
+ *     int16_t row[40];                                  // tables.coefficients
+ *     airway_frontend_init(&frontend, &tables, room);
+ *     while (airway_frontend_next(&frontend, &pcm, &count, row)) use(row);
+ */
+#ifndef AIRWAY_FRONTEND_H
+#define AIRWAY_FRONTEND_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/* The integers of a spec; edge/frontend/tables.py defines each. */
+typedef struct {
+    int32_t window_samples;        /* 16 to fft_size */
+    int32_t hop_samples;           /* 8 to window_samples */
+    int32_t fft_size;              /* a power of two, 64 to 2048 */
+    int32_t mel_bands;             /* 4 to 80 */
+    int32_t coefficients;          /* 1 to mel_bands */
+    int32_t log_offset_q20;
+    const int32_t *window_q30;     /* [window_samples] */
+    const int32_t *twiddle_re_q30; /* [fft_size / 2] */
+    const int32_t *twiddle_im_q30; /* [fft_size / 2] */
+    const int32_t *bit_reversal;   /* [fft_size / 2] */
+    const int32_t *mel_edges;      /* [mel_bands + 2] */
+    const int32_t *mel_rise_q15;   /* [fft_size / 2 + 1] */
+    const int32_t *log2_q20;       /* [257] */
+    const int32_t *dct_q30;        /* [coefficients * mel_bands], or NULL for log-mel */
+    const int32_t *kept;           /* [coefficients] */
+} airway_tables;
+
+/* Words on what is wrong with tables from an untrusted source; NULL when they are safe to use. */
+const char *airway_tables_fault(const airway_tables *tables);
+
+typedef struct {
+    int32_t re, im;
+} airway_complex;
+
+/* A bin of the spectrum, whose power later takes its place. */
+typedef union {
+    airway_complex z;
+    int64_t power;
+} airway_bin;
+
+typedef struct {
+    airway_bin *bins; /* [fft_size / 2 + 1] */
+    int32_t *bands;   /* [mel_bands] */
+    int16_t *samples; /* [window_samples] */
+} airway_memory;
+
+/* Static memory of a frontend; 3,016 bytes for 400, 512, 40. */
+#define AIRWAY_FRONTEND_MEMORY(name, window, fft, bands)              \
+    static airway_bin name##_bins[(fft) / 2 + 1];                     \
+    static int32_t name##_bands[bands];                               \
+    static int16_t name##_samples[window];                            \
+    static const airway_memory name = {name##_bins, name##_bands, name##_samples}
+
+typedef struct {
+    const airway_tables *tables;
+    airway_memory memory;
+    int32_t filled; /* samples that wait for their frame */
+} airway_frontend;
+
+void airway_frontend_init(airway_frontend *frontend, const airway_tables *tables,
+                          airway_memory memory);
+
+/* Forget the past: the next sample is sample 0. */
+void airway_frontend_reset(airway_frontend *frontend);
+
+/* Take samples from `*pcm` until a frame is complete: write its row, Q8.7, and return true.
+ * Return false when all `*count` are taken; both advance past what was taken. */
+bool airway_frontend_next(airway_frontend *frontend, const int16_t **pcm, size_t *count,
+                          int16_t *row);
+
+/* A conversion between two rates; edge/frontend/resample.py defines it. */
+typedef struct {
+    int32_t phases;
+    int32_t taps;
+    int32_t step;
+    const int32_t *values_q30; /* [phases * taps] */
+} airway_conversion;
+
+typedef struct {
+    const airway_conversion *conversion;
+    int16_t *ring;   /* [2 * taps]: each sample twice, so that every window is contiguous */
+    int32_t place;   /* of the next sample */
+    int32_t missing; /* input samples until the next output's window is complete */
+    int32_t phase;   /* of the next output */
+} airway_resampler;
+
+void airway_resampler_init(airway_resampler *resampler, const airway_conversion *conversion,
+                           int16_t *ring);
+
+/* Forget the past: the next sample is sample 0, after silence. */
+void airway_resampler_reset(airway_resampler *resampler);
+
+/* Take samples from `*pcm`, write at most `room` to `out` and return how many; less than `room`
+ * means that all are taken. `*pcm` and `*count` advance past what was taken. */
+size_t airway_resampler_push(airway_resampler *resampler, const int16_t **pcm, size_t *count,
+                             int16_t *out, size_t room);
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif

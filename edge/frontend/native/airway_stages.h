@@ -1,0 +1,59 @@
+/* The stages of one frame, in their order, and the arithmetic they share. */
+#ifndef AIRWAY_STAGES_H
+#define AIRWAY_STAGES_H
+
+#include "airway_frontend.h"
+
+/* C leaves the right shift of a negative number to the compiler: hold it to the arithmetic one. */
+typedef char airway_shifts_are_arithmetic[(-1 >> 1) == -1 ? 1 : -1];
+
+/* x / 2^bits to the nearest integer, halves upwards. */
+static inline int64_t airway_rounded_shift(int64_t x, int bits) {
+    return (x + ((int64_t)1 << (bits - 1))) >> bits;
+}
+
+/* x / divisor to the nearest integer, halves upwards. */
+static inline int64_t airway_rounded_quotient(int64_t x, int32_t divisor) {
+    const int64_t doubled = 2 * x + divisor;
+    const int64_t quotient = doubled / (2 * (int64_t)divisor); /* towards zero */
+    return doubled % (2 * (int64_t)divisor) < 0 ? quotient - 1 : quotient;
+}
+
+/* Bits of a non-negative number; 0 for 0. */
+static inline int airway_bit_length(uint64_t x) {
+#if defined(__GNUC__)
+    return x == 0 ? 0 : 64 - __builtin_clzll(x);
+#else
+    int length = 0;
+    int step;
+    for (step = 32; step > 0; step /= 2) {
+        if (x >> step) {
+            length += step;
+            x >>= step;
+        }
+    }
+    return length + (int)x;
+#endif
+}
+
+static inline int16_t airway_saturate(int64_t x) {
+    return (int16_t)(x > INT16_MAX ? INT16_MAX : x < INT16_MIN ? INT16_MIN : x);
+}
+
+/* Centre, scale, window and pack a frame in bit-reversed order; return the left shift taken. */
+int airway_load(const int16_t *samples, const airway_tables *tables, airway_bin *bins);
+
+/* The complex FFT of the packed frame, in place, a halving a stage. */
+void airway_fft(airway_bin *bins, const airway_tables *tables);
+
+/* Separate even from odd samples and replace each bin, fft_size / 2 + 1 of them, by its power. */
+void airway_powers(airway_bin *bins, const airway_tables *tables);
+
+/* log2 of the power under each triangle, above the floor, Q20. */
+void airway_log_mel(const airway_bin *bins, int shift, const airway_tables *tables,
+                    int32_t *bands);
+
+/* The kept coefficients, Q8.7. */
+void airway_row(const int32_t *bands, const airway_tables *tables, int16_t *row);
+
+#endif

@@ -1,0 +1,158 @@
+/* Frame -> power spectrum, in 32-bit block floating point.
+ *
+ * Radix 2, decimation in time, rounded as the reference rounds; two stages a pass over memory,
+ * without the products by 1 and -i, which change nothing. */
+#include "airway_stages.h"
+
+#define FRAME_BITS 29 /* the largest magnitude after scaling; see mfcc.py for why 32 bits hold */
+#define TWIDDLE_BITS 30
+#define WINDOW_BITS 30
+#define POWER_SHIFT 10
+
+static inline airway_complex twist(airway_complex x, int32_t w_re, int32_t w_im) {
+    airway_complex t;
+    t.re = (int32_t)airway_rounded_shift((int64_t)x.re * w_re - (int64_t)x.im * w_im,
+                                         TWIDDLE_BITS);
+    t.im = (int32_t)airway_rounded_shift((int64_t)x.re * w_im + (int64_t)x.im * w_re,
+                                         TWIDDLE_BITS);
+    return t;
+}
+
+static inline airway_complex twist_by_minus_i(airway_complex x) {
+    airway_complex t;
+    t.re = x.im;
+    t.im = -x.re;
+    return t;
+}
+
+/* a, t -> (a + t) / 2, (a - t) / 2 */
+static inline void cross(airway_complex *a, airway_complex *t) {
+    const airway_complex sum = {(a->re + t->re) >> 1, (a->im + t->im) >> 1};
+    const airway_complex difference = {(a->re - t->re) >> 1, (a->im - t->im) >> 1};
+    *a = sum;
+    *t = difference;
+}
+
+static inline int32_t windowed(int32_t x, int32_t scale, int32_t rest, int32_t weight_q30) {
+    return (int32_t)airway_rounded_shift((int64_t)(x * scale - rest) * weight_q30, WINDOW_BITS);
+}
+
+int airway_load(const int16_t *samples, const airway_tables *tables, airway_bin *bins) {
+    const int32_t count = tables->window_samples;
+    const int32_t half = tables->fft_size / 2;
+    const int32_t *window = tables->window_q30;
+    const int32_t *place = tables->bit_reversal;
+    int32_t total = 0, low = INT16_MAX, high = INT16_MIN;
+    int32_t mean, rest, scale, i;
+    int shift;
+    for (i = 0; i < count; i++) {
+        total += samples[i];
+        low = samples[i] < low ? samples[i] : low;
+        high = samples[i] > high ? samples[i] : high;
+    }
+    mean = (int32_t)airway_rounded_quotient(total, count);
+    shift = FRAME_BITS - airway_bit_length((uint64_t)(high - mean > mean - low ? high - mean
+                                                                               : mean - low));
+    scale = (int32_t)1 << shift;
+    /* What rounding took from the mean, with the shift's bits behind the point. */
+    rest = (int32_t)airway_rounded_quotient((int64_t)(total - mean * count) * scale, count);
+    for (i = 0; i < half; i++) { /* even and odd samples as one complex number */
+        airway_complex z = {0, 0};
+        if (2 * i + 1 < count) {
+            z.re = windowed(samples[2 * i] - mean, scale, rest, window[2 * i]);
+            z.im = windowed(samples[2 * i + 1] - mean, scale, rest, window[2 * i + 1]);
+        } else if (2 * i < count) {
+            z.re = windowed(samples[2 * i] - mean, scale, rest, window[2 * i]);
+        }
+        bins[place[i]].z = z;
+    }
+    return shift;
+}
+
+/* The stages that turn `size`-point transforms into `4 * size`-point ones. */
+static void two_stages(airway_bin *bins, int32_t size, const airway_tables *tables) {
+    const int32_t half = tables->fft_size / 2;
+    const int32_t stride = half / (2 * size);
+    const int32_t *w_re = tables->twiddle_re_q30;
+    const int32_t *w_im = tables->twiddle_im_q30;
+    int32_t k;
+    int32_t first;
+    for (first = 0; first < half; first += 4 * size) {
+        airway_bin *x = bins + first;
+        airway_complex a = x[0].z, b = x[size].z, c = x[2 * size].z, d = x[3 * size].z;
+        cross(&a, &b);
+        cross(&c, &d);
+        d = twist_by_minus_i(d);
+        cross(&a, &c);
+        cross(&b, &d);
+        x[0].z = a, x[size].z = b, x[2 * size].z = c, x[3 * size].z = d;
+    }
+    for (k = 1; k < size; k++) {
+        const int32_t first_re = w_re[2 * stride * k], first_im = w_im[2 * stride * k];
+        const int32_t low_re = w_re[stride * k], low_im = w_im[stride * k];
+        const int32_t high_re = w_re[stride * (k + size)], high_im = w_im[stride * (k + size)];
+        for (first = k; first < half; first += 4 * size) {
+            airway_bin *x = bins + first;
+            airway_complex a = x[0].z, c = x[2 * size].z;
+            airway_complex b = twist(x[size].z, first_re, first_im);
+            airway_complex d = twist(x[3 * size].z, first_re, first_im);
+            cross(&a, &b);
+            cross(&c, &d);
+            c = twist(c, low_re, low_im);
+            d = twist(d, high_re, high_im);
+            cross(&a, &c);
+            cross(&b, &d);
+            x[0].z = a, x[size].z = b, x[2 * size].z = c, x[3 * size].z = d;
+        }
+    }
+}
+
+/* The stage that turns two transforms of half the points into the last one. */
+static void last_stage(airway_bin *bins, const airway_tables *tables) {
+    const int32_t size = tables->fft_size / 4;
+    int32_t k;
+    for (k = 0; k < size; k++) {
+        airway_complex a = bins[k].z;
+        airway_complex b = twist(bins[k + size].z, tables->twiddle_re_q30[2 * k],
+                                 tables->twiddle_im_q30[2 * k]);
+        cross(&a, &b);
+        bins[k].z = a, bins[k + size].z = b;
+    }
+}
+
+void airway_fft(airway_bin *bins, const airway_tables *tables) {
+    const int32_t half = tables->fft_size / 2;
+    int32_t size = 1;
+    for (; 4 * size <= half; size *= 4) {
+        two_stages(bins, size, tables);
+    }
+    if (size < half) {
+        last_stage(bins, tables);
+    }
+}
+
+/* Power of the real signal's bin with twiddle w, from its packed bin z and the mirrored y. */
+static inline int64_t power_of(airway_complex z, airway_complex y, int32_t w_re, int32_t w_im) {
+    const airway_complex even = {(z.re + y.re) >> 1, (z.im - y.im) >> 1};
+    const airway_complex odd = {(z.im + y.im) >> 1, (y.re - z.re) >> 1};
+    const airway_complex t = twist(odd, w_re, w_im);
+    const int64_t re = (even.re + t.re) >> 1;
+    const int64_t im = (even.im + t.im) >> 1;
+    return airway_rounded_shift(re * re + im * im, POWER_SHIFT);
+}
+
+void airway_powers(airway_bin *bins, const airway_tables *tables) {
+    const int32_t half = tables->fft_size / 2;
+    const int32_t *w_re = tables->twiddle_re_q30;
+    const int32_t *w_im = tables->twiddle_im_q30;
+    const airway_complex zero = bins[0].z;
+    int32_t k;
+    bins[0].power = power_of(zero, zero, (int32_t)1 << TWIDDLE_BITS, 0);
+    bins[half].power = power_of(zero, zero, -((int32_t)1 << TWIDDLE_BITS), 0);
+    for (k = 1; k <= half / 2; k++) { /* the middle bin is its own mirror */
+        const airway_complex z = bins[k].z;
+        const airway_complex y = bins[half - k].z;
+        bins[k].power = power_of(z, y, w_re[k], w_im[k]);
+        bins[half - k].power = power_of(y, z, w_re[half - k], w_im[half - k]);
+    }
+}

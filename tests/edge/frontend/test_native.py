@@ -1,0 +1,246 @@
+"""The C core against the reference: the same bits, clean under the compiler and sanitizers."""
+
+import dataclasses
+import os
+import re
+import shutil
+import subprocess
+from pathlib import Path
+
+import numpy as np
+import pytest
+import soundfile
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from signals import SPECS, any_signal, block_sizes, hard_cases, in_blocks, speech_like, to_pcm
+
+from edge.errors import BadInputError
+from edge.frontend import PRESETS, Frontend, FrontendSpec, build_tables, native
+from edge.frontend.extractor import resampler
+from edge.frontend.resample import Resampler
+
+SOURCES = Path(native.__file__).parent
+CORE = [SOURCES / f"{name}.c" for name in ("frontend", "fft", "mel", "resample")]
+DRIVER = Path(__file__).with_name("native_driver.c")
+COMPILER = shutil.which("gcc") or shutil.which("cc")
+WARNINGS = ["-std=c99", "-pedantic", "-Wall", "-Wextra", "-Wconversion", "-Wshadow", "-Werror"]
+
+built = pytest.mark.skipif(not native.available(), reason="the C core was not built")
+compiles = pytest.mark.skipif(COMPILER is None, reason="no C compiler")
+
+rates_hz = st.one_of(
+    st.none(),
+    st.sampled_from((4_000, 8_000, 11_025, 16_000, 44_100, 48_000, 96_000)),
+    st.integers(4_000, 192_000),
+)
+
+
+def rows(name: str, pcm: np.ndarray, sizes: list[int], rate_hz: int | None, backend: str):
+    """Rows of a spec by name from blocks."""
+    frontend = Frontend(SPECS[name], rate_hz=rate_hz, backend=backend)
+    return np.concatenate([frontend.push(block).frames for block in in_blocks(pcm, sizes)])
+
+
+@built
+@pytest.mark.parametrize("name", SPECS)
+@settings(max_examples=60, deadline=None)
+@given(any_signal(), block_sizes(), rates_hz)
+def test_same_bits(name, pcm, sizes, rate_hz):
+    """Any signal, in any blocks, at any rate, gives the reference's rows."""
+    expected = rows(name, pcm, [], rate_hz, "reference")
+    np.testing.assert_array_equal(rows(name, pcm, sizes, rate_hz, "native"), expected)
+
+
+@built
+@pytest.mark.parametrize("rate_hz", [None, 8_000, 44_100])
+@pytest.mark.parametrize("name", SPECS)
+def test_same_bits_of_hard_cases(name: str, rate_hz: int | None):
+    """Silence, full scale, single bits, steps and squares give the reference's rows."""
+    for signal, pcm in hard_cases(9_000, 16_000).items():
+        expected = rows(name, pcm, [], rate_hz, "reference")
+        found = rows(name, pcm, [0, 1, 700], rate_hz, "native")
+        np.testing.assert_array_equal(found, expected, err_msg=signal)
+
+
+@built
+@settings(max_examples=60, deadline=None)
+@given(any_signal(), block_sizes(), st.integers(4_000, 192_000), st.sampled_from((4_000, 16_000)))
+def test_same_samples(pcm, sizes, rate_in_hz, rate_out_hz):
+    """The C resampler gives the reference's samples."""
+    stage = resampler(rate_in_hz, rate_out_hz, "native")
+    found = np.concatenate([stage.push(block) for block in in_blocks(pcm, sizes)])
+    np.testing.assert_array_equal(found, Resampler(rate_in_hz, rate_out_hz).push(pcm))
+
+
+@built
+@pytest.mark.corpus
+@pytest.mark.skipif("AIRWAY_CORPUS" not in os.environ, reason="AIRWAY_CORPUS names no corpus")
+def test_same_bits_of_recordings():
+    """Recordings of the corpus, at their own rates, give the reference's rows."""
+    files = sorted(
+        path
+        for path in Path(os.environ["AIRWAY_CORPUS"]).rglob("*")
+        if path.suffix.lower() in (".wav", ".flac", ".opus")
+    )
+    assert files
+    for path in files[:: max(1, len(files) // 40)]:
+        with soundfile.SoundFile(path) as recording:
+            rate_hz = recording.samplerate
+            pcm = recording.read(4 * rate_hz, dtype="int16", always_2d=True)[:, 0]
+        for name in PRESETS:
+            expected = rows(name, pcm, [], rate_hz, "reference")
+            found = rows(name, pcm, [1, 0, 999], rate_hz, "native")
+            np.testing.assert_array_equal(found, expected, err_msg=str(path))
+
+
+@built
+def test_reset():
+    """A used C frontend differs from a new one; reset makes them alike."""
+    pcm = to_pcm(speech_like(9_001, 44_100))
+    frontend = Frontend(PRESETS["room-16k"], rate_hz=44_100, backend="native")
+    first = frontend.push(pcm).frames
+    assert not np.array_equal(frontend.push(pcm).frames[: len(first)], first)
+    frontend.reset()
+    after = frontend.push(pcm)
+    assert after.first == 0
+    np.testing.assert_array_equal(after.frames, first)
+
+
+@built
+def test_input_layouts():
+    """A strided or read-only view is taken; another dtype or shape is refused."""
+    pcm = to_pcm(speech_like(4_000, 16_000))
+    pcm.setflags(write=False)
+    expected = Frontend(PRESETS["room-16k"], backend="reference").push(pcm[::2]).frames
+    frontend = Frontend(PRESETS["room-16k"], backend="native")
+    np.testing.assert_array_equal(frontend.push(pcm[::2]).frames, expected)
+    for wrong in (pcm.astype(np.float32), pcm.astype(np.int32), pcm.reshape(2, -1)):
+        with pytest.raises(TypeError, match=r"int16 \[samples\]"):
+            frontend.push(wrong)
+
+
+SPOILT = [
+    ("window_q30", 0, 2**30 + 1),
+    ("twiddle_re_q30", 0, 0),
+    ("twiddle_im_q30", 3, -(2**31)),
+    ("bit_reversal", 5, 256),
+    ("bit_reversal", 5, -1),
+    ("mel_edges", 41, 258),
+    ("mel_edges", 3, 250),
+    ("mel_rise_q15", 9, 2**15 + 1),
+    ("log2_q20", 256, 2**21),
+    ("log_offset_q20", 0, 2**30),
+    ("dct_q30", 7, -(2**31)),
+    ("kept", 1, 40),
+]
+
+
+@built
+@pytest.mark.parametrize(("table", "index", "value"), SPOILT)
+def test_spoilt_tables_are_refused(table: str, index: int, value: int):
+    """A table that would lead the C core out of its memory or its bits is refused by name."""
+    spec = dataclasses.replace(PRESETS["room-16k"], output="mfcc")
+    tables = build_tables(spec)
+    spoilt = tables.arrays()[table].copy()
+    spoilt.flat[index] = value
+    with pytest.raises(BadInputError, match=table.removesuffix("_q30").split("_")[0]):
+        Frontend(spec, dataclasses.replace(tables, **{table: spoilt}), backend="native")
+
+
+@built
+@pytest.mark.parametrize("table", build_tables(PRESETS["kws-49x10"]).arrays())
+def test_short_tables_are_refused(table: str):
+    """A table that lacks a value is refused."""
+    spec = PRESETS["kws-49x10"]
+    tables = build_tables(spec)
+    short = tables.arrays()[table].ravel()[:-1]
+    with pytest.raises(BadInputError, match="needs"):
+        Frontend(spec, dataclasses.replace(tables, **{table: short}), backend="native")
+
+
+@pytest.fixture(scope="module")
+def driver(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The core and a small program around it, built with sanitizers and every warning an error."""
+    program = tmp_path_factory.mktemp("native") / "driver"
+    sanitizers = ["-g", "-O1", "-fsanitize=address,undefined", "-fno-sanitize-recover=all"]
+    command = [COMPILER, *WARNINGS, *sanitizers, f"-I{SOURCES}", DRIVER, *CORE, "-o", program]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    if "cannot find" in done.stderr and "san" in done.stderr:
+        pytest.skip("the compiler has no sanitizer libraries")
+    assert done.returncode == 0, done.stderr
+    return program
+
+
+def drive(program: Path, spec: FrontendSpec, rate_hz: int, pcm: np.ndarray, block: int):
+    """Rows that the program alone computes."""
+    tables = build_tables(spec)
+    taps = Resampler(rate_hz, spec.rate_hz).taps
+    shape = (0, 0) if taps is None else taps.values_q30.shape
+    sizes = [
+        *(spec.window_samples, spec.hop_samples, spec.fft_size, spec.mel_bands),
+        *(spec.coefficients, tables.log_offset_q20[0], len(tables.dct_q30)),
+        *(*shape, 1 if taps is None else taps.step, len(pcm), block),
+    ]
+    arrays = [array for name, array in tables.arrays().items() if name != "log_offset_q20"]
+    arrays += [] if taps is None else [taps.values_q30]
+    content = b"".join(array.tobytes() for array in [np.array(sizes, np.int32), *arrays, pcm])
+    done = subprocess.run([program], input=content, capture_output=True, check=False)
+    assert done.returncode == 0, done.stderr.decode()
+    return np.frombuffer(done.stdout, dtype=np.int16).reshape(-1, spec.coefficients)
+
+
+@compiles
+@pytest.mark.parametrize("rate_hz", [None, 11_025, 48_000])
+@pytest.mark.parametrize("name", SPECS)
+def test_clean_under_sanitizers(driver: Path, name: str, rate_hz: int | None):
+    """No overrun and no undefined arithmetic on any hard case, and the reference's rows."""
+    spec = SPECS[name]
+    rate_hz = rate_hz or spec.rate_hz
+    pcm = np.concatenate(list(hard_cases(3_000, 16_000).values()))
+    expected = Frontend(spec, rate_hz=rate_hz, backend="reference").push(pcm).frames
+    np.testing.assert_array_equal(drive(driver, spec, rate_hz, pcm, 1_111), expected)
+
+
+@compiles
+@pytest.mark.parametrize("optimise", ["-O0", "-O3"])
+def test_compiles_clean(tmp_path: Path, optimise: str):
+    """Strict C99 without a warning; what it links to is memory moves, and it keeps no state."""
+    for source in CORE:
+        target = tmp_path / f"{source.stem}.o"
+        command = [COMPILER, *WARNINGS, optimise, "-c", source, "-o", target]
+        done = subprocess.run(command, capture_output=True, text=True, check=False)
+        assert done.returncode == 0, done.stderr
+        symbols = subprocess.run(["nm", target], capture_output=True, text=True, check=True).stdout
+        outside = set(re.findall(r" U (\S+)", symbols))
+        outside = {name for name in outside if not name.startswith(("airway_", "_GLOBAL_OFFSET"))}
+        assert outside <= {"memcpy", "memmove", "memset", "__cpu_model"}, outside
+        assert not re.findall(r" [BbDdCG] (\S+)", symbols)
+
+
+@pytest.mark.parametrize("source", [*CORE, *sorted(SOURCES.glob("airway_*.h"))], ids=str)
+def test_no_floating_point(source: Path):
+    """No floating-point type or literal in the core."""
+    code = re.sub(r"/\*.*?\*/|//[^\n]*|\"[^\"]*\"", "", source.read_text(), flags=re.DOTALL)
+    assert not re.findall(r"\b(?:float|double)\b|\b\d+\.\d|\b\d+e-?\d", code)
+
+
+@compiles
+def test_memory(tmp_path: Path):
+    """State and scratch of room-16k fit 4 KiB, from static memory as a watch declares it."""
+    program = tmp_path / "memory"
+    source = tmp_path / "memory.c"
+    source.write_text(
+        """
+        #include <stdio.h>
+        #include "airway_frontend.h"
+        AIRWAY_FRONTEND_MEMORY(room, 400, 512, 40);
+        int main(void) {
+            printf("%u", (unsigned)(sizeof room_bins + sizeof room_bands + sizeof room_samples +
+                                    sizeof room + sizeof(airway_frontend)));
+            return room.bins == NULL;
+        }
+        """
+    )
+    subprocess.run([COMPILER, *WARNINGS, f"-I{SOURCES}", source, "-o", program], check=True)
+    used = subprocess.run([program], capture_output=True, text=True, check=True).stdout
+    assert 3_000 < int(used) <= 4_096
