@@ -5,7 +5,6 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-import keras
 import numpy as np
 from numpy.typing import NDArray
 
@@ -15,10 +14,9 @@ from edge.classifier import Classifier
 from edge.demo import demo_night
 from edge.frontend import Frontend, FrontendSpec, build_tables, digest
 from edge.pipeline import Scorer
-from train_export.features import ROOM_LABELS, SceneSet
-from train_export.models.cnn import CnnConfig
+from train_export.features import BEFORE_FRAMES, FEATURE_SCALE, ROOM_LABELS, SceneSet
+from train_export.models.config import CnnConfig
 from train_export.quantize import REPRESENTATIVE_PATCHES, operators, quantization, quantize
-from train_export.train import BEFORE_FRAMES, FEATURE_SCALE
 
 # Twelve steps, 0.48 s: with the 0.37 s that the model hears ahead, a score is at most 0.85 s
 # behind the sound. Fewer steps cost more arithmetic a second, more cost latency.
@@ -42,7 +40,7 @@ def representative_patches(
 
 
 def export(
-    model: keras.Model,
+    weights: list[NDArray[np.float32]],
     config: CnnConfig,
     spec: FrontendSpec,
     training: SceneSet,
@@ -53,9 +51,7 @@ def export(
     about: dict[str, Any],
 ) -> Bundle:
     """Quantize, and write a bundle that detects nothing yet: `finish` adds its rules."""
-    flatbuffer = quantize(
-        model.get_weights(), config, PATCH_STEPS, representative_patches(training, config)
-    )
+    flatbuffer = quantize(weights, config, PATCH_STEPS, representative_patches(training, config))
     (in_scale, in_zero), (out_scale, out_zero) = quantization(flatbuffer)
     tables = build_tables(spec)
     card = about | {
@@ -75,8 +71,8 @@ def export(
             "logit_zero": out_zero,
         },
         "model": {
-            "architecture": model.name,
-            "parameters": int(model.count_params()),
+            "architecture": "cnn",
+            "parameters": sum(array.size for array in weights),
             "bytes": len(flatbuffer),
             "operators": operators(flatbuffer),
         },

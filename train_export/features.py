@@ -22,6 +22,11 @@ from train_export.soundscape import Recipe, Scene, SoundBank, Truth, mix_scene
 
 ROOM_LABELS = ("cough", "sneeze", "snore", "breath", "speech", "other")
 STEP_FRAMES = 4
+# Features are Q8.7 log2 power, 0 to about 28: an eighth of it suits a network.
+FEATURE_SCALE = 1 / 1024
+# Frames of a patch before the first score's own; the rest of the receptive field, 37 frames
+# or 0.37 s, is what the model hears of the future.
+BEFORE_FRAMES = 108
 # A cough's target ends here at the latest: its bark. The tail would bridge to the next cough
 # of a bout, which follows at 0.35 s and more.
 COUGH_TARGET_S = 0.30

@@ -5,6 +5,7 @@ comes back is checked: int8 in and out, and no float tensor anywhere in between,
 converter would not mention.
 """
 
+import importlib
 import subprocess
 import sys
 import tempfile
@@ -14,8 +15,9 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from edge.classifier import MODULES, installed_runtimes
 from edge.errors import BadInputError
-from train_export.models.cnn import CnnConfig, build
+from train_export.models.config import CnnConfig
 
 REPRESENTATIVE_PATCHES = 400
 
@@ -87,18 +89,18 @@ def quantization(model: bytes) -> tuple[tuple[float, int], tuple[float, int]]:
 
 
 def _interpreter(model: bytes):  # noqa: ANN202 - the type lives in whichever runtime there is
-    from ai_edge_litert.interpreter import Interpreter, OpResolverType
-
-    interpreter = Interpreter(
-        model_content=model,
-        experimental_op_resolver_type=OpResolverType.BUILTIN_WITHOUT_DEFAULT_DELEGATES,
-    )
+    module = importlib.import_module(MODULES[installed_runtimes()[0]])
+    # The plain kernels: a delegate would hide the operators that it takes over.
+    plain = module.OpResolverType.BUILTIN_WITHOUT_DEFAULT_DELEGATES
+    interpreter = module.Interpreter(model_content=model, experimental_op_resolver_type=plain)
     interpreter.allocate_tensors()
     return interpreter
 
 
 def _convert(folder: Path) -> None:
     import tensorflow as tf
+
+    from train_export.models.cnn import build
 
     values = np.load(folder / "config.npy", allow_pickle=True)[0]
     steps = values.pop("steps")

@@ -1,9 +1,13 @@
 """The room profile from corpus to bundle: mix, train, quantize, choose, calibrate, write."""
 
+from collections.abc import Callable
+from concurrent.futures import ProcessPoolExecutor
+from multiprocessing import get_context
 from pathlib import Path
-from typing import Any
+from typing import Any, ParamSpec, TypeVar
 
 import numpy as np
+from numpy.typing import NDArray
 
 from edge import __version__
 from edge.bundle import Bundle
@@ -12,9 +16,11 @@ from train_export.calibrate import calibrate, choose_rule, score_scenes
 from train_export.export import export, finish
 from train_export.features import SceneSet, prepare_scenes
 from train_export.metrics import EventScore
-from train_export.models.cnn import CnnConfig
+from train_export.models.config import CnnConfig
 from train_export.soundscape import Recipe
-from train_export.train import TrainConfig, train
+
+P = ParamSpec("P")
+T = TypeVar("T")
 
 # Far denser than any home: every stretch that a step trains on holds something to learn.
 TRAINING = Recipe(bouts_per_hour=1200, others_per_hour=800, snr_db=(0.0, 30.0), speed=(0.87, 1.15))
@@ -47,15 +53,9 @@ def train_room(
     corpus: Path, out: Path, work: Path, *, hours: float, epochs: int, seed: int
 ) -> Bundle:
     """Train and write the room bundle; the same arguments give the same bundle."""
-    cache = work / "scenes"
-    training = prepare_scenes(corpus, "train", round(hours * 60), TRAINING, seed=seed, cache=cache)
-    validation = prepare_scenes(
-        corpus, "val", round(VALIDATION_HOURS * 60), VALIDATION, seed=seed, cache=cache
-    )
-    in_memory = SceneSet(np.array(training.features), np.array(training.targets), training.truths)
+    training, validation = scenes(corpus, work, hours=hours, seed=seed)
     config = CnnConfig()
-    run = TrainConfig(epochs=epochs, seed=seed)
-    model = train(in_memory, validation, config, run, work / "run")
+    weights = in_own_process(fit, corpus, work, config, hours=hours, epochs=epochs, seed=seed)
     about = ABOUT | {
         "protocol": {
             "split": "by person or file, 70 % train, 12 % validation, 18 % test",
@@ -66,10 +66,38 @@ def train_room(
         }
     }
     bundle = export(
-        model, config, PRESETS["room-16k"], in_memory, out,
+        weights, config, PRESETS["room-16k"], training, out,
         name="room", version=__version__, about=about,
     )  # fmt: skip
     return choose(bundle, validation, out)
+
+
+def scenes(corpus: Path, work: Path, *, hours: float, seed: int) -> tuple[SceneSet, SceneSet]:
+    """Training and validation scenes, mixed now or read from the working folder."""
+    cache = work / "scenes"
+    training = prepare_scenes(corpus, "train", round(hours * 60), TRAINING, seed=seed, cache=cache)
+    validation = prepare_scenes(
+        corpus, "val", round(VALIDATION_HOURS * 60), VALIDATION, seed=seed, cache=cache
+    )
+    return training, validation
+
+
+def in_own_process(work: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
+    """Call in a fresh process: TensorFlow and tflite-runtime can't share one."""
+    with ProcessPoolExecutor(1, get_context("spawn")) as pool:
+        return pool.submit(work, *args, **kwargs).result()
+
+
+def fit(
+    corpus: Path, work: Path, config: CnnConfig, *, hours: float, epochs: int, seed: int
+) -> list[NDArray[np.float32]]:
+    """Train on the scenes; gives the best epoch's weights."""
+    from train_export.train import TrainConfig, train
+
+    training, validation = scenes(corpus, work, hours=hours, seed=seed)
+    in_memory = SceneSet(np.array(training.features), np.array(training.targets), training.truths)
+    run = TrainConfig(epochs=epochs, seed=seed)
+    return train(in_memory, validation, config, run, work / "run").get_weights()
 
 
 def choose(bundle: Bundle, validation: SceneSet, out: Path) -> Bundle:

@@ -15,15 +15,17 @@ from numpy.typing import NDArray
 from edge.card import EventRule
 from edge.events import Detector
 from edge.frontend import PRESETS
-from train_export.features import ROOM_LABELS, STEP_FRAMES, SceneSet
+from train_export.features import (
+    BEFORE_FRAMES,
+    FEATURE_SCALE,
+    ROOM_LABELS,
+    STEP_FRAMES,
+    SceneSet,
+)
 from train_export.metrics import EventScore, score_events
-from train_export.models.cnn import CnnConfig, build
+from train_export.models.cnn import build
+from train_export.models.config import CnnConfig
 
-# Features are Q8.7 log2 power, 0 to about 28: an eighth of it suits a network.
-FEATURE_SCALE = 1 / 1024
-# Frames of a patch before the first score's own; the rest of the receptive field, 37 frames
-# or 0.37 s, is what the model hears of the future.
-BEFORE_FRAMES = 108
 STRETCH_STEPS = 128
 # Coughs are what the product counts; speech and the rest are there to be told from them, and
 # their labels cover whole clips, pauses included.
@@ -48,8 +50,8 @@ class TrainConfig:
         seed: of the weights and the stretches.
     """
 
-    epochs: int = 12
-    batch: int = 32
+    epochs: int = 15
+    batch: int = 16
     rate: float = 2e-3
     seed: int = 0
 
@@ -85,6 +87,8 @@ class Stretches(keras.utils.PyDataset):
             frames = self._scenes.features[scene, step * STEP_FRAMES :][: self._frames]
             x[row, :, :, 0] = augment(rng, frames.astype(np.float32) * FEATURE_SCALE)
             own = step + BEFORE_FRAMES // STEP_FRAMES
+            if rng.random() < 0.05:  # a recording begins: silence, then all at once the room
+                x[row, : rng.integers(1, BEFORE_FRAMES)] = 0
             y[row] = self._scenes.targets[scene, own : own + STRETCH_STEPS] / np.float32(255)
         return x, y
 

@@ -6,54 +6,10 @@ training on the device's patches. Convolutions over frequency are padded. Source
 Howard et al., MobileNets, 2017; of the dilated trunk: Bai et al., 2018.
 """
 
-from dataclasses import dataclass
-
 import keras
 from keras import layers
 
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class CnnConfig:
-    """Shape of the network.
-
-    Attributes:
-        bands: features a frame.
-        labels: outputs a step.
-        stem: channels of the first convolution.
-        blocks: (channels, stride in time, stride in frequency) of each 2-D block.
-        trunk: channels of the 1-D trunk.
-        dilations: of its blocks, in steps.
-        dropout: share of the trunk's channels dropped in training.
-    """
-
-    bands: int = 40
-    labels: int = 6
-    stem: int = 16
-    blocks: tuple[tuple[int, int, int], ...] = ((24, 1, 1), (32, 2, 2), (48, 1, 2), (64, 1, 1))
-    trunk: int = 88
-    dilations: tuple[int, ...] = (1, 2, 4, 8)
-    dropout: float = 0.1
-
-    @property
-    def step_frames(self) -> int:
-        """Feature frames between two scores."""
-        stride = 2
-        for _, time, _ in self.blocks:
-            stride *= time
-        return stride
-
-    @property
-    def receptive_frames(self) -> int:
-        """Feature frames that one score sees."""
-        seen, jump = 5, 2
-        for _, time, _ in self.blocks:
-            seen += 2 * jump
-            jump *= time
-        return seen + sum(2 * dilation * jump for dilation in self.dilations)
-
-    def patch_frames(self, steps: int) -> int:
-        """Feature frames that give `steps` scores."""
-        return self.receptive_frames + (steps - 1) * self.step_frames
+from train_export.models.config import CnnConfig
 
 
 def build(config: CnnConfig, frames: int, batch: int | None = None) -> keras.Model:
@@ -87,8 +43,11 @@ def build(config: CnnConfig, frames: int, batch: int | None = None) -> keras.Mod
         y = layers.BatchNormalization()(y)
         x = layers.Add()([y, layers.Cropping2D(((dilation, dilation), (0, 0)))(x)])
         x = layers.ReLU()(x)
-        x = layers.SpatialDropout2D(config.dropout)(x)
-    x = layers.Conv2D(config.labels, 1, name="logits")(x)
+        if config.dropout:
+            x = layers.SpatialDropout2D(config.dropout)(x)
+    # Most steps hold no event: begin there, not at even odds.
+    rare = keras.initializers.Constant(-3.0)
+    x = layers.Conv2D(config.labels, 1, bias_initializer=rare, name="logits")(x)
     outputs = layers.Reshape((x.shape[1], config.labels))(x)
     return keras.Model(inputs, outputs, name="cnn")
 
