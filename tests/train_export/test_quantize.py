@@ -119,12 +119,6 @@ def stretches_probe(scenes) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     return (*data[0], data[0][1])
 
 
-@pytest.fixture(scope="module")
-def bundle(folder):
-    """The bundle of that training."""
-    return load_bundle(str(folder / "room"))
-
-
 def test_receptive_field_is_what_the_network_sees():
     """A change outside a step's receptive field leaves its score alone; one inside moves it."""
     outside, inside = in_own_process(receptive_probe)
