@@ -6,7 +6,7 @@ import json
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import NoReturn
+from typing import Any, NoReturn
 
 from edge import __version__
 from edge.bundle import load_bundle
@@ -105,12 +105,20 @@ def _evaluate(arguments: argparse.Namespace) -> int:
         print(json.dumps(report))
         return 0
     for label, numbers in report["labels"].items():
-        print(
-            f"{label}: {numbers['matched']} of {numbers['true']} found in {numbers['hours']:.2f} h "
-            f"(sensitivity {numbers['sensitivity']:.3f}, precision {numbers['precision']:.3f}, "
-            f"{numbers['false_alarms_per_hour']:.2f} false alarms an hour)"
-        )
+        print(_in_words(label, numbers))
     return 0
+
+
+def _in_words(label: str, numbers: dict[str, Any]) -> str:
+    """One line: what was found, with its intervals where there are enough recordings."""
+    words = [
+        f"{label}: {numbers['matched']} of {numbers['true']} found in {numbers['hours']:.2f} h"
+    ]
+    for name in ("sensitivity", "precision", "f1", "false_alarms_per_hour"):
+        bounds = numbers["interval_95"][name]
+        span = f" [{bounds[0]:.3f}, {bounds[1]:.3f}]" if bounds else ""
+        words.append(f"{name.replace('_', ' ')} {numbers[name]:.3f}{span}")
+    return ", ".join(words)
 
 
 if __name__ == "__main__":

@@ -14,16 +14,46 @@ from edge.classifier import Classifier
 from edge.errors import BadInputError, InputOutputError
 from edge.pipeline import Pipeline
 from edge.records import Event
-from train_export.metrics import EventScore, match_onsets, score_events
+from train_export.intervals import bootstrap, ratio
+from train_export.metrics import EventScore, concordance, match_onsets
+
+MATCHING = "one to one, onsets within 0.25 s"
+
+
+@dataclass(frozen=True, slots=True)
+class TrueEvent:
+    """An annotated event of someone, in seconds."""
+
+    label: str
+    onset_s: float
+    offset_s: float
+    subject: str
 
 
 @dataclass(frozen=True, slots=True)
 class Annotation:
-    """A recording and its annotated events: (label, onset_s, offset_s), by onset."""
+    """A recording and its annotated events, by onset."""
 
     path: Path
-    source: str
-    events: tuple[tuple[str, float, float], ...]
+    events: tuple[TrueEvent, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What was found of one label in one recording; the pairs index the two tuples."""
+
+    path: Path
+    label: str
+    truth: tuple[TrueEvent, ...]
+    found: tuple[Event, ...]
+    pairs: tuple[tuple[int, int], ...]
+    hours: float
+
+    @property
+    def score(self) -> EventScore:
+        """The counts."""
+        matched = len(self.pairs)
+        return EventScore(matched, len(self.truth) - matched, len(self.found) - matched, self.hours)
 
 
 def read_manifest(manifest: Path, labels: tuple[str, ...]) -> list[Annotation]:
@@ -33,15 +63,21 @@ def read_manifest(manifest: Path, labels: tuple[str, ...]) -> list[Annotation]:
         InputOutputError: it can't be read.
         BadInputError: a column is missing or a time is no number.
     """
-    files: dict[Path, tuple[str, list[tuple[str, float, float]]]] = {}
+    files: dict[Path, list[TrueEvent]] = {}
     try:
         with manifest.open(newline="", encoding="utf-8") as file:
             reader = csv.DictReader(file)
             for row in reader:
-                path = manifest.parent / row["path"]
-                _, events = files.setdefault(path, (row.get("source", ""), []))
+                events = files.setdefault(manifest.parent / row["path"], [])
                 if row["label_event"] in labels:
-                    events.append((row["label_event"], float(row["start_s"]), float(row["end_s"])))
+                    events.append(
+                        TrueEvent(
+                            row["label_event"],
+                            float(row["start_s"]),
+                            float(row["end_s"]),
+                            row.get("subject") or row["path"],
+                        )
+                    )
     except OSError as error:
         raise InputOutputError(f"{manifest} can't be read ({error.strerror})") from error
     except KeyError as error:
@@ -49,8 +85,8 @@ def read_manifest(manifest: Path, labels: tuple[str, ...]) -> list[Annotation]:
     except ValueError as error:
         raise BadInputError(f"{manifest}, line {reader.line_num}: {error}") from error
     return [
-        Annotation(path, source, tuple(sorted(events, key=lambda event: event[1])))
-        for path, (source, events) in files.items()
+        Annotation(path, tuple(sorted(events, key=lambda event: event.onset_s)))
+        for path, events in files.items()
     ]
 
 
@@ -60,46 +96,97 @@ def evaluate(
     """Compare a bundle's events with a manifest's.
 
     Returns:
-        The report: for each label that the bundle detects, counts and rates over all files and
-        by file; and a row for each true or found event.
+        The report: for each label that the bundle detects, counts, rates and their intervals
+        over all files, and counts by file; and a row for each true or found event.
     """
     labels = tuple(rule.label for rule in bundle.rules)
     classifier = Classifier(bundle, runtime)
-    totals = {label: EventScore(0, 0, 0, 0.0) for label in labels}
-    by_file: dict[str, dict[str, Any]] = {}
-    rows: list[dict[str, Any]] = []
-    for annotation in tqdm(read_manifest(manifest, labels), desc="evaluating", unit="file"):
-        found, hours = _listen(bundle, classifier, annotation.path)
-        by_file[annotation.path.name] = {"hours": round(hours, 4)}
-        for label in labels:
-            truth = [event for event in annotation.events if event[0] == label]
-            events = [event for event in found if event.label == label]
-            score = score_events(
-                [event[1] for event in truth], [event.onset_s for event in events], hours
-            )
-            totals[label] += score
-            by_file[annotation.path.name][label] = _counts(score)
-            rows += _rows(annotation.path, label, truth, events, labels)
+    outcomes = [
+        outcome
+        for annotation in tqdm(read_manifest(manifest, labels), desc="evaluating", unit="file")
+        for outcome in _outcomes(bundle, classifier, annotation, labels)
+    ]
     report = {
         "type": "evaluation",
         "bundle": bundle.name,
         "digest": bundle.digest,
+        "commit": bundle.card.get("commit", ""),
         "runtime": classifier.runtime_name,
-        "matching": "one to one, onsets within 0.25 s",
-        "labels": {label: _counts(score) | _rates(score) for label, score in totals.items()},
-        "files": by_file,
+        "matching": MATCHING,
+        "labels": {
+            label: summarise([outcome for outcome in outcomes if outcome.label == label])
+            for label in labels
+        },
+        "files": [
+            {"file": outcome.path.name, "label": outcome.label} | _counts(outcome.score)
+            for outcome in outcomes
+        ],
     }
-    return report, rows
+    return report, [row for outcome in outcomes for row in _rows(outcome, labels)]
 
 
-def _listen(bundle: Bundle, classifier: Classifier, path: Path) -> tuple[list[Event], float]:
-    recording = open_wav_or_flac(path)
+def _outcomes(
+    bundle: Bundle, classifier: Classifier, annotation: Annotation, labels: tuple[str, ...]
+) -> Iterator[Outcome]:
+    recording = open_wav_or_flac(annotation.path)
     pipeline = Pipeline(bundle, classifier, recording.rate_hz)
-    events = [
+    heard = [
         event for block in recording.blocks(recording.rate_hz) for event in pipeline.push(block)
     ]
-    events += pipeline.finish()
-    return events, pipeline.coverage.processed_s / 3600
+    heard = sorted(heard + pipeline.finish(), key=lambda event: event.onset_s)
+    hours = pipeline.coverage.processed_s / 3600
+    for label in labels:
+        truth = tuple(event for event in annotation.events if event.label == label)
+        found = tuple(event for event in heard if event.label == label)
+        pairs = match_onsets([event.onset_s for event in truth], [event.onset_s for event in found])
+        yield Outcome(annotation.path, label, truth, found, tuple(pairs), hours)
+
+
+def summarise(outcomes: list[Outcome]) -> dict[str, Any]:
+    """Counts, rates and intervals of one label.
+
+    Sensitivity is resampled over people; what depends on false alarms, over recordings.
+    """
+    total = sum((outcome.score for outcome in outcomes), EventScore(0, 0, 0, 0.0))
+    people: dict[str, list[float]] = {}
+    for outcome in outcomes:
+        hits = {i for i, _ in outcome.pairs}
+        for number, event in enumerate(outcome.truth):
+            counts = people.setdefault(event.subject, [0.0, 0.0])
+            counts[0] += number in hits
+            counts[1] += 1
+    recordings = [
+        (score.matched, score.missed, score.extra, score.hours)
+        for score in (outcome.score for outcome in outcomes)
+    ]
+    intervals = {
+        "sensitivity": bootstrap(list(people.values()), lambda s: ratio(s[0], s[1])),
+        "precision": bootstrap(recordings, lambda s: ratio(s[0], s[0] + s[2])),
+        "f1": bootstrap(recordings, lambda s: ratio(2 * s[0], 2 * s[0] + s[1] + s[2])),
+        "false_alarms_per_hour": bootstrap(recordings, lambda s: ratio(s[2], s[3])),
+    }
+    rates = {
+        "sensitivity": total.sensitivity,
+        "precision": total.precision,
+        "f1": total.f1,
+        "false_alarms_per_hour": total.false_alarms_per_hour,
+    }
+    return _counts(total) | {
+        "people": len(people),
+        "recordings": len(outcomes),
+        **{name: round(value, 4) for name, value in rates.items()},
+        "count_concordance": round(
+            concordance(
+                [len(outcome.truth) for outcome in outcomes],
+                [len(outcome.found) for outcome in outcomes],
+            ),
+            4,
+        ),
+        "interval_95": {
+            name: None if bounds[0] != bounds[0] else [round(bound, 4) for bound in bounds]
+            for name, bounds in intervals.items()
+        },
+    }
 
 
 def _counts(score: EventScore) -> dict[str, Any]:
@@ -111,47 +198,34 @@ def _counts(score: EventScore) -> dict[str, Any]:
     }
 
 
-def _rates(score: EventScore) -> dict[str, float]:
-    return {
-        "sensitivity": round(score.sensitivity, 4),
-        "precision": round(score.precision, 4),
-        "f1": round(score.f1, 4),
-        "false_alarms_per_hour": round(score.false_alarms_per_hour, 3),
-    }
-
-
-def _rows(
-    path: Path,
-    label: str,
-    truth: list[tuple[str, float, float]],
-    events: list[Event],
-    labels: tuple[str, ...],
-) -> Iterator[dict[str, Any]]:
+def _rows(outcome: Outcome, labels: tuple[str, ...]) -> Iterator[dict[str, Any]]:
     """One row a matched, missed or extra event, in the columns of the predictions file."""
-    pairs = match_onsets([event[1] for event in truth], [event.onset_s for event in events])
-    partner = dict(pairs)
-    for number, (_, onset, offset) in enumerate(truth):
-        hit = events[partner[number]] if number in partner else None
-        yield _row(path, onset, offset, label, label if hit else "", label, hit, labels)
-    taken = {j for _, j in pairs}
-    for number, event in enumerate(events):
+    partner = dict(outcome.pairs)
+    for number, event in enumerate(outcome.truth):
+        hit = outcome.found[partner[number]] if number in partner else None
+        predicted = outcome.label if hit else ""
+        yield _row(outcome, event.onset_s, event.offset_s, outcome.label, predicted, hit, labels)
+    taken = {j for _, j in outcome.pairs}
+    for number, found in enumerate(outcome.found):
         if number not in taken:
-            yield _row(path, event.onset_s, event.offset_s, "", label, label, event, labels)
+            times = found.onset_s, found.offset_s
+            yield _row(outcome, *times, "", outcome.label, found, labels)
 
 
 def _row(
-    path: Path,
+    outcome: Outcome,
     start_s: float,
     end_s: float,
     truth: str,
     predicted: str,
-    label: str,
     event: Event | None,
     labels: tuple[str, ...],
 ) -> dict[str, Any]:
-    row: dict[str, Any] = {
-        "path": str(path), "start_s": round(start_s, 4), "end_s": round(end_s, 4),
-        "truth": truth, "predicted": predicted,
-    }  # fmt: skip
-    chances = {label: round(event.p, 4) if event else 0.0}
-    return row | {f"p_{name}": chances.get(name, 0.0) for name in labels}
+    chances = {outcome.label: round(event.p, 4) if event else 0.0}
+    return {
+        "path": str(outcome.path),
+        "start_s": round(start_s, 4),
+        "end_s": round(end_s, 4),
+        "truth": truth,
+        "predicted": predicted,
+    } | {f"p_{label}": chances.get(label, 0.0) for label in labels}

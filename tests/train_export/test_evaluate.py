@@ -1,0 +1,89 @@
+"""Evaluation: the device's pipeline against a manifest, with intervals over people."""
+
+import csv
+import json
+import math
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+import soundfile as sf
+
+from edge.demo import demo_night
+from edge.errors import BadInputError, InputOutputError
+from train_export.evaluate import read_manifest
+from train_export.intervals import bootstrap, ratio
+
+RATE_HZ = 16_000
+FIELDS = ("path", "subject", "label_event", "start_s", "end_s")
+
+
+@pytest.fixture(scope="module")
+def manifest(tmp_path_factory):
+    """Two minutes of synthetic nights with their truth."""
+    folder = tmp_path_factory.mktemp("nights")
+    with (folder / "manifest.csv").open("w", newline="") as file:
+        writer = csv.DictWriter(file, FIELDS)
+        writer.writeheader()
+        for seed in (5, 6):
+            night, marks = demo_night(seed, 1.0)
+            sf.write(folder / f"{seed}.wav", np.asarray(night), RATE_HZ, "PCM_16")
+            for onset, offset, label in marks:
+                row = (f"{seed}.wav", f"P{seed}", label, onset, offset)
+                writer.writerow(dict(zip(FIELDS, row, strict=True)))
+    return folder / "manifest.csv"
+
+
+def test_evaluate_prints_one_object_and_a_row_an_event(manifest, tmp_path):
+    """The report counts what the predictions file lists, and every rate has its interval."""
+    rows_file = tmp_path / "rows.csv"
+    done = subprocess.run(
+        [sys.executable, "-m", "train_export.cli", "evaluate", "--bundle", "room", "--json",
+         "--manifest", manifest, "--predictions", rows_file],
+        capture_output=True, text=True, check=True,
+    )  # fmt: skip
+    cough = json.loads(done.stdout)["labels"]["cough"]
+    rows = list(csv.DictReader(rows_file.open()))
+    assert list(rows[0]) == ["path", "start_s", "end_s", "truth", "predicted", "p_cough"]
+    assert sum(row["truth"] == "cough" for row in rows) == cough["true"]
+    assert sum(row["predicted"] == "cough" for row in rows) == cough["found"]
+    assert sum(row["truth"] == row["predicted"] for row in rows) == cough["matched"]
+    assert cough["recordings"] == cough["people"] == 2
+    low, high = cough["interval_95"]["sensitivity"]
+    assert low <= cough["sensitivity"] <= high
+
+
+def test_a_bad_manifest_is_told(tmp_path):
+    """A missing file, a missing column and a time that is no number are named."""
+    path = tmp_path / "m.csv"
+    with pytest.raises(InputOutputError, match=r"m\.csv"):
+        read_manifest(path, ("cough",))
+    path.write_text("path,start_s,end_s\na.wav,0,1\n")
+    with pytest.raises(BadInputError, match="label_event"):
+        read_manifest(path, ("cough",))
+    path.write_text("path,label_event,start_s,end_s\na.wav,cough,zero,1\n")
+    with pytest.raises(BadInputError, match="line 2"):
+        read_manifest(path, ("cough",))
+
+
+def test_the_bootstrap_resamples_clusters():
+    """One person with every hit widens the interval; many alike people do not."""
+    alike = [(5, 10)] * 50
+    assert bootstrap(alike, lambda s: ratio(s[0], s[1])) == (0.5, 0.5)
+    uneven = [(10, 10), *[(0, 1)] * 10]
+    low, high = bootstrap(uneven, lambda s: ratio(s[0], s[1]))
+    assert low < 0.1 < 0.7 < high
+    assert all(math.isnan(bound) for bound in bootstrap([(1, 2)], lambda s: ratio(s[0], s[1])))
+
+
+def test_the_bootstrap_covers_a_known_rate():
+    """For people drawn around a known rate, about 95 of 100 intervals hold it."""
+    rng = np.random.default_rng(1)
+    held = 0
+    for trial in range(100):
+        rates = rng.beta(6, 4, 40)
+        people = [(rng.binomial(10, rate), 10) for rate in rates]
+        low, high = bootstrap(people, lambda s: ratio(s[0], s[1]), seed=trial)
+        held += low <= 0.6 <= high
+    assert 88 <= held <= 100
