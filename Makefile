@@ -12,7 +12,7 @@ export MPLCONFIGDIR := $(CURDIR)/.cache/matplotlib
 export NUMBA_CACHE_DIR := $(CURDIR)/.cache/numba
 
 .DEFAULT_GOAL := help
-.PHONY: help run test check lock clean
+.PHONY: help run test check bench lock clean
 
 help: ## list the targets
 	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 10
@@ -32,6 +32,12 @@ check: ## format, lint, types and the directions of imports
 	.venv/bin/mypy
 	.venv/bin/mypy scripts/demo.py
 	.venv/bin/lint-imports
+
+bench: ## measure the frontend beside its peers, in one run
+	@scripts/prepare.sh test
+	@.venv/bin/python -m pip install --quiet --no-cache-dir --no-build-isolation \
+		-c .venv/constraints.txt -e '.[bench]'
+	@.venv/bin/python benchmarks/frontend.py
 
 lock: ## write requirements.lock anew from pyproject.toml
 	@scripts/prepare.sh test

@@ -14,6 +14,8 @@ from scipy.ndimage import gaussian_filter1d
 from scipy.signal import find_peaks
 
 HOP_S = 0.01
+# A clip whose loudest moment stands no further above its floor than this holds no sound.
+FLAT_DB = 6.0
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -64,6 +66,8 @@ def find_sounds(
     if len(env) < 3:
         return []
     floor = np.percentile(env, 10) if len(env) * HOP_S > 0.8 else env.min()
+    if env.max() < floor + FLAT_DB:
+        return []
     bar = max(env.max() - rules.below_peak_db, min(floor + rules.above_floor_db, env.max() - 6))
     padded = np.concatenate([[env.min() - 40], env, [env.min() - 40]])
     peaks, _ = find_peaks(
