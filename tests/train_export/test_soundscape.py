@@ -88,7 +88,7 @@ def test_prepare_writes_what_it_mixed(toy_corpus, tmp_path):
     info = sf.info(annotation.path)
     assert (info.samplerate, info.channels, info.duration) == (RATE_HZ, 1, 600.0)
     assert annotation.events
-    assert all(0 <= on < off <= 600 for _, on, off in annotation.events)
+    assert all(0 <= event.onset_s < event.offset_s <= 600 for event in annotation.events)
 
 
 def test_splits_share_nobody(toy_corpus):
