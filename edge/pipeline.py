@@ -83,13 +83,13 @@ class Pipeline:
 
         Samples that the source lost count as digital silence, so that time stays right.
         """
-        pcm = block.pcm
-        if block.lost:
-            self._lost += block.lost
-            pcm = np.concatenate([np.zeros(block.lost, dtype=np.int16), pcm])
+        self._lost += block.lost
         self._processed += len(block.pcm)
-        frames = self._frontend.push(pcm).frames
-        return self._detect(self._scorer.push(frames))
+        events = []
+        for start in range(0, block.lost, self._rate_hz):  # a second at a time: a night may lack
+            missing = min(self._rate_hz, block.lost - start)
+            events += self._hear(np.zeros(missing, dtype=np.int16))
+        return events + self._hear(block.pcm)
 
     def finish(self) -> list[Event]:
         """End of the recording: the last steps and the events still open."""
@@ -102,6 +102,9 @@ class Pipeline:
         """What was listened to since the start."""
         processed, lost = self._processed / self._rate_hz, self._lost / self._rate_hz
         return Coverage(processed + lost, processed, lost)
+
+    def _hear(self, pcm: NDArray[np.int16]) -> list[Event]:
+        return self._detect(self._scorer.push(self._frontend.push(pcm).frames))
 
     def _detect(self, block: ScoreBlock) -> list[Event]:
         spans = [
