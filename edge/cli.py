@@ -6,6 +6,7 @@ Exit codes: 0, 64 usage, 65 bad input data, 69 device unavailable, 74 input or o
 
 import argparse
 import json
+import os
 import platform
 import sys
 from collections.abc import Callable, Iterator, Sequence
@@ -18,7 +19,7 @@ from edge import __version__
 from edge.bundle import Bundle, load_bundle, shipped_bundles
 from edge.capture import open_wav_or_flac
 from edge.classifier import Classifier, installed_runtimes
-from edge.config import LogSettings, load_settings
+from edge.config import LogSettings, json_schema, load_settings
 from edge.errors import AirwayError, BadInputError, InputOutputError, UsageError
 from edge.frontend import Frontend
 from edge.logs import configure_logging
@@ -79,7 +80,10 @@ def _parser() -> argparse.ArgumentParser:
     features.set_defaults(command=_features)
 
     check = commands.add_parser("check-config", help="say every error of a configuration")
-    check.add_argument("config", type=Path, metavar="F")
+    check.add_argument(
+        "config", type=Path, nargs="?", default=Path("/etc/airway/config.toml"), metavar="F"
+    )
+    check.add_argument("--schema", action="store_true", help="print the JSON Schema instead")
     check.set_defaults(command=_check_config)
 
     model = commands.add_parser("model", help="list, show or verify model bundles")
@@ -96,7 +100,7 @@ def _parser() -> argparse.ArgumentParser:
 def _run(arguments: argparse.Namespace) -> int:
     from edge.daemon import About, run  # paho and SQLite are of no use to the other commands
 
-    settings = load_settings(arguments.config)
+    settings = load_settings(arguments.config, os.environ)
     configure_logging(settings.log)
     bundle = load_bundle(settings.model.bundle)
     classifier = Classifier(bundle, settings.model.runtime)
@@ -194,7 +198,10 @@ def _features(arguments: argparse.Namespace) -> int:
 
 
 def _check_config(arguments: argparse.Namespace) -> int:
-    settings = load_settings(arguments.config)
+    if arguments.schema:
+        print(json.dumps(json_schema(), indent=2, ensure_ascii=False))
+        return 0
+    settings = load_settings(arguments.config, os.environ)
     load_bundle(settings.model.bundle)
     print(f"{arguments.config}: good")
     return 0
