@@ -55,6 +55,9 @@ Host: TypeAlias = Annotated[
     str, matching(r"[^\s/]{1,253}", "a host name or an address, without a port or mqtt://")
 ]
 BundleName: TypeAlias = Annotated[str, matching(r"[^\x00]+", "the name or the path of a bundle")]
+DeviceName: TypeAlias = Annotated[
+    str, matching(r"[^\x00-\x1f]{0,200}", 'a name that airway devices lists, or ""')
+]
 TimeOfDay: TypeAlias = Annotated[
     str, matching(r"([01][0-9]|2[0-3]):[0-5][0-9]", 'a time of the day such as "21:30"')
 ]

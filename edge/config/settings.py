@@ -13,6 +13,7 @@ from typing import Annotated, Literal
 from edge.config.rules import (
     BundleName,
     ClientId,
+    DeviceName,
     Host,
     TimeOfDay,
     TimeZone,
@@ -31,9 +32,13 @@ class SourceSettings:
         kind: "wav" reads a WAV or FLAC file, "stdin" raw S16_LE samples from standard
             input, "microphone" a sound device.
         path: the file of a "wav" source.
-        rate_hz: sampling rate of "stdin" and "microphone", 4,000 to 192,000; a file
-            says its own.
-        channels: interleaved channels of "stdin" and "microphone", 1 to 32.
+        device: which microphone: its USB socket ("usb:1-1.2"), its card's ALSA id or a part
+            of its name, or a source of the sound server ("pulse:NAME"); "" is the system's
+            default. `airway devices` lists them.
+        rate_hz: sampling rate of "stdin", 4,000 to 192,000, and the one that a "microphone"
+            is asked for first; a file says its own.
+        channels: interleaved channels of "stdin", 1 to 32, and how many a "microphone" is
+            asked for first.
         realtime: true: a file is played at its real pace, and standard input is taken to
             be live, so that it is never made to wait and what does not fit is counted as
             lost. False: as fast as the machine can, and nothing is lost.
@@ -43,6 +48,7 @@ class SourceSettings:
     name: TopicWord = "mic"
     kind: Literal["wav", "stdin", "microphone"] = "microphone"
     path: Path | None = None
+    device: DeviceName = ""
     rate_hz: Annotated[int, between(4_000, 192_000)] = 16_000
     channels: Annotated[int, between(1, 32)] = 1
     realtime: bool = True
@@ -50,10 +56,15 @@ class SourceSettings:
 
     def contradictions(self) -> list[str]:
         """Values that are each valid and make no sense together."""
-        if self.kind == "wav":
-            return [] if self.path else ['path: missing; kind = "wav" needs the path of a file']
-        remedy = f'not used by kind "{self.kind}"; remove it or set kind = "wav"'
-        return [f"{name}: {remedy}" for name in ("path", "repeat") if getattr(self, name)]
+        kinds = {"path": "wav", "repeat": "wav", "device": "microphone"}
+        found = [
+            f'{name}: not used by kind "{self.kind}"; remove it or set kind = "{kind}"'
+            for name, kind in kinds.items()
+            if getattr(self, name) and self.kind != kind
+        ]
+        if self.kind == "wav" and not self.path:
+            found.append('path: missing; kind = "wav" needs the path of a file')
+        return found
 
 
 @dataclass(frozen=True, slots=True)
