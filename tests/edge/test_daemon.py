@@ -30,7 +30,7 @@ from edge.daemon import listener as listener_module
 from edge.daemon import reporter as reporter_module
 from edge.daemon import system as system_module
 from edge.daemon.feeder import GAP_S, Feeder, Source, open_source
-from edge.daemon.reporter import WINDOW_S, Recent
+from edge.daemon.session import WINDOW_S, Recent
 from edge.errors import BadInputError, DeviceUnavailableError, InputOutputError, TryAgainError
 from edge.records import AudioBlock, Coverage, Event
 from edge.store import Store
@@ -464,7 +464,7 @@ def test_a_source_that_is_not_there_leaves_nothing_behind(tmp_path):
     """A missing file and a microphone are refused before a database is made."""
     for settings, error in (
         (configured(tmp_path, None, kind="wav", path=tmp_path / "no.wav"), InputOutputError),
-        (configured(tmp_path, None, kind="microphone"), DeviceUnavailableError),
+        (configured(tmp_path, None, kind="microphone", device="usb:99-9"), DeviceUnavailableError),
     ):
         with pytest.raises(error):
             run(settings, Bursts, ABOUT)
