@@ -2,7 +2,7 @@
 
 import logging
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -22,8 +22,9 @@ RATES_HZ = (48_000, 44_100, 32_000, 96_000, 88_200, 22_050, 24_000, 16_000, 192_
 # A sound server may take 2 s for the first block. A device that was pulled out may also just
 # say nothing more, for ever.
 SILENT_S = 5.0
-# From the first to each later attempt to find a microphone that is away.
-_RETRY_S = (0.5, 1.0, 2.0, 5.0)
+# Before the first and each later attempt to find a microphone that is away: an attempt costs a
+# small board a second of work. A card that is plugged in ends the wait.
+_RETRY_S = (0.5, 1.0, 2.0, 5.0, 10.0)
 _STOP_CHECK_S = 0.2
 # What is not delivered is told in pieces of this length, so that no piece is large. The
 # clock of what is away stays as far behind, since its first block will be older than now.
@@ -130,7 +131,7 @@ class Microphone:
                     failures += 1
                 self._device = ""
                 self._process.close()
-                yield from self._wait(time, failures, stop, clock)
+                failures = yield from self._wait(time, failures, stop, clock)
         finally:
             self.close()
 
@@ -195,14 +196,18 @@ class Microphone:
         failures: int,
         stop: threading.Event,
         clock: Callable[[], float],
-    ) -> Iterator[AudioBlock]:
-        """Until the next attempt, tell what is lost meanwhile."""
+    ) -> Generator[AudioBlock, None, int]:
+        """Until the next attempt, tell what is lost meanwhile; returns the failures that count."""
         nothing = np.zeros(0, np.int16)
+        cards = sound_cards()
         until_s = clock() + _RETRY_S[min(failures, len(_RETRY_S)) - 1]
         while not stop.is_set():
             lost = time.lost_until(clock() - _AWAY_S)
             if lost:
                 yield AudioBlock(nothing, self.rate_hz, time.end, lost)
             if clock() >= until_s:
-                return
+                break
             stop.wait(_STOP_CHECK_S)
+            if sound_cards() != cards:
+                return 1
+        return failures

@@ -42,7 +42,7 @@ def main() -> None:
                 _record(audio, pyaudio, request)
             _say({"rates": _rates(audio, pyaudio, **request["of"])})
     except (OSError, ValueError) as error:
-        _end({"error": str(error.args[0] if error.args else error)})
+        _end({"error": _words(error)})
 
 
 def _inputs(audio: Any) -> list[dict[str, Any]]:
@@ -68,6 +68,11 @@ def _inputs(audio: Any) -> list[dict[str, Any]]:
 def _text(name: str | bytes) -> str:
     """PyAudio gives bytes when a name is not valid in the locale's encoding."""
     return name.decode(errors="replace") if isinstance(name, bytes) else name
+
+
+def _words(error: OSError | ValueError) -> str:
+    """PortAudio's words and number, which PyAudio gives in either order."""
+    return " ".join(str(part) for part in error.args)
 
 
 def _rates(audio: Any, pyaudio: Any, index: int, channels: int, rates: list[int]) -> list[int]:
@@ -114,7 +119,7 @@ def _record(audio: Any, pyaudio: Any, request: dict[str, Any]) -> NoReturn:
                 start=False,
             )
         except (OSError, ValueError) as error:
-            problem = str(error.args[0] if error.args else error)
+            problem = _words(error)
             continue
         _say({"rate_hz": rate_hz, "channels": channels})
         threading.Thread(target=_leave_with_parent, daemon=True).start()

@@ -17,6 +17,7 @@ import sys
 import threading
 import time
 from collections.abc import Iterator
+from datetime import datetime
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
@@ -27,12 +28,14 @@ import pytest
 from edge.capture import Microphone, list_inputs
 from edge.capture import microphone as microphone_module
 from edge.capture import process as process_module
-from edge.capture.cards import sound_cards
+from edge.capture.cards import Card, sound_cards
 from edge.capture.process import CaptureProcess
-from edge.config import SourceSettings
+from edge.config import MqttSettings, Settings, SourceSettings, StoreSettings
+from edge.daemon import About, run
+from edge.daemon import listener as listener_module
 from edge.daemon.feeder import Feeder, open_source
 from edge.errors import DeviceUnavailableError
-from edge.records import AudioBlock
+from edge.records import AudioBlock, Coverage, Event
 
 RATE_HZ = 16_000
 ROOT = Path(__file__).parents[2]
@@ -272,6 +275,23 @@ def test_a_microphone_that_is_unplugged_comes_back(server, caplog):
     assert "the microphone is away" in caplog.text
 
 
+def test_a_card_that_is_plugged_in_ends_the_wait(monkeypatch, tmp_path):
+    """However long the next attempt is away, a new card is tried at once."""
+    (tmp_path / "pyaudio.py").write_text(OVERRUNNING)
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path))
+    monkeypatch.setattr(microphone_module, "_RETRY_S", (600.0,))
+    cards: list[Card] = []
+    monkeypatch.setattr(microphone_module, "sound_cards", lambda: list(cards))
+    with Listening("old mic") as listening:
+        listening.until(delivered)
+        assert listening.source.microphone is not None
+        listening.source.microphone._process._process.kill()
+        listening.until(lambda block: not delivered(block))
+        cards.append(Card(3, "Old", "1-1.2"))
+        listening.until(delivered, 10)
+        assert listening.feeder.figures().device == "usb:1-1.2"
+
+
 def test_a_sound_server_that_is_killed_and_started_again(server):
     """The capture process ends or hangs with the server; a new one meets the new server."""
     with Listening() as listening:
@@ -312,6 +332,75 @@ def test_a_capture_process_that_crashes_is_replaced(server):
         listening.until(delivered)
         assert listening.feeder.figures().reopened == 1
         assert -0.1 < listening.behind_s < 2.5
+
+
+def test_a_capture_process_that_is_held_up_loses_nothing(server):
+    """What the sound server kept meanwhile comes late and all at once, and is no loss."""
+    with Listening() as listening:
+        listening.until(lambda block: delivered(block) and block.start > RATE_HZ)
+        assert listening.source.microphone is not None
+        process = listening.source.microphone._process._process
+        process.send_signal(signal.SIGSTOP)
+        time.sleep(2.0)
+        process.send_signal(signal.SIGCONT)
+        end = len(listening.pcm)
+        listening.until(lambda block: block.start > end + 4 * RATE_HZ)
+        assert -0.1 < listening.behind_s < 1.0
+        assert sum(block.lost > 0 for block in listening.heard) <= 1  # until the device was open
+
+
+# PortAudio with one card that takes 44.1 kHz in stereo only, and that loses half a second after
+# its twentieth block, which it says.
+OVERRUNNING = """
+import array, threading, time
+paInt16, paInputOverflow, paContinue = 8, 2, 0
+
+class Stream:
+    def __init__(self, frames, callback):
+        self.frames, self.callback = frames, callback
+    def start_stream(self):
+        threading.Thread(target=self.run, daemon=True).start()
+    def is_active(self):
+        return True
+    def run(self):
+        begin, lost = time.monotonic(), 0.0
+        for block in range(1_000_000):
+            lost += 0.5 * (block == 20)
+            time.sleep(max(0.0, begin + lost + (block + 1) * 0.1 - time.monotonic()))
+            samples = array.array("h", [block % 100 + 1, block % 100 + 3]) * self.frames
+            self.callback(samples.tobytes(), self.frames, None, 2 * (block == 20))
+
+class PyAudio:
+    info = {"index": 0, "name": "Old Mic: USB Audio (hw:3,0)", "maxInputChannels": 2,
+            "defaultSampleRate": 44100.0}
+    def get_device_count(self):
+        return 1
+    def get_device_info_by_index(self, index):
+        return self.info
+    def get_default_input_device_info(self):
+        return self.info
+    def open(self, rate, channels, frames_per_buffer, stream_callback, **_):
+        if (rate, channels) != (44100, 2):
+            raise OSError(-9997, "Invalid sample rate")
+        return Stream(frames_per_buffer, stream_callback)
+"""
+
+
+def test_an_overrun_is_lost_time(monkeypatch, tmp_path):
+    """A card of 44.1 kHz loses half a second: it is counted, and the clock goes on with time."""
+    (tmp_path / "pyaudio.py").write_text(OVERRUNNING)
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path))
+    with Listening("old mic") as listening:
+        assert listening.source.rate_hz == 44_100
+        listening.until(lambda block: block.lost > 10_000)
+        listening.until(lambda block: block.start > 4.5 * 44_100)
+        assert -0.1 < listening.behind_s < 0.4
+        figures = listening.feeder.figures()
+    assert (figures.overruns, figures.device) == (1, "Old Mic: USB Audio")
+    (lost,) = (block.lost for block in listening.heard if block.lost > 10_000)
+    assert lost == pytest.approx(22_050, abs=1_000)
+    values = [int(block.pcm[0]) for block in listening.heard if len(block.pcm)]
+    assert values == [*range(values[0], values[0] + len(values))]  # the mean of both channels
 
 
 def test_zeros_are_said_lost_and_looked_into(server, monkeypatch, caplog):
@@ -370,7 +459,7 @@ def test_a_wrong_name_is_refused_with_what_is_there(server):
     """Code 69, the value and the names that would do."""
     with pytest.raises(DeviceUnavailableError, match=r'"usb:9-9"; there are .*"default"'):
         Microphone("usb:9-9", RATE_HZ, 1, 10)
-    with pytest.raises(DeviceUnavailableError, match="can't be opened"):
+    with pytest.raises(DeviceUnavailableError, match=r"can't be opened: .*[a-z]{4}"):
         Microphone("pulse:no-such-source", RATE_HZ, 1, 10)
 
 
@@ -471,3 +560,108 @@ def test_devices_lists_and_meters(server):
     os.close(controller)
     assert shown.count(b"\r[###") >= 3
     assert b"\n" not in shown
+
+
+class Loudness:
+    """A pipeline whose events are the stretches that are not silent."""
+
+    def __init__(self, rate_hz: int) -> None:
+        self._rate_hz = rate_hz
+        self._at = self._processed = self._lost = 0
+        self._onset: int | None = None
+
+    def push(self, block: AudioBlock) -> list[Event]:
+        """A loud block opens an event, a silent or a lost one closes it."""
+        assert block.start == self._at + block.lost
+        at, self._at = self._at, block.start + len(block.pcm)
+        self._processed += len(block.pcm)
+        self._lost += block.lost
+        if loud(block):
+            self._onset = block.start if self._onset is None else self._onset
+            return []
+        return self._close(at)
+
+    def finish(self) -> list[Event]:
+        """The event still open."""
+        return self._close(self._at)
+
+    def _close(self, at: int) -> list[Event]:
+        if self._onset is None:
+            return []
+        event = Event("loud", self._onset / self._rate_hz, at / self._rate_hz, 0.5, 0.5)
+        self._onset = None
+        return [event]
+
+    @property
+    def coverage(self) -> Coverage:
+        """What went through, and what did not."""
+        samples = (self._at, self._processed, self._lost)
+        return Coverage(*(count / self._rate_hz for count in samples))
+
+
+def test_the_daemon_says_when_its_microphone_is_gone_and_back(
+    server, mosquitto, tmp_path, monkeypatch, wait_until
+):
+    """Offline while it is unplugged, online after; each event at its time, each second counted."""
+    monkeypatch.setattr(listener_module, "SILENT_AFTER_S", 1.5)
+    monkeypatch.setattr(listener_module, "REPORT_EVERY_S", 1.0)
+    mosquitto.start()
+    subscriber = mosquitto.listen()
+    settings = Settings(
+        "n",
+        source=SourceSettings(device="pulse:vmic.monitor"),
+        store=StoreSettings(tmp_path / "state" / "airway.db"),
+        mqtt=MqttSettings(host="127.0.0.1", port=mosquitto.port),
+    )
+    about = About("1", "none", "loudness", "ab" * 32, ("loud",))
+    stream = os.fdopen(os.dup(0), "rb", buffering=0)
+    pipelines: list[Loudness] = []
+
+    def pipeline(rate_hz: int) -> Loudness:
+        pipelines.append(Loudness(rate_hz))
+        return pipelines[-1]
+
+    def said() -> list[bytes]:
+        return [message.body for message in subscriber.on("/mic/availability")]
+
+    # A signal ends the run, and only the main thread hears one: the test acts from another.
+    problems: list[BaseException] = []
+
+    def act() -> None:
+        try:
+            assert wait_until(lambda: said() == [b"online"], 30)
+            assert wait_until(lambda: pipelines[0].coverage.processed_s > 0, 30)
+            server.play(noise(1.0))
+            assert wait_until(lambda: len(subscriber.on("/event")) == 1, 30)
+            server.unplug()
+            assert wait_until(lambda: said()[1:] == [b"offline"], 30)
+            server.plug()
+            assert wait_until(lambda: said()[2:] == [b"online"], 30)
+            server.play(noise(1.0))
+            assert wait_until(lambda: len(subscriber.on("/event")) == 2, 30)
+        except BaseException as problem:  # noqa: BLE001  # handed to the main thread
+            problems.append(problem)
+        finally:
+            os.kill(os.getpid(), signal.SIGTERM)
+
+    actor = threading.Thread(target=act)
+    began_unix_s = time.time()
+    actor.start()
+    with stream:
+        assert run(settings, pipeline, about, stdin=stream) == 0
+    actor.join()
+    if problems:
+        raise problems[0]
+    ended_unix_s = time.time()
+    stamps = [
+        datetime.fromisoformat(message.payload["ts"]).timestamp()
+        for message in subscriber.on("/event")
+    ]
+    assert began_unix_s < stamps[0] < stamps[1] < ended_unix_s
+    coverage = pipelines[0].coverage
+    assert coverage.audio_s == pytest.approx(ended_unix_s - began_unix_s, abs=4)
+    assert coverage.lost_s > 1.5
+    health = subscriber.on("/health")[-1].payload
+    assert health["reopened"] >= 1
+    assert health["signal"] == "good"
+    assert health["lost_s"] == pytest.approx(coverage.lost_s, abs=0.01)
