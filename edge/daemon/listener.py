@@ -3,7 +3,7 @@
 import logging
 import queue
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
 from dataclasses import replace
 from typing import Protocol
@@ -20,6 +20,7 @@ _logger = logging.getLogger(__name__)
 REPORT_EVERY_S = 60.0
 SILENT_AFTER_S = 30.0  # a live source that delivers nothing for this long is offline
 _TICK_S = 1.0
+_LONGEST_GAP_S = 10.0
 _LONGEST_WORD = 16  # bytes of a command that are looked at
 
 
@@ -184,8 +185,9 @@ class Listener:
             self._muted_s += samples / block.rate_hz
             nothing = np.zeros(0, np.int16)
             block = AudioBlock(nothing, block.rate_hz, block.start + samples, block.lost + samples)
-        self._keep(self._pipeline.push(block), reporter)
-        self.steps += 1
+        for piece in _pieces(block):
+            self._keep(self._pipeline.push(piece), reporter)
+            self.steps += 1
 
     def _coverage(self) -> Coverage:
         """What was listened to; time that was muted is not lost."""
@@ -207,3 +209,16 @@ class Listener:
         for event in events:
             _logger.info("%s at %.2f s, p %.2f", event.label, event.onset_s, event.p)
             reporter.event(event)
+
+
+def _pieces(block: AudioBlock) -> Iterator[AudioBlock]:
+    """A block with a long gap before it -> gaps of some seconds, and the block.
+
+    A source that was silent for a day must not become a day of zeros in memory.
+    """
+    longest = round(_LONGEST_GAP_S * block.rate_hz)
+    lost = block.lost
+    while lost > longest:
+        lost -= longest
+        yield AudioBlock(np.zeros(0, np.int16), block.rate_hz, block.start - lost, longest)
+    yield replace(block, lost=lost)

@@ -100,18 +100,22 @@ class Store:
         with self._db.sentences():
             return self._db.one("SELECT 1 FROM session WHERE id = ?", session) is not None
 
-    def move_session(self, session: str, shift_s: float, clock_synced: bool) -> None:
+    def move_session(self, session: str, start_unix_s: float, clock_synced: bool) -> None:
         """Repair the time of a session that began with a wrong clock, and of all it holds.
 
         Args:
             session: a session that has begun.
-            shift_s: seconds by which all of it was really later.
+            start_unix_s: when its sample 0 really was, seconds since 1970.
             clock_synced: the clock that says so is synchronised.
+
+        Raises:
+            BadInputError: there is no such session.
         """
         with self._db.transaction():
+            shift_s = start_unix_s - self._session(session)[0]
             self._db.execute(
-                "UPDATE session SET start_unix_s = start_unix_s + ?, clock_synced = ? WHERE id = ?",
-                shift_s,
+                "UPDATE session SET start_unix_s = ?, clock_synced = ? WHERE id = ?",
+                start_unix_s,
                 clock_synced,
                 session,
             )

@@ -143,7 +143,7 @@ def test_a_session_is_moved_whole(path):
         store.add_coverage("other", Coverage(3_600.0, 3_600.0, 0.0))
         store.add_event("s", event(10.0), message(1))
         before = store.summary(0.0, T0 + DAY_S)
-        store.move_session("s", shift_s, True)
+        store.move_session("s", T0 + 300.0 + shift_s, True)
         assert store.utc("s", 0.0) == T0 + 300.0 + shift_s
         there = store.summary(T0 + 300.0 + shift_s, T0 + 300.0 + shift_s + 18_000.0)
         assert there.counts == {"cough": 1}
@@ -154,7 +154,7 @@ def test_a_session_is_moved_whole(path):
         store.add_coverage("s", Coverage(60.0, 60.0, 0.0))
         later = store.summary(T0 + DAY_S, 1e11)
         assert later.monitored_s == pytest.approx(300 * 50.0 + 60.0)
-        store.move_session("s", -shift_s, True)
+        store.move_session("s", T0 + 300.0, True)
         back = store.summary(0.0, T0 + DAY_S)
         assert back.monitored_s == pytest.approx(before.monitored_s + 60.0)
 
