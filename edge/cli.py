@@ -5,10 +5,13 @@ Exit codes: 0, 64 usage, 65 bad input data, 69 device unavailable, 74 input or o
 """
 
 import argparse
+import contextlib
 import json
+import os
 import platform
 import sys
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -16,10 +19,15 @@ import numpy as np
 
 from edge import __version__
 from edge.bundle import Bundle, load_bundle, shipped_bundles
-from edge.capture import open_wav_or_flac
+from edge.capture import list_inputs, meter_lines, open_wav_or_flac
 from edge.classifier import Classifier, installed_runtimes
-from edge.config import LogSettings, load_settings
-from edge.errors import AirwayError, BadInputError, InputOutputError, UsageError
+from edge.config import LogSettings, json_schema, load_settings
+from edge.errors import (
+    AirwayError,
+    BadInputError,
+    InputOutputError,
+    UsageError,
+)
 from edge.frontend import Frontend
 from edge.logs import configure_logging
 from edge.pipeline import Pipeline, golden_difference
@@ -78,8 +86,17 @@ def _parser() -> argparse.ArgumentParser:
     features.add_argument("--out", type=Path, required=True, metavar="F.npy")
     features.set_defaults(command=_features)
 
+    devices = commands.add_parser("devices", help="list the microphones, or show a level meter")
+    devices.add_argument("--json", action="store_true", help="one JSON object a line")
+    devices.add_argument("--meter", action="store_true", help="show how loud it is, until Ctrl-C")
+    devices.add_argument("--device", default="", metavar="NAME", help='whose meter (default: "")')
+    devices.set_defaults(command=_devices)
+
     check = commands.add_parser("check-config", help="say every error of a configuration")
-    check.add_argument("config", type=Path, metavar="F")
+    check.add_argument(
+        "config", type=Path, nargs="?", default=Path("/etc/airway/config.toml"), metavar="F"
+    )
+    check.add_argument("--schema", action="store_true", help="print the JSON Schema instead")
     check.set_defaults(command=_check_config)
 
     model = commands.add_parser("model", help="list, show or verify model bundles")
@@ -94,20 +111,24 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _run(arguments: argparse.Namespace) -> int:
-    from edge.daemon import About, run  # paho and SQLite are of no use to the other commands
+    # paho and SQLite are of no use to the other commands
+    from edge.daemon import About, Setup, serve
 
-    settings = load_settings(arguments.config)
-    configure_logging(settings.log)
-    bundle = load_bundle(settings.model.bundle)
-    classifier = Classifier(bundle, settings.model.runtime)
-    about = About(
-        version=__version__,
-        runtime=classifier.runtime_name,
-        bundle=bundle.name,
-        digest=bundle.digest,
-        labels=tuple(rule.label for rule in bundle.rules),
-    )
-    return run(settings, lambda rate_hz: Pipeline(bundle, classifier, rate_hz), about)
+    def load() -> Setup:
+        settings = load_settings(arguments.config, os.environ)
+        configure_logging(settings.log)
+        bundle = load_bundle(settings.model.bundle)
+        classifier = Classifier(bundle, settings.model.runtime)
+        about = About(
+            version=__version__,
+            runtime=classifier.runtime_name,
+            bundle=bundle.name,
+            digest=bundle.digest,
+            labels=tuple(rule.label for rule in bundle.rules),
+        )
+        return Setup(settings, lambda rate_hz: Pipeline(bundle, classifier, rate_hz), about)
+
+    return serve(load, environ=os.environ)
 
 
 def _replay(arguments: argparse.Namespace) -> int:
@@ -193,8 +214,27 @@ def _features(arguments: argparse.Namespace) -> int:
     return 0
 
 
+def _devices(arguments: argparse.Namespace) -> int:
+    if arguments.meter:
+        begin, end = ("\r", "") if sys.stdout.isatty() else ("", "\n")
+        with contextlib.suppress(KeyboardInterrupt):
+            for line in meter_lines(arguments.device):
+                print(begin + line, end=end, flush=True)
+        print()
+        return 0
+    for found in list_inputs():
+        if arguments.json:
+            _say_json({"type": "device", **asdict(found)})
+        else:
+            print(found)
+    return 0
+
+
 def _check_config(arguments: argparse.Namespace) -> int:
-    settings = load_settings(arguments.config)
+    if arguments.schema:
+        print(json.dumps(json_schema(), indent=2, ensure_ascii=False))
+        return 0
+    settings = load_settings(arguments.config, os.environ)
     load_bundle(settings.model.bundle)
     print(f"{arguments.config}: good")
     return 0

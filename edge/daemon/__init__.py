@@ -5,11 +5,13 @@ Threads, and who owns what:
 - "capture" reads the source and fills a bounded queue; for a live source it never waits.
 - "pipeline" empties the queue, and owns the pipeline and a connection to the store.
 - "uplink" owns the connection to the broker and its own connection to the store.
-- The main thread starts them, sleeps, and stops them in the reverse order.
+- "metrics" answers on the loopback port, when there is one.
+- The main thread starts them, feeds the watchdog, and stops them in the reverse order.
 """
 
 from edge.daemon.listener import PipelineLike
-from edge.daemon.reporter import About
-from edge.daemon.service import run
+from edge.daemon.service import run, serve
+from edge.daemon.session import About
+from edge.daemon.shift import Setup
 
-__all__ = ["About", "PipelineLike", "run"]
+__all__ = ["About", "PipelineLike", "Setup", "run", "serve"]

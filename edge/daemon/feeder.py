@@ -4,14 +4,21 @@ import logging
 import queue
 import threading
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from typing import BinaryIO, TypeAlias
 
 import numpy as np
 
-from edge.capture import Recording, open_wav_or_flac, paced, stdin_blocks
+from edge.capture import (
+    Microphone,
+    Recording,
+    SignalHealth,
+    open_wav_or_flac,
+    paced,
+    stdin_blocks,
+)
 from edge.config import SourceSettings
-from edge.errors import AirwayError, DeviceUnavailableError, TryAgainError
+from edge.errors import AirwayError, TryAgainError
 from edge.records import AudioBlock
 
 _logger = logging.getLogger(__name__)
@@ -22,6 +29,16 @@ QUEUE_BLOCKS = 10 * BLOCKS_PER_SECOND
 # A live source that is behind by this much has stalled. A pipe alone can hold 8 s at 4 kHz.
 GAP_S = 10.0
 _STOP_CHECK_S = 0.2
+# A sound server moves a recording to another source, or to none, when its own goes away; it
+# is asked again this often for as long as nothing but a constant comes.
+_REOPEN_S = 30.0
+_SIGNAL_WORDS = {
+    "good": "the source delivers sound again",
+    "zeros": "the source delivers only zeros: is it muted, or the wrong input? It counts as lost",
+    "stuck": "the source delivers one constant value: is it broken? It counts as lost",
+    "clipping": "the source is clipped: lower its gain",
+    "offset": "the source has a large DC offset: is the microphone wired and powered right?",
+}
 
 BlockQueue: TypeAlias = "queue.Queue[AudioBlock | None]"  # None: the session is over
 
@@ -34,11 +51,37 @@ class Source:
         rate_hz: its sampling rate.
         live: it can't be made to wait.
         open: stop and clock -> the blocks, at the pace that the settings ask for.
+        microphone: the device that `open` records from, if it is one. It keeps the session's
+            clock itself: its blocks tell what was lost.
     """
 
     rate_hz: int
     live: bool
     open: Callable[[threading.Event, Callable[[], float]], Iterator[AudioBlock]]
+    microphone: Microphone | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class SourceFigures:
+    """What the capture thread knows of its source.
+
+    Attributes:
+        signal: "good", or what is wrong with a live source's samples; see `SignalHealth`.
+        device: stable name of the microphone; empty when it is away, or not one.
+        overruns: how often the device said that it lost samples.
+        reopened: how often the device was opened again.
+        drift_ppm: rate of the card's clock less that of the system; None when not known.
+        lag_s: second s of the session was recorded s + lag_s seconds after its start.
+        shed_s: seconds that were dropped because the queue was full.
+    """
+
+    signal: str
+    device: str = ""
+    overruns: int = 0
+    reopened: int = 0
+    drift_ppm: float | None = None
+    lag_s: float = 0.0
+    shed_s: float = 0.0
 
 
 def open_source(settings: SourceSettings, stdin: BinaryIO) -> Source:
@@ -51,7 +94,7 @@ def open_source(settings: SourceSettings, stdin: BinaryIO) -> Source:
     Raises:
         BadInputError: the file is not a recording.
         InputOutputError: the file can't be read.
-        DeviceUnavailableError: the source is a microphone.
+        DeviceUnavailableError: there is no such microphone, or it can't be opened.
     """
     if settings.path is not None:
         recording = open_wav_or_flac(settings.path)
@@ -62,11 +105,10 @@ def open_source(settings: SourceSettings, stdin: BinaryIO) -> Source:
 
         return Source(recording.rate_hz, False, play)
     if settings.kind == "microphone":
-        raise DeviceUnavailableError(
-            'source.kind = "microphone" is not available in this version; set it to "stdin" and '
-            "pipe the microphone in: arecord -q -t raw -f S16_LE -r "
-            f"{settings.rate_hz} -c {settings.channels} | airway run --config FILE"
+        microphone = Microphone(
+            settings.device, settings.rate_hz, settings.channels, BLOCKS_PER_SECOND
         )
+        return Source(microphone.rate_hz, True, microphone.blocks, microphone)
     rate_hz, channels = settings.rate_hz, settings.channels
     return Source(
         rate_hz,
@@ -79,8 +121,9 @@ class Feeder:
     """The capture thread.
 
     When the queue is full, a live source's block is dropped and the next one carries its
-    length as `lost`; any other source waits. When a live source stalls, what it did not
-    deliver is `lost` too, so that the session's clock stays with UTC.
+    length as `lost`; any other source waits. When a live source stalls, or delivers what
+    can't be sound, that is `lost` too, so that the session's clock stays with UTC and a dead
+    microphone is never taken for a quiet night.
 
     Args:
         source: what to read.
@@ -105,7 +148,10 @@ class Feeder:
         self._begin_s = clock()
         self._lost = 0  # samples since the last block that went in
         self._end = 0  # where the last block ended on the session's clock
+        self._shed = 0  # samples for which the queue had no room
         self._told = False
+        self._signal = SignalHealth(source.rate_hz)
+        self._reopen_at = 0  # on the session's clock
         self.failure: AirwayError | None = None
 
     def start(self) -> None:
@@ -118,6 +164,13 @@ class Feeder:
         self._stop.set()
         if self._thread.ident is not None:
             self._thread.join(timeout_s)
+
+    def figures(self) -> SourceFigures:
+        """What is known now; any thread may ask."""
+        state, shed_s = self._signal.state, self._shed / self._source.rate_hz
+        if self._source.microphone is None:
+            return SourceFigures(state, shed_s=shed_s)
+        return SourceFigures(state, **asdict(self._source.microphone.figures()), shed_s=shed_s)
 
     def remainder(self) -> AudioBlock | None:
         """After `stop`: an empty block that carries what was lost at the very end."""
@@ -150,15 +203,36 @@ class Feeder:
             stalled += missing
             start, lost = block.start + stalled, block.lost + missing + self._lost
             self._end = start + len(block.pcm)
-            if self._put(replace(block, start=start, lost=lost)):
+            block = replace(block, start=start, lost=lost)
+            if self._put(self._sound(block) if self._source.live else block):
                 self._lost = 0
             elif self._source.live:
                 self._lost = lost + len(block.pcm)
+                self._shed += len(block.pcm)
+
+    def _sound(self, block: AudioBlock) -> AudioBlock:
+        """The block, or the loss of it when it can't be sound."""
+        before = self._signal.state
+        state = self._signal.push(block.pcm)
+        if state != before:
+            _logger.log(
+                logging.INFO if state == "good" else logging.WARNING, "%s", _SIGNAL_WORDS[state]
+            )
+            self._reopen_at = self._end
+        if not self._signal.dead or not len(block.pcm):
+            return block
+        if self._source.microphone is not None and self._end >= self._reopen_at:
+            self._source.microphone.reopen()
+            self._reopen_at = self._end + round(_REOPEN_S * block.rate_hz)
+        nothing = np.zeros(0, np.int16)
+        return replace(block, pcm=nothing, start=self._end, lost=block.lost + len(block.pcm))
 
     def _missing(self, end: int) -> int:
         """Samples by which a live source that has come to `end` is behind the clock, if many."""
+        if not self._source.live or self._source.microphone is not None:
+            return 0
         behind = round((self._clock() - self._begin_s) * self._source.rate_hz) - end
-        return behind if self._source.live and behind > GAP_S * self._source.rate_hz else 0
+        return behind if behind > GAP_S * self._source.rate_hz else 0
 
     def _put(self, block: AudioBlock) -> bool:
         """Whether the block went in; a source that is not live waits until it does."""

@@ -7,25 +7,25 @@ import queue
 import signal
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from types import FrameType
 from typing import BinaryIO, cast
 
 from edge.config import Settings
-from edge.daemon.feeder import QUEUE_BLOCKS, BlockQueue, Feeder, open_source
-from edge.daemon.listener import Listener, PipelineLike
-from edge.daemon.reporter import About, Reporter, Session, new_id
+from edge.daemon.board import Board
+from edge.daemon.keeper import Backlog
+from edge.daemon.listener import PipelineLike
+from edge.daemon.notify import Notifier
+from edge.daemon.session import About, Clocks
+from edge.daemon.shift import End, Ends, Setup, Shift
 from edge.daemon.system import clock_synced
-from edge.errors import TryAgainError
-from edge.messages import Origin
-from edge.store import Store
-from edge.uplink import Uplink
+from edge.errors import AirwayError, InputOutputError
 
 _logger = logging.getLogger(__name__)
 
-_LAST_WORDS_S = 2.0  # for the last state to reach the broker
-_CAPTURE_STOP_S = 1.0
-_PIPELINE_STOP_S = 30.0
+_TICK_S = 1.0  # how often the service manager hears of progress
+# More damage than this in one run is a disk that fails, and a supervisor should know.
+_REPAIRS = 3
 
 
 def run(
@@ -35,97 +35,123 @@ def run(
     *,
     stdin: BinaryIO | None = None,
     clock: Callable[[], float] = time.monotonic,
+    wall: Callable[[], float] = time.time,
+    synced: Callable[[float], bool] = clock_synced,
 ) -> int:
-    """Listen until SIGTERM or SIGINT, or until the source ends.
+    """Listen with settings that stay as they are; see `serve`."""
+    setup = Setup(settings, pipeline_factory, about)
+    return serve(lambda: setup, stdin=stdin, clocks=Clocks(clock, wall, synced))
 
-    The event that is open then is finished, the session is summed up, and the broker has
+
+def serve(
+    load: Callable[[], Setup],
+    *,
+    stdin: BinaryIO | None = None,
+    clocks: Clocks | None = None,
+    environ: Mapping[str, str] | None = None,
+) -> int:
+    """Listen until SIGTERM or SIGINT, or until the source ends; SIGHUP loads the setup again.
+
+    The event that is open then is finished, a recording is summed up, and the broker has
     `reporter.DRAIN_S` seconds to take what waits. What it does not take stays in the store.
+    A setup that can't be loaded again is refused in the log, and the old one goes on.
 
     Args:
-        settings: the configuration.
-        pipeline_factory: sampling rate in Hz -> a new pipeline.
-        about: what runs here.
+        load: reads the configuration.
         stdin: raw samples; None takes standard input.
-        clock: monotonic seconds.
+        clocks: what the time is; None takes the system's.
+        environ: where a service manager has put its address; None is no manager.
 
     Returns:
-        The exit code: 0; that of the error that ended the source; 75 when the pipeline
-        failed, so that a supervisor starts the daemon again.
+        The exit code: 0; that of the error that ended the source; 74 when the database breaks
+        again and again, and 75 when the pipeline failed, so that a supervisor starts anew.
 
     Raises:
-        AirwayError: the source, the store or the uplink's files can't be used.
+        AirwayError: the configuration, the source, the store or the uplink's files can't be
+            used at the start.
     """
     # Unbuffered: a thread that is left behind in a buffered read would hold its lock at exit.
     stream = stdin or cast(BinaryIO, io.FileIO(0, "rb", closefd=False))
-    source = open_source(settings.source, stream)
-    pipeline = pipeline_factory(source.rate_hz)
-    ends: queue.SimpleQueue[str] = queue.SimpleQueue()  # its `put` is safe in a signal handler
-    blocks: BlockQueue = queue.Queue(QUEUE_BLOCKS)
-    uplink: Uplink | None = None
-    if settings.mqtt.enabled:
-        uplink = Uplink(
-            settings.mqtt, settings.node, settings.source.name, lambda: Store(settings.store.path)
-        )
-    session = _begin(settings, clock)
-
-    @contextlib.contextmanager
-    def open_reporter() -> Iterator[Reporter]:
-        with Store(settings.store.path) as store:
-            yield Reporter(session, about, store, uplink)
-
-    listener = Listener(
-        pipeline,
-        blocks,
-        live=source.live,
-        open_reporter=open_reporter,
-        clock=clock,
-        config_digest=settings.digest,
-        ended=lambda: ends.put("the pipeline ended"),
-    )
-    feeder = Feeder(source, blocks, clock, ended=lambda: ends.put("the source ended"))
+    clocks = clocks or Clocks(time.monotonic, time.time, clock_synced)
+    notifier = Notifier(environ or {}, clocks.monotonic)
+    ends: Ends = queue.SimpleQueue()
+    board, backlog = Board(), Backlog()
+    setup: Setup | None = load()
+    before: Setup | None = None
+    repairs = 0
     with _signals(ends):
+        while setup is not None:
+            try:
+                shift = Shift(setup, stream, clocks, board, backlog, ends)
+                shift.start()
+            except AirwayError as error:
+                if before is None:
+                    raise
+                _logger.error("the new configuration fails, and the old one goes on: %s", error)
+                setup, before = before, None
+                continue
+            notifier.ready()
+            try:
+                setup = _watch(shift, load, ends, notifier, board)
+                shift.is_last = setup is None
+            finally:
+                if shift.is_last:
+                    notifier.stopping()
+                shift.stop()
+            before = shift.setup
+            if shift.damaged:
+                repairs += 1
+            if repairs > _REPAIRS:
+                _logger.error("the database broke %d times; check the disk", repairs)
+                return InputOutputError.exit_code
+    return shift.code
+
+
+def _watch(
+    shift: Shift, load: Callable[[], Setup], ends: Ends, notifier: Notifier, board: Board
+) -> Setup | None:
+    """Sleep until the shift is over; the setup of the next one, None when there is none."""
+    steps = 0
+    while True:
         try:
-            if uplink is not None:
-                uplink.start()
-            listener.start()
-            feeder.start()
-            _logger.info("listening at %d Hz, session %s", source.rate_hz, session.origin.session)
-            _logger.info("stopping: %s", ends.get())
-        finally:
-            feeder.stop(_CAPTURE_STOP_S)
-            listener.stop(feeder.remainder(), _PIPELINE_STOP_S)
-            if uplink is not None:
-                if uplink.connected:
-                    uplink.drain(_LAST_WORDS_S)
-                uplink.stop()
-    if not listener.finished:
-        return TryAgainError.exit_code
-    return 0 if feeder.failure is None else feeder.failure.exit_code
-
-
-def _begin(settings: Settings, clock: Callable[[], float]) -> Session:
-    """Open a session in the store, which ties the sample clock to UTC."""
-    start_unix_s, start_s = time.time(), clock()
-    origin = Origin(
-        settings.mqtt.base_topic, settings.node, settings.source.name, new_id(start_unix_s)
-    )
-    session = Session(origin, start_unix_s, start_s, clock_synced(start_unix_s), clock)
-    with Store(settings.store.path) as store:
-        store.start_session(origin.session, origin.source, start_unix_s, session.clock_synced)
-    return session
+            end = ends.get(timeout=_TICK_S)
+        except queue.Empty:
+            # Only progress feeds the watchdog: blocks arrived, and the model was through with them.
+            if shift.steps != steps:
+                steps = shift.steps
+                notifier.alive()
+            notifier.status(board.status)
+            continue
+        if end.shift not in (None, shift):
+            continue  # the echo of an earlier one
+        if end.shift is shift and shift.damaged:
+            return shift.setup
+        if end.why != signal.SIGHUP.name:
+            _logger.info("stopping: %s", end.why)
+            return None
+        notifier.reloading()
+        try:
+            setup = load()
+        except AirwayError as error:
+            _logger.error("the new configuration is refused, and the old one goes on: %s", error)
+            notifier.ready()
+            continue
+        _logger.info("the configuration was read again")
+        return setup
 
 
 @contextlib.contextmanager
-def _signals(ends: "queue.SimpleQueue[str]") -> Iterator[None]:
-    """SIGTERM and SIGINT end the run; only the main thread may say so."""
+def _signals(ends: Ends) -> Iterator[None]:
+    """SIGTERM and SIGINT end the run, SIGHUP the shift; only the main thread may say so."""
     if threading.current_thread() is not threading.main_thread():
         yield
         return
 
     def end(number: int, frame: FrameType | None) -> None:
-        ends.put(signal.Signals(number).name)
+        ends.put(End(None, signal.Signals(number).name))
 
-    before = {number: signal.signal(number, end) for number in (signal.SIGTERM, signal.SIGINT)}
+    numbers = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
+    before = {number: signal.signal(number, end) for number in numbers}
     try:
         yield
     finally:

@@ -12,13 +12,18 @@ _CLOCK_NOT_SYNCHRONISED = 5
 _TIMEX_BYTES = 512  # `struct timex` has 208 at most; zeros in it mean: only look
 
 
+def plausible(unix_s: float) -> bool:
+    """Whether this can be the present, seconds since 1970."""
+    return _EARLIEST_UNIX_S <= unix_s < _LATEST_UNIX_S
+
+
 def clock_synced(unix_s: float) -> bool:
     """Whether the system clock can be trusted to tell UTC; false when in doubt.
 
     Args:
         unix_s: what the clock says, seconds since 1970.
     """
-    if not _EARLIEST_UNIX_S <= unix_s < _LATEST_UNIX_S:
+    if not plausible(unix_s):
         return False
     try:
         state: int = ctypes.CDLL(None).adjtimex(ctypes.create_string_buffer(_TIMEX_BYTES))

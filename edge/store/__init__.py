@@ -1,6 +1,9 @@
 """The history at home: events, coverage and the outbox in one SQLite file."""
 
 from edge.messages import OutboxRow
+from edge.store.database import DamagedError
 from edge.store.history import Store, Summary
+from edge.store.rescue import ensure_sound
+from edge.store.retention import Pruned
 
-__all__ = ["OutboxRow", "Store", "Summary"]
+__all__ = ["DamagedError", "OutboxRow", "Pruned", "Store", "Summary", "ensure_sound"]

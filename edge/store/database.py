@@ -9,19 +9,23 @@ from typing import Any
 from edge.errors import AirwayError, ConfigError, InputOutputError, TryAgainError
 
 _APPLICATION_ID = 0x41525759  # "ARWY" in the file's header: the database is ours
-_VERSION = 1
+# The WAL is cut back to this after a checkpoint; without a limit one large write keeps it large.
+_WAL_BYTES = 4_000_000
+_APPLICATION_AT, _HEADER_BYTES = 68, 100  # of the file format
 # A writer holds the lock for milliseconds; only a stuck disk takes as long as this.
 _BUSY_TIMEOUT_S = 5.0
 
-_TABLES = (
-    """CREATE TABLE session (
+# What each version of the schema added; a file of an older one gets what it lacks.
+_VERSIONS: tuple[tuple[str, ...], ...] = (
+    (
+        """CREATE TABLE session (
         id TEXT PRIMARY KEY,
         source TEXT NOT NULL,
         start_unix_s REAL NOT NULL,
         clock_synced INTEGER NOT NULL,
         covered_s REAL NOT NULL DEFAULT 0
     ) WITHOUT ROWID""",
-    """CREATE TABLE event (
+        """CREATE TABLE event (
         id TEXT PRIMARY KEY,
         session TEXT NOT NULL REFERENCES session(id),
         label TEXT NOT NULL,
@@ -31,8 +35,8 @@ _TABLES = (
         score REAL NOT NULL,
         p REAL NOT NULL
     ) WITHOUT ROWID""",
-    "CREATE INDEX event_by_time ON event(onset_unix_s, label)",
-    """CREATE TABLE coverage (
+        "CREATE INDEX event_by_time ON event(onset_unix_s, label)",
+        """CREATE TABLE coverage (
         hour INTEGER NOT NULL,
         session TEXT NOT NULL REFERENCES session(id),
         start_unix_s REAL NOT NULL,
@@ -41,16 +45,33 @@ _TABLES = (
         lost_s REAL NOT NULL,
         PRIMARY KEY (hour, session)
     ) WITHOUT ROWID""",
-    # AUTOINCREMENT: the number of a deleted row is never given again, so `seq` orders all
-    # that the node ever said.
-    """CREATE TABLE outbox (
+        # AUTOINCREMENT: the number of a deleted row is never given again, so `seq` orders all
+        # that the node ever said.
+        """CREATE TABLE outbox (
         seq INTEGER PRIMARY KEY AUTOINCREMENT,
         topic TEXT NOT NULL,
         payload TEXT NOT NULL,
         retain INTEGER NOT NULL,
         created_unix_s REAL NOT NULL
     )""",
+    ),
+    (
+        # A night is summed up once, also when the daemon starts again in the morning.
+        """CREATE TABLE night (
+            end_unix_s REAL PRIMARY KEY
+        ) WITHOUT ROWID""",
+        # What must outlive a restart: whether the microphone is muted.
+        """CREATE TABLE setting (
+            name TEXT PRIMARY KEY,
+            value TEXT NOT NULL
+        ) WITHOUT ROWID""",
+    ),
 )
+_VERSION = len(_VERSIONS)
+
+
+class DamagedError(InputOutputError):
+    """The file is ours, and SQLite can't make sense of it."""
 
 
 class Database:
@@ -58,6 +79,7 @@ class Database:
 
     Raises:
         ConfigError: the path holds something else, or a database of a newer Airway.
+        DamagedError: the file is an Airway database that is broken.
         InputOutputError: the file can't be opened, read or written.
         TryAgainError: another program kept the file locked.
     """
@@ -91,6 +113,12 @@ class Database:
         """The first row of a query, or None."""
         return self._db.execute(query, values).fetchone()
 
+    def give_back(self, pages: int) -> None:
+        """Return up to so many free pages to the file system."""
+        with self.sentences():
+            # Each step of the statement frees one page, and `execute` makes only the first.
+            self._db.executescript(f"PRAGMA incremental_vacuum({pages})")
+
     @contextlib.contextmanager
     def transaction(self, durable: bool = True) -> Iterator[None]:
         """All or nothing; `durable` waits until the disk has it."""
@@ -109,6 +137,13 @@ class Database:
             raise  # the wrong thread, a closed connection, a NaN: a fault in the code
         except sqlite3.Error as error:
             code = getattr(error, "sqlite_errorcode", 0) & 0xFF  # less the extended part
+            if code == sqlite3.SQLITE_CORRUPT or (
+                code == sqlite3.SQLITE_NOTADB and was_ours(self.path)
+            ):
+                raise DamagedError(
+                    f"the database {self.path} is damaged ({error}); the daemon puts it aside "
+                    "and starts a new one"
+                ) from error
             if code == sqlite3.SQLITE_NOTADB:
                 raise ConfigError(
                     f"{self.path} is not a database; set store.path to a file of its own"
@@ -132,32 +167,54 @@ class Database:
     def _prepare(self) -> None:
         """Set the connection up, and the tables in a new file; leave another's file alone."""
         self._db.execute("PRAGMA foreign_keys = ON")
-        is_new = self._is_new()
+        version = self._version()
+        if version == 0:  # must come before the first table; without it a file never shrinks
+            self._db.execute("PRAGMA auto_vacuum = INCREMENTAL")
         self._db.execute("PRAGMA journal_mode = WAL")
-        if not is_new:
+        self._db.execute(f"PRAGMA journal_size_limit = {_WAL_BYTES}")
+        if version == _VERSION:
             return
         with self.transaction():
-            if self._is_new():  # still: another thread may have been first
-                for table in _TABLES:
-                    self._db.execute(table)
-                self._db.execute(f"PRAGMA application_id = {_APPLICATION_ID}")
-                self._db.execute(f"PRAGMA user_version = {_VERSION}")
+            for statements in _VERSIONS[self._version() :]:  # another thread may have been first
+                for statement in statements:
+                    self._db.execute(statement)
+            self._db.execute(f"PRAGMA application_id = {_APPLICATION_ID}")
+            self._db.execute(f"PRAGMA user_version = {_VERSION}")
+        if version:  # an older file: pages can be given back only after it is written anew
+            self._db.execute("PRAGMA auto_vacuum = INCREMENTAL")
+            self._db.execute("VACUUM")
 
-    def _is_new(self) -> bool:
-        """True for an empty file; refuses what this release can't use."""
+    def _version(self) -> int:
+        """Version of the schema, 0 for an empty file; refuses what this release can't use."""
         (application,) = self.one("PRAGMA application_id")
         (version,) = self.one("PRAGMA user_version")
         (tables,) = self.one("SELECT count(*) FROM sqlite_schema")
         if application == 0 and version == 0 and tables == 0:
-            return True
+            return 0
         if application != _APPLICATION_ID:
             raise ConfigError(
                 f"{self.path} is the database of another program; set store.path to a file of "
                 "its own"
             )
-        if version != _VERSION:
+        if version > _VERSION:
             raise ConfigError(
                 f"{self.path} was written by a newer Airway (schema {version}, this one knows "
                 f"{_VERSION}); install that release, or set store.path to a new file"
             )
+        return int(version)
+
+
+def was_ours(path: Path) -> bool:
+    """Whether a file that SQLite does not know may be an Airway database that was damaged.
+
+    Its header names Airway beyond the part that SQLite looks at, or a power cut has left a
+    first page of zeros. Anything else is another's file, which is not to be touched.
+    """
+    try:
+        with path.open("rb") as file:
+            header = file.read(_HEADER_BYTES)
+    except OSError:
         return False
+    if len(header) < _HEADER_BYTES:
+        return False
+    return not any(header) or header[_APPLICATION_AT:][:4] == _APPLICATION_ID.to_bytes(4, "big")

@@ -3,7 +3,6 @@
 import json
 import math
 import time
-from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
@@ -12,9 +11,9 @@ from typing import Self
 from edge.errors import BadInputError
 from edge.messages import Message, OutboxRow, encode
 from edge.records import Coverage, Event
+from edge.store import hours, retention
 from edge.store.database import Database
-
-_HOUR_S = 3600
+from edge.store.retention import Pruned
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,12 +48,8 @@ class Store:
     coverage makes fewer seconds count as monitored, never more; a lost deletion repeats a
     message with the same `id`. The file itself stays consistent in each case.
 
-    Any number of threads and processes may each open their own Store on one path.
-
-    Raises:
-        ConfigError: the path holds something else, or a database of a newer Airway.
-        InputOutputError: the file can't be opened, read or written.
-        TryAgainError: another process kept the file locked.
+    Any number of threads and processes may each open their own Store on one path. It raises
+    what `Database` does.
     """
 
     def __init__(self, path: Path) -> None:
@@ -100,6 +95,43 @@ class Store:
                 clock_synced,
             )
 
+    def has_session(self, session: str) -> bool:
+        """Whether the session has begun here."""
+        with self._db.sentences():
+            return self._db.one("SELECT 1 FROM session WHERE id = ?", session) is not None
+
+    def move_session(self, session: str, start_unix_s: float, clock_synced: bool) -> None:
+        """Repair the time of a session that began with a wrong clock, and of all it holds.
+
+        Args:
+            session: a session that has begun.
+            start_unix_s: when its sample 0 really was, seconds since 1970.
+            clock_synced: the clock that says so is synchronised.
+
+        Raises:
+            BadInputError: there is no such session.
+        """
+        with self._db.transaction():
+            shift_s = start_unix_s - self._session(session)[0]
+            self._db.execute(
+                "UPDATE session SET start_unix_s = ?, clock_synced = ? WHERE id = ?",
+                start_unix_s,
+                clock_synced,
+                session,
+            )
+            self._db.execute(
+                "UPDATE event SET onset_unix_s = onset_unix_s + ? WHERE session = ?",
+                shift_s,
+                session,
+            )
+            hours.move(self._db, session, shift_s)
+
+    def begin_unix_s(self) -> float | None:
+        """When the first session began, seconds since 1970; None when there was none."""
+        with self._db.sentences():
+            begin: float | None = self._db.one("SELECT min(start_unix_s) FROM session")[0]
+        return begin
+
     def utc(self, session: str, seconds: float) -> float:
         """Seconds on a session's clock -> seconds since 1970.
 
@@ -143,6 +175,36 @@ class Store:
         with self._db.transaction():
             self._post(message)
 
+    def add_night(self, end_unix_s: float, message: Message) -> None:
+        """Keep the summary of a night for the broker, once; see `has_night`."""
+        with self._db.transaction():
+            self._db.execute("INSERT OR IGNORE INTO night VALUES (?)", end_unix_s)
+            self._post(message)
+
+    def has_night(self, end_unix_s: float) -> bool:
+        """Whether the night that ended then was summed up."""
+        with self._db.sentences():
+            return self._db.one("SELECT 1 FROM night WHERE end_unix_s = ?", end_unix_s) is not None
+
+    def put_setting(self, name: str, value: str) -> None:
+        """Keep a value that a restart must not change."""
+        with self._db.transaction():
+            self._db.execute("INSERT OR REPLACE INTO setting VALUES (?, ?)", name, value)
+
+    def setting(self, name: str) -> str | None:
+        """A value that was kept; None when there is none."""
+        with self._db.sentences():
+            row = self._db.one("SELECT value FROM setting WHERE name = ?", name)
+        return None if row is None else str(row[0])
+
+    def prune(self, now_unix_s: float, keep_days: int, max_bytes: int, keep_session: str) -> Pruned:
+        """Delete what is too old, and the oldest of what is too much; see `retention.prune`."""
+        return retention.prune(self._db, now_unix_s, keep_days, max_bytes, keep_session)
+
+    def used_bytes(self) -> int:
+        """Size of the database."""
+        return retention.used_bytes(self._db)
+
     def add_coverage(self, session: str, coverage: Coverage) -> None:
         """Count what was listened to since the last call, in the hours (UTC) it falls in.
 
@@ -162,19 +224,7 @@ class Store:
             raise BadInputError(f"{coverage} is not the coverage of a span; seconds are 0 or more")
         with self._db.transaction(durable=False):
             start_unix_s, covered_s = self._session(session)
-            start = start_unix_s + covered_s
-            for hour, at, share in _by_hour(start, start + coverage.audio_s):
-                self._db.execute(
-                    """INSERT INTO coverage VALUES (?, ?, ?, ?, ?, ?)
-                    ON CONFLICT (hour, session) DO UPDATE SET
-                        audio_s = audio_s + excluded.audio_s,
-                        processed_s = processed_s + excluded.processed_s,
-                        lost_s = lost_s + excluded.lost_s""",
-                    hour,
-                    session,
-                    at,
-                    *(number * share for number in numbers),
-                )
+            hours.add(self._db, session, start_unix_s + covered_s, coverage)
             self._db.execute(
                 "UPDATE session SET covered_s = covered_s + ? WHERE id = ?",
                 coverage.audio_s,
@@ -201,21 +251,7 @@ class Store:
                 GROUP BY label ORDER BY label""",
                 *span,
             ).fetchall()
-            buckets = self._db.execute(
-                """SELECT start_unix_s, audio_s, processed_s, lost_s FROM coverage
-                WHERE hour > ? AND hour < ?""",
-                start_unix_s - _HOUR_S,
-                end_unix_s,
-            ).fetchall()
-        monitored_s = lost_s = 0.0
-        for at, audio_s, processed, lost in buckets:
-            if audio_s > 0:
-                inside = min(at + audio_s, end_unix_s) - max(at, start_unix_s)
-                share = min(max(inside / audio_s, 0.0), 1.0)
-            else:
-                share = float(start_unix_s <= at < end_unix_s)
-            monitored_s += processed * share
-            lost_s += lost * share
+            monitored_s, lost_s = hours.between(self._db, *span)
         return Summary(*span, dict(counts), monitored_s, lost_s)
 
     def pending(self, after_seq: int, limit: int) -> list[OutboxRow]:
@@ -263,18 +299,3 @@ class Store:
         if row is None:
             raise BadInputError(f"no session {session!r} in {self._db.path}; start it first")
         return float(row[0]), float(row[1])
-
-
-def _by_hour(start: float, end: float) -> Iterator[tuple[int, float, float]]:
-    """A span -> (the hour's start, where the piece begins, its share of the span) by hour.
-
-    A span of no length is one piece: the model may finish earlier audio while none arrives.
-    """
-    if start == end:
-        yield math.floor(start / _HOUR_S) * _HOUR_S, start, 1.0
-    at = start
-    while at < end:
-        hour = math.floor(at / _HOUR_S) * _HOUR_S
-        until = min(end, hour + _HOUR_S)
-        yield hour, at, (until - at) / (end - start)
-        at = until

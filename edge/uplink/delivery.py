@@ -23,6 +23,25 @@ class Outbox(Protocol):
         """Close the connection to the store."""
 
 
+@dataclass(slots=True)
+class Counters:
+    """What the uplink did since it was made.
+
+    Attributes:
+        published: publishes handed to the network, repeats included.
+        acked: of those, acknowledged with a success.
+        refused: of those, acknowledged with a failure.
+        reconnects: connections after the first.
+        dropped_live: live messages that were not sent, or not acknowledged.
+    """
+
+    published: int = 0
+    acked: int = 0
+    refused: int = 0
+    reconnects: int = 0
+    dropped_live: int = 0
+
+
 @dataclass
 class Backoff:
     """How long to wait before another try: full jitter under a ceiling that doubles.

@@ -1,8 +1,10 @@
 """One MQTT 5 connection, stepped by the one thread that owns it."""
 
+import logging
 import select
 import socket
 import ssl
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +17,8 @@ from paho.mqtt.reasoncodes import ReasonCode
 from edge.config import MqttSettings
 from edge.errors import ConfigError
 from edge.messages import OFFLINE, availability_topic
+
+_log = logging.getLogger(__name__)
 
 # A broker on the home network answers in milliseconds; a dead address must not hold up a stop.
 _CONNECT_TIMEOUT_S = 5.0
@@ -43,6 +47,7 @@ class Link:
         self.window = window
         self._why = ""
         self._answers: list[tuple[int, int]] = []
+        self._messages: list[tuple[str, bytes]] = []
         self._place = f"{settings.host}:{settings.port}"
         self._settings = settings
         self._client_id = settings.client_id or f"airway-{node}"
@@ -62,6 +67,8 @@ class Link:
             _use_tls(client, settings)
         client.on_connect = self._on_connect
         client.on_publish = self._on_publish
+        client.on_message = self._on_message
+        client.on_subscribe = self._on_subscribe
         client.on_disconnect = self._on_disconnect
         self._client = client
 
@@ -126,6 +133,16 @@ class Link:
         answers, self._answers = self._answers, []
         return answers
 
+    def subscribe(self, topics: Sequence[str]) -> None:
+        """Ask for what is published on these topics; a refusal is logged."""
+        if topics:
+            self._client.subscribe([(topic, _QOS) for topic in topics])
+
+    def messages(self) -> list[tuple[str, bytes]]:
+        """What came on those topics since the last call: (topic, body)."""
+        messages, self._messages = self._messages, []
+        return messages
+
     def leave(self) -> None:
         """A clean end; the broker forgets the last will."""
         self._client.disconnect()
@@ -162,6 +179,24 @@ class Link:
         properties: Properties,
     ) -> None:
         self._answers.append((mid, reason.value))
+
+    def _on_message(self, client: mqtt.Client, userdata: Any, message: mqtt.MQTTMessage) -> None:
+        self._messages.append((message.topic, bytes(message.payload)))
+
+    def _on_subscribe(
+        self,
+        client: mqtt.Client,
+        userdata: Any,
+        mid: int,
+        reasons: list[ReasonCode],
+        properties: Properties,
+    ) -> None:
+        if any(reason.is_failure for reason in reasons):
+            _log.warning(
+                "the broker %s refuses a subscription (%s); commands do not arrive; allow the "
+                "topics in the broker's access list",
+                self._place, ", ".join(map(str, reasons)),
+            )  # fmt: skip
 
     def _on_disconnect(
         self,

@@ -61,6 +61,17 @@ class Mailbox:
             self._waiting.extend((topic, body, True) for topic, body in self._retained.items())
             self._is_open = True
 
+    def repeat(self) -> None:
+        """While a connection stands, the retained messages wait to be sent once more."""
+        with self._lock:
+            if self._is_open:
+                waiting = {topic for topic, _, retain in self._waiting if retain}
+                self._waiting.extend(
+                    (topic, body, True)
+                    for topic, body in self._retained.items()
+                    if topic not in waiting
+                )
+
     def close(self, unanswered: Iterable[str]) -> None:
         """The connection is over; `unanswered` are topics of what was sent in vain."""
         with self._lock:

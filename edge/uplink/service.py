@@ -6,13 +6,13 @@ import select
 import socket
 import threading
 import time
-from collections.abc import Callable
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Sequence
+from dataclasses import replace
 
 from edge.config import MqttSettings
 from edge.errors import AirwayError
 from edge.messages import OFFLINE, ONLINE, Message, OutboxRow, availability_topic, encode
-from edge.uplink.delivery import Backoff, Delivery, Outbox
+from edge.uplink.delivery import Backoff, Counters, Delivery, Outbox
 from edge.uplink.link import FIRST_FAILURE, Link, LinkDownError
 from edge.uplink.mailbox import Mailbox
 
@@ -30,25 +30,6 @@ _JOIN_TIMEOUT_S = 10.0
 _STABLE_S = 30.0
 
 
-@dataclass(slots=True)
-class Counters:
-    """What the uplink did since it was made.
-
-    Attributes:
-        published: publishes handed to the network, repeats included.
-        acked: of those, acknowledged with a success.
-        refused: of those, acknowledged with a failure.
-        reconnects: connections after the first.
-        dropped_live: live messages that were not sent, or not acknowledged.
-    """
-
-    published: int = 0
-    acked: int = 0
-    refused: int = 0
-    reconnects: int = 0
-    dropped_live: int = 0
-
-
 class Uplink:
     """Publishes what the outbox holds, and what is live, over one MQTT 5 connection.
 
@@ -64,6 +45,9 @@ class Uplink:
         outbox_factory: opens the outbox; called in the thread, and again after a failure.
         retry_first_s: ceiling of the first wait before another try, seconds; it doubles.
         retry_max_s: the ceiling stops here.
+        subscriptions: topics to listen to, without wildcards.
+        on_message: gets the topic and the body of what comes there; called in the thread, and
+            must neither wait nor raise.
 
     Raises:
         ConfigError: a password, certificate or key file can't be used.
@@ -78,6 +62,8 @@ class Uplink:
         *,
         retry_first_s: float = 1.0,
         retry_max_s: float = 300.0,
+        subscriptions: Sequence[str] = (),
+        on_message: Callable[[str, bytes], None] = lambda topic, body: None,
     ) -> None:
         Link(settings, node, _WINDOW)  # refuses a wrong file now, not in the night
         self._settings = settings
@@ -86,6 +72,8 @@ class Uplink:
         self._source_topic = availability_topic(settings.base_topic, node, source)
         self._availability = (availability_topic(settings.base_topic, node), self._source_topic)
         self._outbox_factory = outbox_factory
+        self._subscriptions = tuple(subscriptions)
+        self._on_message = on_message
         self._backoff = Backoff(retry_first_s, retry_max_s)
         self._delivery = Delivery(self._backoff.fresh())
         self._wake_in, self._wake_out = socket.socketpair()
@@ -129,7 +117,16 @@ class Uplink:
 
     def set_source_online(self, online: bool) -> None:
         """Say whether the microphone delivers audio; it does until told otherwise."""
-        self._put(self._source_topic, (ONLINE if online else OFFLINE).encode(), True)
+        self.publish_word(self._source_topic, ONLINE if online else OFFLINE)
+
+    def publish_word(self, topic: str, word: str) -> None:
+        """Send one word, retained; it is sent again at each connection, as the others are."""
+        self._put(topic, word.encode(), True)
+
+    def republish(self) -> None:
+        """Send all that is retained once more, for a subscriber that has just come."""
+        self._mailbox.repeat()
+        self.wake()
 
     def wake(self) -> None:
         """Tell the thread that the outbox has a new row."""
@@ -200,6 +197,7 @@ class Uplink:
             began_s = time.monotonic()
             try:
                 self._begin(outbox)
+                link.subscribe(self._subscriptions)
                 while not self._stopping:
                     self._exchange(link, outbox)
                 self._leave(link, outbox)
@@ -230,6 +228,8 @@ class Uplink:
             link.step(self._wake_out, 0.0 if has_more else _TICK_S)
         finally:  # an answer counts, also when it is the last
             self._settle(link, outbox)
+            for topic, body in link.messages():
+                self._on_message(topic, body)
 
     def _leave(self, link: Link, outbox: Outbox) -> None:
         for topic in self._availability:

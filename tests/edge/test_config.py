@@ -1,16 +1,19 @@
 """The configuration: what is valid, and what a person reads when it is not."""
 
 import dataclasses
+import json
 import tomllib
 from pathlib import Path
 from typing import Any, get_args, get_type_hints
 
+import jsonschema
 import pytest
 from hypothesis import given
 from hypothesis import settings as trials
 from hypothesis import strategies as st
 
-from edge.config import MqttSettings, Settings, SourceSettings, load_settings
+import edge
+from edge.config import MqttSettings, Settings, SourceSettings, json_schema, load_settings
 from edge.errors import ConfigError
 
 BOARDS = sorted((Path(__file__).parents[2] / "firmware_configs" / "boards").glob("*.toml"))
@@ -51,18 +54,26 @@ def test_every_value_is_read(tmp_path):
         source = { name = "chest", kind = "wav", path = "/a.wav", rate_hz = 4000, channels = 2,
                    realtime = false, repeat = true }
         model = { bundle = "chest", runtime = "litert" }
-        store = { path = "/a.db" }
+        store = { path = "/a.db", keep_days = 30, max_mb = 64 }
         mqtt = { enabled = false, host = "::1", port = 8883, base_topic = "a/b", client_id = "c",
                  username = "u", password_file = "/p", keepalive_s = 5, tls = true,
-                 ca_file = "/ca", cert_file = "/cert", key_file = "/key" }
+                 ca_file = "/ca", cert_file = "/cert", key_file = "/key", discovery = false,
+                 discovery_prefix = "ha" }
+        night = { start = "22:30", end = "07:15", timezone = "Asia/Shanghai" }
+        metrics = { port = 9100 }
         log = { level = "debug", json = true }
         """.replace(",\n", ", "),
     )
     default = Settings("n-1")
-    for table in ("source", "model", "store", "mqtt", "log"):
+    for table in ("source", "model", "store", "mqtt", "night", "metrics", "log"):
         values, defaults = getattr(settings, table), getattr(default, table)
         for item in dataclasses.fields(values):
-            assert getattr(values, item.name) != getattr(defaults, item.name), item.name
+            if item.name != "device":  # contradicts the path of a file
+                assert getattr(values, item.name) != getattr(defaults, item.name), item.name
+    microphone = load(
+        tmp_path, 'node = "n"\nsource = { kind = "microphone", device = "usb:1-1.2" }'
+    )
+    assert microphone.source.device == "usb:1-1.2"
     assert settings.mqtt.cert_file == Path("/cert")
 
 
@@ -126,13 +137,21 @@ def test_all_errors_come_at_once(tmp_path):
             '[mqtt]\ntls = true\ncert_file = "/c"',
             "mqtt.cert_file, key_file: give both or neither",
         ),
+        ('night.end = "24:00"', "night.end: '24:00' must be a time of the day such as"),
+        ('night.end = "21:00"', "night.start, end: a night needs two different times"),
+        ('night.timezone = "Mars/X"', "night.timezone: 'Mars/X' must be a time zone such as"),
+        ('night.timezone = "../etc"', "night.timezone: '../etc' must be a time zone such as"),
         ("mqtt = 3", "mqtt: 3 must be a table, written [mqtt]"),
         ("[[mqtt]]", "mqtt: [{}] must be a table, written [mqtt]"),
         ('store.path = "~/a.db"', "store.path: '~/a.db' must be a path, written out in full"),
         ("store.path = 3", "store.path: 3 must be a path in quotes"),
         ("mqtt.port = 1883.0", "mqtt.port: 1883.0 must be a whole number"),
         ('source.kind = ["wav"]', "source.kind: ['wav'] must be one of"),
-        ("zzzzzz = 1", "zzzzzz: unknown key; valid here: node, source, model, store, mqtt, log"),
+        (
+            "zzzzzz = 1",
+            "zzzzzz: unknown key; valid here: node, source, model, store, mqtt, night, "
+            "metrics, log",
+        ),
     ],
 )
 def test_one_mistake_is_one_line(tmp_path, text, line):
@@ -214,6 +233,122 @@ def test_any_values_are_taken_whole_or_refused_in_words(tmp_path_factory, values
         found = getattr(getattr(settings, table), name)
         assert document[table][name] == value
         assert found == (folder / str(value) if isinstance(found, Path) else value)
+
+
+def test_the_environment_goes_before_the_file(tmp_path):
+    """AIRWAY_<TABLE>__<KEY> replaces a value, makes a missing one, and keeps its type."""
+    path = tmp_path / "config.toml"
+    path.write_text('[mqtt]\nhost = "a"\nport = 1')
+    environ = {
+        "AIRWAY_NODE": "n",
+        "AIRWAY_MQTT__HOST": "b",
+        "AIRWAY_MQTT__PORT": "8883",
+        "AIRWAY_MQTT__USERNAME": "123",
+        "AIRWAY_LOG__JSON": "true",
+        "AIRWAY_STORE__PATH": "x.db",
+        "AIRWAY_CORPUS": "somebody else's",
+        "HOME": "/root",
+    }
+    settings = load_settings(path, environ)
+    assert (settings.node, settings.mqtt.host, settings.mqtt.port) == ("n", "b", 8883)
+    assert (settings.mqtt.username, settings.log.json) == ("123", True)
+    assert settings.store.path == tmp_path / "x.db"
+    with pytest.raises(ConfigError, match="node: missing"):
+        load_settings(path)
+
+
+def test_a_wrong_variable_is_named(tmp_path):
+    """A bad value names the variable that brought it, and an unknown one the nearest."""
+    path = tmp_path / "config.toml"
+    path.write_text('node = "n"')
+    environ = {
+        "AIRWAY_MQTT__HOTS": "b",
+        "AIRWAY_MQTT__PORT": "many",
+        "AIRWAY_LOG__JSON": "1",
+        "AIRWAY_METRICS__PORT": "1\nx = 2",
+    }
+    with pytest.raises(ConfigError) as caught:
+        load_settings(path, environ)
+    assert [line.strip() for line in str(caught.value).splitlines()[1:]] == [
+        "AIRWAY_MQTT__HOTS: names no key of the configuration; did you mean AIRWAY_MQTT__HOST?",
+        "mqtt.port: 'many' must be a whole number (set by AIRWAY_MQTT__PORT)",
+        "log.json: 1 must be true or false (set by AIRWAY_LOG__JSON)",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("mode", "warned"),
+    [(0o600, 0), (0o400, 0), (0o640, 0), (0o644, 1), (0o604, 1), (0o660, 1), (0o666, 1)],
+)
+def test_a_secret_that_others_may_read_is_told(tmp_path, caplog, mode, warned):
+    """Loose permissions of a password file give one warning with the file and the remedy."""
+    secret = tmp_path / "password"
+    secret.write_text("x")
+    secret.chmod(mode)
+    load(tmp_path, 'node = "n"\nmqtt = { username = "u", password_file = "password" }')
+    assert len(caplog.records) == warned
+    if warned:
+        assert f"mqtt.password_file: other users may read or change {secret}" in caplog.text
+        assert f"{mode:03o}" in caplog.text
+
+
+def test_a_missing_secret_is_no_matter_of_permissions(tmp_path, caplog):
+    """A file that is not there gives no warning here; its user says what is wrong."""
+    load(tmp_path, 'node = "n"\nmqtt = { username = "u", password_file = "password" }')
+    assert not caplog.records
+
+
+SCHEMA = Path(edge.__file__).parent / "schemas" / "config.json"
+
+
+def test_the_shipped_schema_is_that_of_the_code():
+    """`edge/schemas/config.json` is what `airway check-config --schema` prints."""
+    assert json.loads(SCHEMA.read_text()) == json_schema()
+    jsonschema.Draft202012Validator.check_schema(json_schema())
+
+
+@trials(deadline=None)
+@given(
+    st.dictionaries(
+        st.sampled_from(
+            [
+                ("mqtt", "host"),
+                ("mqtt", "port"),
+                ("mqtt", "keepalive_s"),
+                ("mqtt", "base_topic"),
+                ("source", "kind"),
+                ("source", "rate_hz"),
+                ("store", "max_mb"),
+                ("night", "start"),
+                ("log", "json"),
+                ("log", "unknown"),
+            ]
+        ),
+        st.one_of(
+            st.integers(-5, 200_000),
+            st.booleans(),
+            st.sampled_from(["", "stdin", "21:30", "21:60", "a b", "a/b", "a//b", "é"]),
+        ),
+        max_size=4,
+    )
+)
+def test_the_schema_and_the_reader_agree(tmp_path_factory, values):
+    """Whatever one of the two refuses, the other does, for rules that hold within one value."""
+    document: dict[str, Any] = {"node": "n"}
+    for (table, name), value in values.items():
+        document.setdefault(table, {})[name] = value
+    validator = jsonschema.Draft202012Validator(json_schema())
+    lines = [
+        f"{table}.{name} = {json.dumps(value, ensure_ascii=False)}"
+        for (table, name), value in values.items()
+    ]
+    refusal = ""
+    try:
+        load(tmp_path_factory.getbasetemp(), "\n".join(['node = "n"', *lines]))
+    except ConfigError as error:
+        refusal = str(error)
+    if "path: missing" not in refusal:  # two values that contradict: not the schema's business
+        assert validator.is_valid(document) == (not refusal), refusal
 
 
 def test_every_field_is_documented():

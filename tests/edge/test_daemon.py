@@ -25,12 +25,12 @@ import pytest
 import soundfile
 
 from edge.config import MqttSettings, Settings, SourceSettings, StoreSettings, load_settings
-from edge.daemon import About, run
+from edge.daemon import About, Setup, run, serve
 from edge.daemon import listener as listener_module
 from edge.daemon import reporter as reporter_module
 from edge.daemon import system as system_module
 from edge.daemon.feeder import GAP_S, Feeder, Source, open_source
-from edge.daemon.reporter import WINDOW_S, Recent
+from edge.daemon.session import WINDOW_S, Recent
 from edge.errors import BadInputError, DeviceUnavailableError, InputOutputError, TryAgainError
 from edge.records import AudioBlock, Coverage, Event
 from edge.store import Store
@@ -54,9 +54,12 @@ class Bursts:
         """Events that end in this block."""
         self.threads.add(threading.current_thread().name)
         assert block.start == self.at + block.lost
-        pcm = np.concatenate([np.zeros(block.lost, np.int16), block.pcm])
-        found = [event for k, loud in enumerate(pcm > LEVEL) for event in self._step(k, loud)]
-        self.at += len(pcm)
+        found = self._step(0, False) if block.lost else []
+        self.at += block.lost
+        loud = block.pcm > LEVEL
+        if loud.any() or self.onset is not None:
+            found += [event for k, is_loud in enumerate(loud) for event in self._step(k, is_loud)]
+        self.at += len(block.pcm)
         self.processed += len(block.pcm)
         self.lost += block.lost
         return found
@@ -464,7 +467,7 @@ def test_a_source_that_is_not_there_leaves_nothing_behind(tmp_path):
     """A missing file and a microphone are refused before a database is made."""
     for settings, error in (
         (configured(tmp_path, None, kind="wav", path=tmp_path / "no.wav"), InputOutputError),
-        (configured(tmp_path, None, kind="microphone"), DeviceUnavailableError),
+        (configured(tmp_path, None, kind="microphone", device="usb:99-9"), DeviceUnavailableError),
     ):
         with pytest.raises(error):
             run(settings, Bursts, ABOUT)
@@ -629,4 +632,4 @@ def test_the_real_kernel_answers():
 
 if __name__ == "__main__":
     logging.basicConfig(level=logging.INFO, format="%(levelname)s %(name)s %(message)s")
-    sys.exit(run(load_settings(Path(sys.argv[1])), Bursts, ABOUT))
+    sys.exit(serve(lambda: Setup(load_settings(Path(sys.argv[1])), Bursts, ABOUT)))

@@ -1,9 +1,11 @@
 """Topics and payloads, held to the schemas that ship."""
 
+import dataclasses
 import json
 import math
 from datetime import UTC, datetime
 from importlib.resources import files
+from typing import Any
 from uuid import RFC_4122, UUID
 
 import pytest
@@ -12,12 +14,22 @@ from hypothesis import strategies as st
 from jsonschema import Draft202012Validator, ValidationError
 
 from edge import messages
-from edge.messages import Message, Origin, rfc3339, uuid7
+from edge.messages import Health, Message, Origin, rfc3339, uuid7
 from edge.records import Event
 
 ORIGIN = Origin("airway", "bedroom", "mic", "0198")
 HEAD = {"id": uuid7(1, bytes(10)), "ts": rfc3339(0.0), "clock_synced": True}
 SCHEMAS = ("event", "state", "info", "health", "summary")
+
+
+def health(**figures: Any) -> Health:
+    """A daemon that does nothing, but for the figures given."""
+    zeros = {
+        field.name: None if field.type == float | None else field.type()
+        for field in dataclasses.fields(Health)
+    }
+    return Health(**{**zeros, **figures})
+
 
 seconds = st.floats(0, 1e7)
 counts = st.dictionaries(st.sampled_from(["cough", "sneeze", "snore"]), st.integers(0, 10_000))
@@ -63,13 +75,16 @@ def test_any_event_fits_its_schema(onset_s, length_s, score, p, unix_s, rand):
     assert message.payload["duration_s"] == pytest.approx(length_s, abs=1e-3)
 
 
-@given(counts=counts, monitored_s=seconds, lost_s=seconds, window_s=st.floats(1, 1e6))
-def test_any_state_fits_its_schema(counts, monitored_s, lost_s, window_s):
+@given(
+    counts=counts, totals=counts, monitored_s=seconds, lost_s=seconds, window_s=st.floats(1, 1e6)
+)
+def test_any_state_fits_its_schema(counts, totals, monitored_s, lost_s, window_s):
     """Rolling counts of any size are valid, and go to the microphone's own topic."""
     message = messages.state_message(
         ORIGIN,
         **HEAD,
         counts=counts,
+        totals=totals,
         monitored_s=monitored_s,
         lost_s=lost_s,
         window_s=window_s,
@@ -97,22 +112,28 @@ def test_info_is_retained_and_fits_its_schema():
 @pytest.mark.parametrize("oldest_s", [None, 0.0, 86_400.123_456])
 def test_health_fits_its_schema(oldest_s):
     """The daemon's figures are valid with an empty outbox (null) and with a full one."""
-    message = messages.health_message(
-        ORIGIN,
-        **HEAD,
-        uptime_s=61.0,
-        processed_s=60.0,
-        lost_s=0.5,
-        rtf=0.031_24,
-        queue_depth=0,
-        outbox_depth=3,
-        outbox_oldest_s=oldest_s,
-        rss_bytes=64_000_000,
-    )
+    message = messages.health_message(ORIGIN, health(outbox_oldest_s=oldest_s), **HEAD)
     check("health", message)
     assert message.topic == "airway/bedroom/health"
-    assert message.payload["outbox_oldest_s"] == (oldest_s and round(oldest_s, 3))
+    assert message.payload["outbox_oldest_s"] == (oldest_s and round(oldest_s, 4))
     assert not message.retain
+
+
+def test_the_health_schema_says_what_the_code_says():
+    """Each figure has its type and its words from `Health`, in its order."""
+    types = {
+        float: "number",
+        int: "integer",
+        bool: "boolean",
+        str: "string",
+        float | None: ["number", "null"],
+    }
+    properties = schema("health").schema["properties"]
+    figures = dataclasses.fields(Health)
+    assert list(properties)[-len(figures) :] == [figure.name for figure in figures]
+    for figure in figures:
+        assert properties[figure.name]["type"] == types[figure.type]
+        assert properties[figure.name]["description"] == figure.metadata["words"]
 
 
 @given(counts=counts, monitored_s=seconds, lost_s=seconds)

@@ -321,8 +321,8 @@ def test_the_database_of_another_program_is_left_alone(tmp_path):
 
 def test_a_newer_schema_is_refused(path, store):
     """A database that a newer release has written says so, and is left alone."""
-    store._db.execute("PRAGMA user_version = 2")
-    with pytest.raises(ConfigError, match=r"by a newer Airway \(schema 2, this one knows 1\)"):
+    store._db.execute("PRAGMA user_version = 3")
+    with pytest.raises(ConfigError, match=r"by a newer Airway \(schema 3, this one knows 2\)"):
         Store(path)
 
 

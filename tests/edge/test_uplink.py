@@ -27,9 +27,9 @@ from edge.messages import (
     Origin,
     OutboxRow,
     event_message,
-    health_message,
     info_message,
     rfc3339,
+    state_message,
     uuid7,
 )
 from edge.records import Event
@@ -97,21 +97,18 @@ def home(tmp_path, mosquitto):
     home.close()
 
 
-def health() -> Message:
+def state() -> Message:
     """A live message."""
-    return health_message(
+    return state_message(
         ORIGIN,
         id=uuid7(0, bytes(10)),
         ts=rfc3339(0),
         clock_synced=True,
-        uptime_s=1,
-        processed_s=1,
+        counts={},
+        totals={},
+        monitored_s=1,
         lost_s=0,
-        rtf=0.1,
-        queue_depth=0,
-        outbox_depth=0,
-        outbox_oldest_s=None,
-        rss_bytes=1,
+        window_s=60,
     )
 
 
@@ -353,7 +350,7 @@ def test_the_window_of_the_broker_is_kept(home, mosquitto, relay, wait_until):
     assert uplink.drain(10)
     before = uplink.counters.published
     relay.deaf = True
-    uplink.publish_live(health())
+    uplink.publish_live(state())
     for _ in range(10):
         home.cough()
     assert wait_until(lambda: uplink.counters.published == before + 2)
@@ -363,7 +360,7 @@ def test_the_window_of_the_broker_is_kept(home, mosquitto, relay, wait_until):
     relay.cut()
     for _ in range(60):
         home.cough()
-        uplink.publish_live(health())
+        uplink.publish_live(state())
     assert uplink.drain(15)
     assert uplink.counters.reconnects == 1
     assert home.store.outbox_depth() == 0
@@ -376,7 +373,7 @@ def test_drain_waits_for_live_figures_too(home, mosquitto, relay, wait_until):
     assert wait_until(lambda: uplink.connected)
     assert uplink.drain(10)
     relay.deaf = True
-    uplink.publish_live(health())
+    uplink.publish_live(state())
     assert not uplink.drain(0.2)
     relay.deaf = False
     relay.cut()
@@ -458,15 +455,15 @@ def test_live_figures_are_dropped_and_info_is_kept(home, mosquitto, wait_until):
     """Offline a live message is counted and gone; a retained one comes at each connection."""
     uplink = home.uplink()
     uplink.publish_live(info())
-    uplink.publish_live(health())
+    uplink.publish_live(state())
     assert uplink.counters.dropped_live == 1
     mosquitto.start()
     listener = mosquitto.listen()
     assert wait_until(lambda: listener.on("/info"))
     assert uplink.drain(10)
-    assert not listener.on("/health")
-    uplink.publish_live(health())
-    assert wait_until(lambda: listener.on("/health"))
+    assert not listener.on("/state")
+    uplink.publish_live(state())
+    assert wait_until(lambda: listener.on("/state"))
     uplink.set_source_online(False)
     assert wait_until(lambda: bodies(listener.on(MIC_ONLINE))[-1] == b"offline")
     mosquitto.restart()
@@ -476,7 +473,7 @@ def test_live_figures_are_dropped_and_info_is_kept(home, mosquitto, wait_until):
     assert wait_until(lambda: bodies(listener.on(ONLINE))[-1] == b"online")
     assert bodies(listener.on(MIC_ONLINE))[-1] == b"offline"  # still: nobody said otherwise
     assert uplink.counters.dropped_live == 1
-    assert len(listener.on("/health")) == 1
+    assert len(listener.on("/state")) == 1
 
 
 def test_drain_tells_empty_from_not(home, mosquitto, wait_until):

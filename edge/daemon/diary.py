@@ -1,0 +1,140 @@
+"""What a session leaves in the store: events, coverage, nights, and the right time of each."""
+
+import logging
+from collections.abc import Callable
+
+from edge.config import NightSettings, StoreSettings
+from edge.daemon.keeper import Keeper
+from edge.daemon.night import last_night
+from edge.daemon.session import Session, difference
+from edge.daemon.system import plausible
+from edge.messages import Message
+from edge.records import Coverage, Event
+from edge.store import Pruned, Store, Summary
+
+_logger = logging.getLogger(__name__)
+
+# An event at the very end of a night ends, and is stored, a little later.
+_NIGHT_GRACE_S = 60.0
+
+
+class Diary:
+    """Writes in the name of one session, which a new database does not know yet.
+
+    Args:
+        session: the run.
+        keeper: the store, for this thread.
+        posted: called when a message for the broker was written.
+    """
+
+    def __init__(self, session: Session, keeper: Keeper, posted: Callable[[], None]) -> None:
+        self._session = session
+        self._keeper = keeper
+        self._posted = posted
+        self._stored = Coverage(0.0, 0.0, 0.0)
+
+    def event(self, event: Event, message: Message) -> None:
+        """Keep an event, and its message until the broker has it."""
+        id = self._session.origin.session
+        self._keep(lambda store: store.add_event(id, event, message))
+
+    def message(self, message: Message) -> None:
+        """Keep a message until the broker has it."""
+        self._keep(lambda store: store.add_message(message))
+
+    def setting(self, name: str, value: str) -> None:
+        """Keep a value over a restart."""
+        self._keeper.keep(lambda store: store.put_setting(name, value))
+
+    def try_again(self) -> None:
+        """Write what the store has not taken yet; called often."""
+        if self._keeper.waiting and self._keeper.flush():
+            self._posted()
+
+    def coverage(self, coverage: Coverage) -> None:
+        """Keep what was listened to, the session's total so far, in case the store takes it."""
+        if self._keeper.waiting and not self._keeper.flush():
+            return  # it counts with the next report
+        new, id = difference(self._stored, coverage), self._session.origin.session
+
+        def write(store: Store) -> bool:
+            self._ensure_session(store)
+            store.add_coverage(id, new)
+            return True
+
+        if self._keeper.ask(write, False):
+            self._stored = coverage
+
+    def follow_clock(self) -> None:
+        """Move the session's history along when the device's clock was set."""
+        session, before = self._session, self._session.clock_steps
+        moved_s = session.follow()
+        if moved_s:
+            _logger.warning(
+                "the clock was set by %+.1f s; the session's history is moved along", moved_s
+            )
+            id, start_unix_s, synced = (
+                session.origin.session,
+                session.start_unix_s,
+                session.clock_synced,
+            )
+            self._keep(lambda store: store.move_session(id, start_unix_s, synced))
+        elif session.clock_steps > before:
+            _logger.warning(
+                "the clock was set by %+.1f s and is not synchronised: the time before counts on",
+                session.ignored_s,
+            )
+
+    def night(self, settings: NightSettings, write_up: Callable[[Summary], Message]) -> None:
+        """Sum the last night up, if that was not done; one before the first session was none."""
+        now_unix_s = self._session.now_unix_s - _NIGHT_GRACE_S
+        if self._keeper.waiting or not plausible(now_unix_s):
+            return
+        start, end = last_night(now_unix_s, settings)
+
+        def is_new(store: Store) -> bool:
+            begin = store.begin_unix_s()
+            return begin is not None and begin < end and not store.has_night(end)
+
+        if not self._keeper.ask(is_new, False):
+            return
+        night = self._keeper.ask(lambda store: store.summary(start, end), None)
+        if night is not None:
+            message = write_up(night)
+            self._keep(lambda store: store.add_night(end, message))
+            _logger.info("the night is over: %s", message.payload["counts"])
+
+    def prune(self, limits: StoreSettings) -> int:
+        """Delete what is too old or too much; how many messages were given up."""
+        now_unix_s, id = self._session.now_unix_s, self._session.origin.session
+        pruned = self._keeper.ask(
+            lambda store: store.prune(now_unix_s, limits.keep_days, limits.max_mb * 10**6, id),
+            Pruned(),
+        )
+        if pruned.events:
+            _logger.info("%d old events were deleted", pruned.events)
+        if pruned.messages:
+            _logger.error(
+                "store.max_mb is reached: %d messages that the broker never took are given up; "
+                "connect the broker, or raise store.max_mb",
+                pruned.messages,
+            )
+        return pruned.messages
+
+    def _keep(self, write: Callable[[Store], None]) -> None:
+        def with_session(store: Store) -> None:
+            self._ensure_session(store)
+            write(store)
+
+        self._keeper.keep(with_session)
+        self._posted()
+
+    def _ensure_session(self, store: Store) -> None:
+        session = self._session
+        if not store.has_session(session.origin.session):
+            store.start_session(
+                session.origin.session,
+                session.origin.source,
+                session.start_unix_s,
+                session.clock_synced,
+            )

@@ -1,0 +1,242 @@
+"""One capture session from its start to its end: the threads, and what they share."""
+
+import contextlib
+import logging
+import queue
+import shutil
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import BinaryIO, Optional, TypeAlias
+
+from edge.config import Settings
+from edge.daemon.board import Board
+from edge.daemon.feeder import QUEUE_BLOCKS, BlockQueue, Feeder, open_source
+from edge.daemon.keeper import Backlog, Keeper
+from edge.daemon.listener import Listener, Mute, PipelineLike
+from edge.daemon.metrics import served
+from edge.daemon.reporter import Reporter
+from edge.daemon.session import About, Clocks, Session
+from edge.errors import InputOutputError, TryAgainError
+from edge.messages import ONLINE, mute_topic
+from edge.store import Store, ensure_sound
+from edge.uplink import Uplink
+
+_logger = logging.getLogger(__name__)
+
+_LAST_WORDS_S = 2.0  # for the last state to reach the broker
+_CAPTURE_STOP_S = 1.0
+_PIPELINE_STOP_S = 30.0
+# A disk with less is full: a database can't even be opened on it.
+_FULL_BYTES = 1_000_000
+
+
+@dataclass(frozen=True, slots=True)
+class Setup:
+    """What a session needs; it is made anew when the configuration is read again.
+
+    Attributes:
+        settings: the configuration.
+        pipeline_factory: sampling rate in Hz -> a new pipeline.
+        about: what runs here.
+    """
+
+    settings: Settings
+    pipeline_factory: Callable[[int], PipelineLike]
+    about: About
+
+
+@dataclass(frozen=True, slots=True)
+class End:
+    """Something is over.
+
+    Attributes:
+        shift: whose end it is; None is that of all.
+        why: in words, or the name of a signal.
+    """
+
+    shift: Optional["Shift"]
+    why: str
+
+
+Ends: TypeAlias = "queue.SimpleQueue[End]"  # its `put` is safe in a signal handler
+
+
+class Shift:
+    """A session that listens between `start` and `stop`.
+
+    Args:
+        setup: what it needs.
+        stdin: raw samples.
+        clocks: what the time is.
+        board: where the figures are shown.
+        backlog: what the store did not take in an earlier session.
+        ends: told when the source or the pipeline ends.
+
+    Attributes:
+        setup: as given.
+        is_last: no other follows; the broker is given time to take what waits.
+
+    Raises:
+        AirwayError: the source, the store or the uplink's files can't be used.
+    """
+
+    def __init__(
+        self,
+        setup: Setup,
+        stdin: BinaryIO,
+        clocks: Clocks,
+        board: Board,
+        backlog: Backlog,
+        ends: Ends,
+    ) -> None:
+        settings = setup.settings
+        self.setup = setup
+        self.is_last = True
+        self._board = board
+        self._backlog = backlog
+        self._clocks = clocks
+        self._source = open_source(settings.source, stdin)
+        pipeline = setup.pipeline_factory(self._source.rate_hz)
+        blocks: BlockQueue = queue.Queue(QUEUE_BLOCKS)
+        self._mute = Mute(False)
+        self._uplink = self._make_uplink() if settings.mqtt.enabled else None
+        self._session = Session.begin(
+            settings.mqtt.base_topic, settings.node, settings.source.name, clocks
+        )
+        self._prepare_store(settings.store.path)
+        self._feeder = Feeder(
+            self._source, blocks, clocks.monotonic, lambda: ends.put(End(self, "the source ended"))
+        )
+        self._listener = Listener(
+            pipeline,
+            blocks,
+            live=self._source.live,
+            open_reporter=self._open_reporter,
+            clock=clocks.monotonic,
+            mute=self._mute,
+            ended=lambda: ends.put(End(self, "the pipeline ended")),
+        )
+        self._open = contextlib.ExitStack()
+
+    @property
+    def steps(self) -> int:
+        """Blocks that went through the pipeline."""
+        return self._listener.steps
+
+    @property
+    def damaged(self) -> bool:
+        """It ended because the database is broken."""
+        return self._listener.damaged
+
+    @property
+    def code(self) -> int:
+        """The exit code, after the end."""
+        if not self._listener.finished:
+            return TryAgainError.exit_code
+        return 0 if self._feeder.failure is None else self._feeder.failure.exit_code
+
+    def start(self) -> None:
+        """Start the threads.
+
+        Raises:
+            ConfigError: the port for the metrics can't be had; nothing is left running.
+        """
+        settings = self.setup.settings
+        with contextlib.ExitStack() as opening:
+            if settings.metrics.port:
+                opening.enter_context(served(settings.metrics.port, self._board.text))
+            if self._uplink is not None:
+                opening.callback(self._stop_uplink, self._uplink)
+                self._uplink.start()
+            opening.callback(self._stop_listening)
+            self._listener.start()
+            self._feeder.start()
+            self._open = opening.pop_all()
+        _logger.info(
+            "listening at %d Hz, session %s", self._source.rate_hz, self._session.origin.session
+        )
+
+    def stop(self) -> None:
+        """Stop the threads, in the reverse order."""
+        self._open.close()
+
+    def _stop_listening(self) -> None:
+        self._feeder.stop(_CAPTURE_STOP_S)
+        self._listener.stop(self._feeder.remainder(), _PIPELINE_STOP_S)
+
+    def _stop_uplink(self, uplink: Uplink) -> None:
+        if uplink.connected:
+            uplink.drain(_LAST_WORDS_S)
+        uplink.stop()
+
+    @contextlib.contextmanager
+    def _open_reporter(self) -> Iterator[Reporter]:
+        settings = self.setup.settings
+        keeper = Keeper(settings.store.path, self._backlog, self._clocks.monotonic)
+        with contextlib.closing(keeper):
+            yield Reporter(
+                self._session,
+                self.setup.about,
+                settings,
+                keeper,
+                self._uplink,
+                self._board,
+                self._feeder.figures,
+                live=self._source.live,
+                drain=lambda: self.is_last,
+            )
+
+    def _make_uplink(self) -> Uplink:
+        """The uplink, which also hears of two things: a mute, and Home Assistant's birth."""
+        settings = self.setup.settings
+        mqtt = settings.mqtt
+        command = f"{mute_topic(mqtt.base_topic, settings.node, settings.source.name)}/set"
+        birth = f"{mqtt.discovery_prefix}/status"
+
+        def heard(topic: str, body: bytes) -> None:
+            if topic == command:
+                self._mute.command(body)
+            elif body == ONLINE.encode():
+                uplink.republish()
+
+        uplink = Uplink(
+            mqtt,
+            settings.node,
+            settings.source.name,
+            lambda: Store(settings.store.path),
+            subscriptions=[command, birth] if mqtt.discovery else [command],
+            on_message=heard,
+        )
+        return uplink
+
+    def _prepare_store(self, path: Path) -> None:
+        """Check the database, and tie the session's clock to UTC in it.
+
+        Raises:
+            AirwayError: it can't be used, and not just because the disk is full.
+        """
+        session = self._session
+        try:
+            if ensure_sound(path, session.start_unix_s) is not None:
+                self._board.stores_set_aside += 1
+            with Store(path) as store:
+                store.start_session(
+                    session.origin.session,
+                    session.origin.source,
+                    session.start_unix_s,
+                    session.clock_synced,
+                )
+                self._mute.muted = store.setting("mute") == "on"
+        except (InputOutputError, TryAgainError) as error:
+            if not _is_full(path):
+                raise
+            _logger.error("%s; listening goes on, and what is heard waits in memory", error)
+
+
+def _is_full(path: Path) -> bool:
+    """Whether there is no space where the database is to be."""
+    folder = path.parent
+    while not folder.exists() and folder != folder.parent:
+        folder = folder.parent
+    return shutil.disk_usage(folder).free < _FULL_BYTES

@@ -1,0 +1,114 @@
+"""A damaged database: noticed at the start, put aside, and what is readable carried over."""
+
+import contextlib
+import logging
+import os
+import sqlite3
+from pathlib import Path
+
+from edge.errors import InputOutputError
+from edge.messages import rfc3339
+from edge.store.database import DamagedError, Database
+
+_logger = logging.getLogger(__name__)
+
+# In the order in which rows refer to each other.
+_TABLES = ("session", "event", "coverage", "night", "setting", "outbox")
+_COMPANIONS = ("", "-wal", "-shm")  # of a database in WAL mode
+
+
+def ensure_sound(path: Path, now_unix_s: float) -> Path | None:
+    """Check a database; put a damaged one aside, and start a new one from what is readable.
+
+    Nothing is deleted: the damaged file stays beside the new one under another name. Numbers
+    in the new outbox go on above any that the old one gave.
+
+    Args:
+        path: the database; it need not exist.
+        now_unix_s: seconds since 1970, for the name and for the numbers.
+
+    Returns:
+        Where the damaged file is now; None when all is well.
+
+    Raises:
+        AirwayError: as `Database` does, but never for damage.
+    """
+    try:
+        with contextlib.closing(Database(path)) as db, db.sentences():
+            (said,) = db.one("PRAGMA quick_check(1)")
+        if said == "ok":
+            return None
+        reason = str(said)
+    except DamagedError as error:
+        reason = str(error.__cause__ or error)
+    aside = _put_aside(path, now_unix_s)
+    rows = _carry_over(aside, path, now_unix_s)
+    _logger.error(
+        "the database %s is damaged (%s); it is kept as %s, and recording goes on in a new one "
+        "with %d rows that could be read",
+        path, reason, aside, rows,
+    )  # fmt: skip
+    return aside
+
+
+def _put_aside(path: Path, now_unix_s: float) -> Path:
+    """Rename the database and its companions; returns the new name."""
+    stamp = rfc3339(now_unix_s).replace("-", "").replace(":", "").replace(".", "")
+    aside = path.with_name(f"{path.stem}.damaged-{stamp}{path.suffix}")
+    count = 1
+    while aside.exists():
+        count += 1
+        aside = path.with_name(f"{path.stem}.damaged-{stamp}-{count}{path.suffix}")
+    try:
+        for companion in reversed(_COMPANIONS):  # the database last: it is the mark of success
+            old = Path(f"{path}{companion}")
+            if old.exists():
+                old.rename(f"{aside}{companion}")
+        folder = os.open(path.parent, os.O_RDONLY)
+        try:
+            os.fsync(folder)
+        finally:
+            os.close(folder)
+    except OSError as error:
+        raise InputOutputError(
+            f"the damaged database {path} can't be put aside ({error.strerror}); make its "
+            "directory writable, or move the file away"
+        ) from error
+    return aside
+
+
+def _carry_over(aside: Path, path: Path, now_unix_s: float) -> int:
+    """Copy every row that SQLite can still read into a new database; how many there were."""
+    copied = 0
+    with contextlib.closing(Database(path)) as new, contextlib.closing(_reader(aside)) as old:
+        with new.sentences():
+            new.execute("PRAGMA foreign_keys = OFF")  # a session may be gone, its events not
+        with new.transaction():
+            # The clock counts seconds, and no node says more than one thing a second for years.
+            new.execute(
+                "INSERT INTO sqlite_sequence (name, seq) VALUES ('outbox', ?)",
+                max(int(now_unix_s), _last_seq(old)),
+            )
+            for table in _TABLES:
+                with contextlib.suppress(sqlite3.Error):  # what can't be read stays behind
+                    for row in old.execute(f"SELECT * FROM {table}"):
+                        marks = ", ".join("?" * len(row))
+                        new.execute(f"INSERT OR IGNORE INTO {table} VALUES ({marks})", *row)
+                        copied += 1
+    return copied
+
+
+def _last_seq(old: sqlite3.Connection) -> int:
+    """The last number that the damaged outbox gave, as far as that can be read."""
+    with contextlib.suppress(sqlite3.Error):
+        row = old.execute("SELECT seq FROM sqlite_sequence WHERE name = 'outbox'").fetchone()
+        return 0 if row is None else int(row[0])
+    return 0
+
+
+def _reader(aside: Path) -> sqlite3.Connection:
+    """A connection that changes nothing."""
+    old = sqlite3.connect(f"{aside.absolute().as_uri()}?mode=ro", uri=True)
+    with contextlib.suppress(sqlite3.Error):
+        old.execute("PRAGMA writable_schema = ON")  # lets SQLite read a file that was cut short
+    return old

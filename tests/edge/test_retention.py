@@ -1,0 +1,296 @@
+"""The store over the years: what is deleted, what is repaired, and what is put aside."""
+
+import json
+import random
+import sqlite3
+from pathlib import Path
+
+import pytest
+
+from edge.errors import ConfigError
+from edge.messages import Message, uuid7
+from edge.records import Coverage, Event
+from edge.store import DamagedError, Store, ensure_sound
+from edge.store import database as database_module
+
+T0 = 1_767_225_600.0  # 2026-01-01T00:00:00Z
+DAY_S = 86_400.0
+LARGE = 10**9
+
+
+def message(number: int, size: int = 0) -> Message:
+    """A message with an identifier that follows from the number."""
+    return Message("airway/n/mic/event", {"id": uuid7(number, bytes(10)), "ts": "x" * size})
+
+
+def event(onset_s: float) -> Event:
+    """An event of 0.4 s."""
+    return Event("cough", onset_s, onset_s + 0.4, 0.9, 0.8)
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    """Where the database is made."""
+    return tmp_path / "airway.db"
+
+
+def filled(path: Path, days: int, events_a_day: int = 50, size: int = 0) -> None:
+    """A session for each day, each hour covered, and messages that nobody took."""
+    Store(path).close()
+    starts = {f"s{day:04}": T0 + day * DAY_S for day in range(days)}
+    places = [(id, at + k * 60.0) for id, at in starts.items() for k in range(events_a_day)]
+    ids = [(message(number + 1, size).payload) for number in range(len(places))]
+    db = sqlite3.connect(path)
+    with db:  # one transaction: a thousand calls of the store would wait for the disk each
+        db.executemany("INSERT INTO session VALUES (?, 'mic', ?, 1, 86400)", list(starts.items()))
+        db.executemany(
+            "INSERT INTO coverage VALUES (?, ?, ?, 3600, 3600, 0)",
+            [(at + h * 3600, id, at + h * 3600) for id, at in starts.items() for h in range(24)],
+        )
+        db.executemany(
+            "INSERT INTO event VALUES (?, ?, 'cough', 0.0, 0.4, ?, 0.9, 0.8)",
+            [(payload["id"], id, at) for payload, (id, at) in zip(ids, places, strict=True)],
+        )
+        db.executemany(
+            "INSERT INTO outbox (topic, payload, retain, created_unix_s) VALUES (?, ?, 0, ?)",
+            [("a", json.dumps(payload), at) for payload, (_, at) in zip(ids, places, strict=True)],
+        )
+    db.close()
+
+
+def outbox_ids(path: Path) -> list[str]:
+    """What waits for the broker."""
+    with Store(path) as store:
+        return [row.payload["id"] for row in store.pending(0, 100_000)]
+
+
+def test_what_is_too_old_goes(path):
+    """Events, hours, nights and sessions beyond keep_days are deleted; messages that wait stay."""
+    filled(path, 10)
+    with Store(path) as store:
+        for day in range(10):
+            store.add_night(T0 + day * DAY_S, message(10_000 + day))
+        pruned = store.prune(T0 + 10 * DAY_S, 3, LARGE, "s0009")
+        assert (pruned.events, pruned.messages) == (7 * 50, 0)
+        assert pruned.hours == 7 * 24
+        summary = store.summary(0.0, T0 + 20 * DAY_S)
+        assert summary.counts == {"cough": 150}
+        assert summary.monitored_s == pytest.approx(3 * DAY_S)
+        assert store.outbox_depth() == 510
+        assert [store.has_session(f"s{day:04}") for day in (6, 7)] == [False, True]
+        assert [store.has_night(T0 + day * DAY_S) for day in (6, 7)] == [False, True]
+        assert store.prune(T0 + 10 * DAY_S, 3, LARGE, "s0009").events == 0
+
+
+def test_the_session_that_goes_on_is_kept(path):
+    """A session without an event or an hour can still take some after the pruning."""
+    filled(path, 1)
+    with Store(path) as store:
+        store.start_session("now", "mic", T0 + 9 * DAY_S, True)
+        store.prune(T0 + 10 * DAY_S, 3, LARGE, "now")
+        store.add_event("now", event(1.0), message(99_999))
+        assert store.summary(0.0, 1e11).counts == {"cough": 1}
+
+
+def test_a_large_file_loses_its_oldest_history_first(path):
+    """Above max_mb the oldest events go and the newest stay, and the file really shrinks."""
+    filled(path, 60, 100)
+    with Store(path) as store:
+        store._db.execute("DELETE FROM outbox")
+        store.prune(T0 + 60 * DAY_S, 400, LARGE, "s0059")
+        before = store.used_bytes()
+        pruned = store.prune(T0 + 60 * DAY_S, 400, before // 2, "s0059")
+        assert store.used_bytes() <= before // 2
+        assert 1_000 <= pruned.events <= 5_000
+        assert pruned.messages == 0
+        kept = 6_000 - pruned.events
+        assert store.summary(T0 + 59 * DAY_S, 1e11).counts == {"cough": 100}
+        assert store.summary(0.0, 1e11).counts == {"cough": kept}
+        store._db.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
+        assert path.stat().st_size < 0.7 * before
+
+
+def test_messages_go_last_and_are_counted(path):
+    """With the broker away for ever the oldest messages go too, and the file stays small."""
+    filled(path, 30, 100, size=400)
+    with Store(path) as store:
+        limit = store.used_bytes() // 3
+        pruned = store.prune(T0 + 30 * DAY_S, 400, limit, "s0029")
+        assert pruned.events == 3_000
+        assert 1_000 <= pruned.messages <= 2_999
+        assert store.used_bytes() <= limit
+        left = store.pending(0, 100_000)
+        assert len(left) == 3_000 - pruned.messages
+        assert left[-1].payload["id"] == message(3_000).payload["id"]
+
+
+def test_an_impossible_limit_ends(path):
+    """A limit below the size of an empty file deletes all there is, and returns."""
+    filled(path, 2)
+    with Store(path) as store:
+        pruned = store.prune(T0, 400, 1, "s0001")
+        assert (pruned.events, pruned.messages) == (100, 100)
+
+
+def test_a_session_is_moved_whole(path):
+    """After a step of the clock events and hours are where they belong, and no second is lost."""
+    shift_s = 366 * DAY_S + 1_234.5
+    with Store(path) as store:
+        store.start_session("s", "mic", T0 + 300.0, False)
+        store.start_session("other", "mic", T0, True)
+        for _ in range(300):
+            store.add_coverage("s", Coverage(60.0, 50.0, 10.0))
+        store.add_coverage("other", Coverage(3_600.0, 3_600.0, 0.0))
+        store.add_event("s", event(10.0), message(1))
+        before = store.summary(0.0, T0 + DAY_S)
+        store.move_session("s", T0 + 300.0 + shift_s, True)
+        assert store.utc("s", 0.0) == T0 + 300.0 + shift_s
+        there = store.summary(T0 + 300.0 + shift_s, T0 + 300.0 + shift_s + 18_000.0)
+        assert there.counts == {"cough": 1}
+        assert there.monitored_s == pytest.approx(300 * 50.0)
+        assert there.lost_s == pytest.approx(300 * 10.0)
+        here = store.summary(0.0, T0 + DAY_S)
+        assert here.monitored_s == pytest.approx(before.monitored_s - 300 * 50.0) == 3_600.0
+        store.add_coverage("s", Coverage(60.0, 60.0, 0.0))
+        later = store.summary(T0 + DAY_S, 1e11)
+        assert later.monitored_s == pytest.approx(300 * 50.0 + 60.0)
+        store.move_session("s", T0 + 300.0, True)
+        back = store.summary(0.0, T0 + DAY_S)
+        assert back.monitored_s == pytest.approx(before.monitored_s + 60.0)
+
+
+def test_settings_and_nights_outlive_a_restart(path):
+    """What was kept is there for the next daemon, and the last value counts."""
+    with Store(path) as store:
+        assert store.setting("mute") is None
+        assert store.begin_unix_s() is None
+        store.put_setting("mute", "on")
+        store.put_setting("mute", "off")
+        store.add_night(T0, message(1))
+    with Store(path) as store:
+        assert store.setting("mute") == "off"
+        assert store.has_night(T0)
+        assert not store.has_night(T0 + 1)
+        assert store.outbox_depth() == 1
+
+
+def test_an_older_file_is_brought_up_to_date(path, monkeypatch):
+    """A database of the first schema keeps all it holds, and gets what it lacks."""
+    with monkeypatch.context() as old:
+        old.setattr(database_module, "_VERSIONS", database_module._VERSIONS[:1])
+        old.setattr(database_module, "_VERSION", 1)
+        filled(path, 2)
+    db = sqlite3.connect(path)
+    db.execute("PRAGMA journal_mode = DELETE")  # as the first release: no vacuum
+    db.execute("PRAGMA auto_vacuum = NONE")
+    db.execute("VACUUM")
+    assert db.execute("PRAGMA auto_vacuum").fetchone() == (0,)
+    db.close()
+    with Store(path) as store:
+        store.put_setting("mute", "on")
+        assert store.summary(0.0, 1e11).counts == {"cough": 100}
+        assert store.outbox_depth() == 100
+        assert store._db.one("PRAGMA auto_vacuum")[0] == 2
+        assert store._db.one("PRAGMA user_version")[0] == 2
+
+
+def test_a_sound_database_is_left_alone(path):
+    """The check at the start moves nothing, whether the file is there or not yet."""
+    assert ensure_sound(path, T0) is None
+    filled(path, 2)
+    assert ensure_sound(path, T0) is None
+    assert outbox_ids(path)[99:] == [message(100).payload["id"]]
+
+
+def damage(path: Path, kind: str) -> None:
+    """Break a closed database in one of the ways that cards and power cuts do."""
+    data = bytearray(path.read_bytes())
+    if kind == "header":
+        data[:16] = b"\xff" * 16
+    elif kind == "zeros":
+        data[:4096] = bytes(4096)
+    elif kind == "cut":
+        del data[len(data) * 2 // 3 :]
+    else:  # noise in the pages behind the first
+        noise = random.Random(1)
+        for at in range(8_192, len(data) - 512, 8_192):
+            data[at : at + 300] = noise.randbytes(300)
+    path.write_bytes(data)
+
+
+@pytest.mark.parametrize("kind", ["header", "zeros", "cut", "noise"])
+def test_a_damaged_database_is_put_aside(path, kind, caplog):
+    """It is kept under a name with the time, said once, and a new one takes its place."""
+    filled(path, 30)
+    damage(path, kind)
+    broken = path.read_bytes()
+    aside = ensure_sound(path, T0 + 40 * DAY_S)
+    assert aside == path.with_name("airway.damaged-20260210T000000000Z.db")
+    assert aside.read_bytes() == broken
+    assert len(caplog.records) == 1
+    assert f"it is kept as {aside}, and recording goes on" in caplog.text
+    with Store(path) as store:
+        store.start_session("new", "mic", T0 + 40 * DAY_S, True)
+        store.add_event("new", event(1.0), message(99_999))
+        newest = store.pending(0, 100_000)[-1]
+        assert newest.payload == message(99_999).payload
+        assert newest.seq > T0, "a number that the damaged outbox may have given"
+    assert ensure_sound(path, T0 + 40 * DAY_S) is None
+
+
+def test_what_can_be_read_is_carried_over(path, caplog):
+    """Noise in some pages costs what is in them, and not the rest."""
+    filled(path, 30)
+    damage(path, "cut")
+    ensure_sound(path, T0)
+    ids = outbox_ids(path)
+    assert len(ids) == len(set(ids))
+    with Store(path) as store:
+        kept = store.summary(0.0, 1e11).counts.get("cough", 0)
+    assert 0 < kept + len(ids) < 3_000
+    assert f"with {sum(rows(path).values())} rows that could be read" in caplog.text
+
+
+def rows(path: Path) -> dict[str, int]:
+    """How many rows each table holds."""
+    db = sqlite3.connect(path)
+    tables = ("session", "event", "coverage", "night", "setting", "outbox")
+    counts = {table: db.execute(f"SELECT count(*) FROM {table}").fetchone()[0] for table in tables}
+    db.close()
+    return counts
+
+
+def test_two_damages_in_one_second_keep_both_files(path):
+    """A second file that is put aside at the same time gets a name of its own."""
+    for _ in range(2):
+        filled(path, 3)
+        damage(path, "zeros")
+        ensure_sound(path, T0)
+    assert sorted(file.name for file in path.parent.glob("*.damaged-*.db")) == [
+        "airway.damaged-20260101T000000000Z-2.db",
+        "airway.damaged-20260101T000000000Z.db",
+    ]
+
+
+def test_damage_while_running_says_what_it_is(path):
+    """A page that breaks under an open store is told apart from a full disk."""
+    filled(path, 30)
+    with Store(path) as store:
+        damage(path, "noise")
+        with pytest.raises(DamagedError, match="is damaged"):
+            store.summary(0.0, 1e11)
+
+
+def test_what_is_not_ours_is_never_moved(tmp_path):
+    """A text file and another program's database are refused where they are."""
+    notes = tmp_path / "notes.txt"
+    notes.write_text("Ask the doctor about the cough at night. " * 50)
+    with pytest.raises(ConfigError, match="not a database"):
+        ensure_sound(notes, T0)
+    photos = tmp_path / "photos.db"
+    with sqlite3.connect(photos) as db:
+        db.execute("CREATE TABLE photo (name TEXT)")
+    db.close()
+    with pytest.raises(ConfigError, match="another program"):
+        ensure_sound(photos, T0)
+    assert {file.name for file in tmp_path.iterdir()} == {"notes.txt", "photos.db"}
