@@ -94,9 +94,10 @@ RULES = {
             "required": ["identifiers"],
             "properties": {
                 "identifiers": {"type": "array", "minItems": 1, "items": {"type": "string"}},
-                **dict.fromkeys(
-                    ("name", "manufacturer", "model", "sw_version"), {"type": "string"}
-                ),
+                **{
+                    name: {"type": "string"}
+                    for name in ("name", "manufacturer", "model", "sw_version")
+                },
             },
         },
         "origin": {
