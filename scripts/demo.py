@@ -86,7 +86,7 @@ class Subscriber:
     def _on_message(self, client: mqtt.Client, data: Any, message: mqtt.MQTTMessage) -> None:
         body = message.payload.decode()
         kind = message.topic.split("/", 2)[-1]
-        if message.topic.endswith("availability"):
+        if kind.endswith(("availability", "/mute")):  # a word, not an object
             print(f"  {message.topic:<36} {body}", flush=True)
             if kind == "availability" and body == "offline":
                 self.done.set()
