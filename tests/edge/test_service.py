@@ -489,6 +489,7 @@ def test_the_figures_are_served_on_the_loopback(tmp_path, quick, wait_until):
     daemon.hear(2, [0.5, 1.2])
     assert wait_until(lambda: any(thread.name == "metrics" for thread in threading.enumerate()))
     assert wait_until(lambda: 'airway_events_total{label="burst"} 2' in text())
+    assert wait_until(lambda: "airway_processed_seconds_total 2\n" in text())
     lines = text().splitlines()
     for line in lines:
         assert LINE.fullmatch(line) or line.startswith(("# HELP airway_", "# TYPE airway_")), line
