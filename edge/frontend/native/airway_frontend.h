@@ -109,6 +109,106 @@ void airway_resampler_reset(airway_resampler *resampler);
 size_t airway_resampler_push(airway_resampler *resampler, const int16_t **pcm, size_t *count,
                              int16_t *out, size_t room);
 
+/* The rotations of a transform; edge/frontend/fourier.py defines them. */
+typedef struct {
+    int32_t fft_size;
+    const int32_t *twiddle_re_q30; /* [fft_size / 2] */
+    const int32_t *twiddle_im_q30; /* [fft_size / 2] */
+    const int32_t *bit_reversal;   /* [fft_size / 2] */
+} airway_rotations;
+
+/* The integers of the frequency-domain denoiser; edge/frontend/spectral.py defines each. */
+typedef struct {
+    airway_rotations turn;     /* fft_size from 32 to 1024 */
+    const int32_t *window_q30; /* [fft_size] */
+    const int32_t *log2_q20;   /* [256]: the head of the frontend's serves */
+    const int32_t *gain_q15;   /* [256] */
+    int32_t bias_q20;
+    int32_t least_q20;
+} airway_spectral_tables;
+
+const char *airway_spectral_fault(const airway_spectral_tables *tables);
+
+typedef struct {
+    airway_bin *bins;    /* [fft_size / 2 + 1]: nothing in it between calls, so it may be shared */
+    int32_t *smooth_q20; /* [fft_size / 2 + 1] */
+    int32_t *noise_q20;  /* [fft_size / 2 + 1] */
+    int32_t *overlap_q8; /* [fft_size / 2] */
+    uint16_t *gain_q15;  /* [fft_size / 2 + 1] */
+    int16_t *samples;    /* [fft_size] */
+} airway_spectral_memory;
+
+/* Static memory of a denoiser; 3,346 bytes for 256 (16 kHz), 850 for 64 (4 kHz). */
+#define AIRWAY_SPECTRAL_MEMORY(name, fft)                                       \
+    static airway_bin name##_bins[(fft) / 2 + 1];                               \
+    static int32_t name##_smooth[(fft) / 2 + 1];                                \
+    static int32_t name##_noise[(fft) / 2 + 1];                                 \
+    static int32_t name##_overlap[(fft) / 2];                                   \
+    static uint16_t name##_gain[(fft) / 2 + 1];                                 \
+    static int16_t name##_samples[fft];                                         \
+    static const airway_spectral_memory name = {name##_bins,    name##_smooth,  \
+                                                name##_noise,   name##_overlap, \
+                                                name##_gain,    name##_samples}
+
+typedef struct airway_spectral {
+    const airway_spectral_tables *tables;
+    airway_spectral_memory memory;
+    int32_t filled; /* samples that wait for their frame */
+    bool begun;     /* a frame is behind */
+} airway_spectral;
+
+void airway_spectral_init(airway_spectral *spectral, const airway_spectral_tables *tables,
+                          airway_spectral_memory memory);
+
+/* Forget the past: the next sample is sample 0, after silence. */
+void airway_spectral_reset(airway_spectral *spectral);
+
+/* Take all samples of `in`, write those they complete to `out`, which is other memory and has
+ * room for count + fft_size / 2 - 1, and return how many. Output m belongs to input m. */
+size_t airway_spectral_push(airway_spectral *spectral, const int16_t *in, size_t count,
+                            int16_t *out);
+
+#define AIRWAY_WAVELET_LEVELS 6 /* at most */
+
+/* The integers of the wavelet denoiser; edge/frontend/wavelet.py defines each. */
+typedef struct {
+    int32_t levels;           /* 1 to 6 */
+    const int32_t *factor_q8; /* [levels] */
+} airway_wavelet_tables;
+
+const char *airway_wavelet_fault(const airway_wavelet_tables *tables);
+
+/* One level: the analysis of its samples, its threshold, the synthesis. */
+typedef struct {
+    int32_t even, odd, detail;         /* samples that wait, and the detail before them */
+    int32_t median_q8, level_q8;       /* of the details' magnitudes */
+    int32_t last_even, last_detail;    /* of the synthesis */
+    int16_t turns;                     /* of the median */
+    uint8_t put, taken;                /* places in the ring of waiting details */
+    uint8_t waiting;                   /* of even and odd */
+    bool rose, begun;
+} airway_level;
+
+/* Static memory of a denoiser: details that wait for deeper levels; 240 bytes for 4. */
+#define AIRWAY_WAVELET_MEMORY(name, levels) static int32_t name[4 * ((1 << (levels)) - 1)]
+
+typedef struct airway_wavelet {
+    const airway_wavelet_tables *tables;
+    int32_t *details; /* [4 * (2^levels - 1)] */
+    airway_level levels[AIRWAY_WAVELET_LEVELS];
+} airway_wavelet;
+
+void airway_wavelet_init(airway_wavelet *wavelet, const airway_wavelet_tables *tables,
+                         int32_t *details);
+
+/* Forget the past: the next sample is sample 0, after silence. */
+void airway_wavelet_reset(airway_wavelet *wavelet);
+
+/* Take all samples of `in`, write those they complete to `out`, which is other memory and has
+ * room for count + 2^levels - 1, and return how many. Output m belongs to input m. */
+size_t airway_wavelet_push(airway_wavelet *wavelet, const int16_t *in, size_t count,
+                           int16_t *out);
+
 #ifdef __cplusplus
 }
 #endif

@@ -40,6 +40,14 @@ static inline int16_t airway_saturate(int64_t x) {
     return (int16_t)(x > INT16_MAX ? INT16_MAX : x < INT16_MIN ? INT16_MIN : x);
 }
 
+/* x times w, rounded. */
+static inline airway_complex airway_twist(airway_complex x, int32_t w_re, int32_t w_im) {
+    airway_complex t;
+    t.re = (int32_t)airway_rounded_shift((int64_t)x.re * w_re - (int64_t)x.im * w_im, 30);
+    t.im = (int32_t)airway_rounded_shift((int64_t)x.re * w_im + (int64_t)x.im * w_re, 30);
+    return t;
+}
+
 /* Centre, scale, window and pack a frame in bit-reversed order; return the left shift taken. */
 int airway_load(const int16_t *samples, const airway_tables *tables, airway_bin *bins);
 
@@ -55,5 +63,13 @@ void airway_log_mel(const airway_bin *bins, int shift, const airway_tables *tabl
 
 /* The kept coefficients, Q8.7. */
 void airway_row(const int32_t *bands, const airway_tables *tables, int16_t *row);
+
+/* Real signal to spectrum, in place, divided by fft_size: from even and odd samples as complex
+ * numbers in bit-reversed order to fft_size / 2 + 1 bins. */
+void airway_fourier_forward(airway_bin *bins, const airway_rotations *turn);
+
+/* And back, what was divided stays divided: from bins whose parts are below 2^28 to
+ * fft_size / 2 pairs, the even sample in `im` and the odd one in `re`. */
+void airway_fourier_inverse(airway_bin *bins, const airway_rotations *turn);
 
 #endif
