@@ -127,14 +127,14 @@ def assert_same(library: Library, tables: Tables, blocks: list[Pcm], words: str 
 
 
 @pytest.mark.parametrize("name", DENOISERS)
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=40, deadline=None)
 @given(any_signal(6_000), block_sizes())
 def test_same_bits(library: Library, name, pcm, sizes):
     """Any signal, in any blocks, gives the reference's samples as early as the reference."""
     assert_same(library, DENOISERS[name], list(in_blocks(pcm, sizes)))
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=40, deadline=None)
 @given(
     any_signal(),
     block_sizes(),
@@ -212,7 +212,7 @@ def worst_cases(samples: int) -> dict[str, Pcm]:
 def test_nothing_leaves_its_word(library: Library, name: str):
     """In unbounded integers extremes give the same samples, and each value fits the C word."""
     tables = DENOISERS[name]
-    for signal, pcm in worst_cases(2_600).items():
+    for signal, pcm in worst_cases(1_800).items():
         if isinstance(tables, SpectralTables):
             exact = exact_denoise.spectral(pcm.tolist(), tables)
         else:
@@ -222,12 +222,11 @@ def test_nothing_leaves_its_word(library: Library, name: str):
 
 
 @pytest.mark.parametrize("name", DENOISERS)
-@pytest.mark.parametrize("size", [1, 777, 100_000])
-def test_clean_under_sanitizers(program: Path, name: str, size: int):
+def test_clean_under_sanitizers(program: Path, name: str):
     """No overrun and no undefined arithmetic on extremes, twice; the reference's samples."""
     tables = DENOISERS[name]
     pcm = np.concatenate(list(worst_cases(1_500).values()))
-    blocks = [pcm[start : start + size] for start in range(0, len(pcm), size)]
+    blocks = list(in_blocks(pcm, [*[1] * 300, 0, 777, 31, 10_000, *range(60), 2_049]))
     sizes, words = packed(tables)
     head = np.array([len(words), len(pcm), len(blocks), 2], dtype=np.int32)
     counts = np.array([len(block) for block in blocks], dtype=np.int32)
