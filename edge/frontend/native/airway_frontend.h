@@ -123,12 +123,12 @@ const char *airway_wavelet_fault(const airway_wavelet_tables *tables);
 
 /* One level: the analysis of its samples, its threshold, the synthesis. */
 typedef struct {
-    int32_t even, odd, detail;         /* samples that wait, and the detail before them */
-    int32_t median_q8, level_q8;       /* of the details' magnitudes */
-    int32_t last_even, last_detail;    /* of the synthesis */
-    int16_t turns;                     /* of the median */
-    uint8_t put, taken;                /* places in the ring of waiting details */
-    uint8_t waiting;                   /* of even and odd */
+    int32_t even, odd, detail;      /* samples that wait, and the detail before them */
+    int32_t median_q8, level_q8;    /* of the details' magnitudes */
+    int32_t last_even, last_detail; /* of the synthesis */
+    int16_t turns;                  /* of the median */
+    uint8_t put, taken;             /* places in the ring of waiting details */
+    uint8_t waiting;                /* of even and odd */
     bool rose, begun;
 } airway_level;
 
