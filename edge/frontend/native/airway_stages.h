@@ -48,6 +48,13 @@ static inline airway_complex airway_twist(airway_complex x, int32_t w_re, int32_
     return t;
 }
 
+/* Whether all values are from low to high. */
+bool airway_within(const int32_t *values, int32_t count, int32_t low, int32_t high);
+
+/* Whether the twiddles of a transform, fft_size / 2 of them, go from 1 over -i and are no longer
+ * than one, but for their rounding: longer ones would let it leave its 32 bits. */
+bool airway_rotates(const int32_t *re_q30, const int32_t *im_q30, int32_t count);
+
 /* The largest magnitude after scaling; see mfcc.py for why 32 bits hold. */
 #define AIRWAY_FRAME_BITS 29
 

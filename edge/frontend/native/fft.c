@@ -22,6 +22,32 @@ static inline void cross(airway_complex *a, airway_complex *t) {
     *t = difference;
 }
 
+bool airway_within(const int32_t *values, int32_t count, int32_t low, int32_t high) {
+    int32_t i;
+    for (i = 0; i < count; i++) {
+        if (values[i] < low || values[i] > high) {
+            return false;
+        }
+    }
+    return true;
+}
+
+bool airway_rotates(const int32_t *re_q30, const int32_t *im_q30, int32_t count) {
+    const int32_t one = (int32_t)1 << TWIDDLE_BITS;
+    const int64_t longest = ((int64_t)one + 1) * ((int64_t)one + 1);
+    int32_t k;
+    if (!airway_within(re_q30, count, -one, one) || !airway_within(im_q30, count, -one, one)) {
+        return false;
+    }
+    for (k = 0; k < count; k++) {
+        if ((int64_t)re_q30[k] * re_q30[k] + (int64_t)im_q30[k] * im_q30[k] > longest) {
+            return false;
+        }
+    }
+    return re_q30[0] == one && im_q30[0] == 0 && re_q30[count / 2] == 0 &&
+           im_q30[count / 2] == -one;
+}
+
 airway_scaling airway_scaling_of(const int16_t *samples, int32_t count) {
     int32_t total = 0, low = INT16_MAX, high = INT16_MIN, i;
     airway_scaling found;

@@ -5,16 +5,6 @@
 
 #define ONE_Q30 ((int32_t)1 << 30)
 
-static bool within(const int32_t *values, int32_t count, int32_t low, int32_t high) {
-    int32_t i;
-    for (i = 0; i < count; i++) {
-        if (values[i] < low || values[i] > high) {
-            return false;
-        }
-    }
-    return true;
-}
-
 static bool rises(const int32_t *values, int32_t count) {
     int32_t i;
     for (i = 1; i < count; i++) {
@@ -43,8 +33,9 @@ static bool sections_hold(const int32_t *values_q30, int32_t sections) {
     int32_t s;
     for (s = 0; s < sections; s++) {
         const int32_t *b_a = values_q30 + 5 * s;
-        if (!within(b_a, 1, -ONE_Q30, ONE_Q30) || !within(b_a + 2, 1, -ONE_Q30, ONE_Q30) ||
-            !within(b_a + 4, 1, -ONE_Q30, ONE_Q30)) {
+        if (!airway_within(b_a, 1, -ONE_Q30, ONE_Q30) ||
+            !airway_within(b_a + 2, 1, -ONE_Q30, ONE_Q30) ||
+            !airway_within(b_a + 4, 1, -ONE_Q30, ONE_Q30)) {
             return false;
         }
     }
@@ -57,12 +48,13 @@ static const char *optional_fault(const airway_tables *tables) {
         !sections_hold(tables->band_q30, tables->band_sections)) {
         return "band_q30 has more than 2 sections or leaves -1 to 1";
     }
-    if (tables->lpc_order > 0 && (!within(tables->lag_window_q30, 1, ONE_Q30 / 2, ONE_Q30 / 8 * 9) ||
-        !within(tables->lag_window_q30 + 1, tables->lpc_order, 0, ONE_Q30))) {
+    if (tables->lpc_order > 0 &&
+        (!airway_within(tables->lag_window_q30, 1, ONE_Q30 / 2, ONE_Q30 / 8 * 9) ||
+         !airway_within(tables->lag_window_q30 + 1, tables->lpc_order, 0, ONE_Q30))) {
         return "lag_window_q30 leaves 0 to 1";
     }
     if (tables->energy_offset_q20 != NULL &&
-        !within(tables->energy_offset_q20, 1, -(1 << 27), 1 << 27)) {
+        !airway_within(tables->energy_offset_q20, 1, -(1 << 27), 1 << 27)) {
         return "energy_offset_q20 leaves -128 to 128";
     }
     if (tables->spectral != NULL && tables->wavelet != NULL) {
@@ -92,21 +84,16 @@ const char *airway_tables_fault(const airway_tables *tables) {
         tables->lpc_order > AIRWAY_LPC_ORDER) {
         return "mel_bands is not from 1 to 80, or lpc_order not from 0 to 16";
     }
-    if (!within(tables->window_q30, tables->window_samples, -ONE_Q30, ONE_Q30)) {
+    if (!airway_within(tables->window_q30, tables->window_samples, -ONE_Q30, ONE_Q30)) {
         return "window_q30 leaves -1 to 1";
     }
-    if (!within(tables->twiddle_re_q30, half, -ONE_Q30, ONE_Q30) ||
-        !within(tables->twiddle_im_q30, half, -ONE_Q30, ONE_Q30)) {
-        return "twiddles leave -1 to 1";
+    if (!airway_rotates(tables->twiddle_re_q30, tables->twiddle_im_q30, half)) {
+        return "twiddles are not of length one, from 1 over -i";
     }
-    if (tables->twiddle_re_q30[0] != ONE_Q30 || tables->twiddle_im_q30[0] != 0 ||
-        tables->twiddle_re_q30[half / 2] != 0 || tables->twiddle_im_q30[half / 2] != -ONE_Q30) {
-        return "twiddles at no turn and a quarter are not 1 and -i";
-    }
-    if (!within(tables->bit_reversal, half, 0, half - 1)) {
+    if (!airway_within(tables->bit_reversal, half, 0, half - 1)) {
         return "bit_reversal leaves the spectrum";
     }
-    if (!within(tables->mel_edges, bands + 2, 0, half + 1)) {
+    if (!airway_within(tables->mel_edges, bands + 2, 0, half + 1)) {
         return "mel_edges leave the spectrum";
     }
     for (m = 0; m <= bands; m++) {
@@ -114,22 +101,22 @@ const char *airway_tables_fault(const airway_tables *tables) {
             return "mel_edges do not rise";
         }
     }
-    if (!within(tables->mel_rise_q15, half + 1, 0, 1 << 15)) {
+    if (!airway_within(tables->mel_rise_q15, half + 1, 0, 1 << 15)) {
         return "mel_rise_q15 leaves 0 to 1";
     }
-    if (!within(tables->log2_q20, 257, 0, 1 << 20)) {
+    if (!airway_within(tables->log2_q20, 257, 0, 1 << 20)) {
         return "log2_q20 leaves 0 to 1";
     }
-    if (!within(&tables->log_offset_q20, 1, -(1 << 27), 1 << 27)) {
+    if (!airway_within(&tables->log_offset_q20, 1, -(1 << 27), 1 << 27)) {
         return "log_offset_q20 leaves -128 to 128";
     }
     if (tables->coefficients < 1 || tables->coefficients > row_values(tables) ||
-        !within(tables->kept, tables->coefficients, 0, row_values(tables) - 1) ||
+        !airway_within(tables->kept, tables->coefficients, 0, row_values(tables) - 1) ||
         !rises(tables->kept, tables->coefficients)) {
         return "kept does not rise within the row";
     }
     if (tables->dct_q30 != NULL &&
-        !within(tables->dct_q30, kept_bands(tables) * bands, -ONE_Q30, ONE_Q30)) {
+        !airway_within(tables->dct_q30, kept_bands(tables) * bands, -ONE_Q30, ONE_Q30)) {
         return "dct_q30 leaves -1 to 1";
     }
     return optional_fault(tables);

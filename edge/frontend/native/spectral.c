@@ -19,37 +19,9 @@
 
 #define ONE_Q30 ((int32_t)1 << 30)
 
-static bool within(const int32_t *values, int32_t count, int32_t low, int32_t high) {
-    int32_t i;
-    for (i = 0; i < count; i++) {
-        if (values[i] < low || values[i] > high) {
-            return false;
-        }
-    }
-    return true;
-}
-
-/* Twiddles longer than one, but for their rounding, would let a transform leave its 32 bits. */
-static bool rotate(const airway_rotations *turn) {
-    const int32_t half = turn->fft_size / 2;
-    const int32_t *re = turn->twiddle_re_q30;
-    const int32_t *im = turn->twiddle_im_q30;
-    const int64_t longest = ((int64_t)ONE_Q30 + 1) * ((int64_t)ONE_Q30 + 1);
-    int32_t k;
-    if (!within(re, half, -ONE_Q30, ONE_Q30) || !within(im, half, -ONE_Q30, ONE_Q30)) {
-        return false;
-    }
-    for (k = 0; k < half; k++) {
-        if ((int64_t)re[k] * re[k] + (int64_t)im[k] * im[k] > longest) {
-            return false;
-        }
-    }
-    return re[0] == ONE_Q30 && im[0] == 0 && re[half / 2] == 0 && im[half / 2] == -ONE_Q30;
-}
-
 static bool reverse(const int32_t *place, int32_t count) {
     int32_t i;
-    if (!within(place, count, 0, count - 1)) {
+    if (!airway_within(place, count, 0, count - 1)) {
         return false;
     }
     for (i = 0; i < count; i++) { /* places are exchanged in pairs */
@@ -65,23 +37,23 @@ const char *airway_spectral_fault(const airway_spectral_tables *tables) {
     if (size < 32 || size > 1024 || (size & (size - 1)) != 0) {
         return "fft_size of the spectral denoiser is not a power of two from 32 to 1024";
     }
-    if (!rotate(&tables->turn)) {
+    if (!airway_rotates(tables->turn.twiddle_re_q30, tables->turn.twiddle_im_q30, size / 2)) {
         return "twiddles of the spectral denoiser are not of length one, from 1 over -i";
     }
     if (!reverse(tables->turn.bit_reversal, size / 2)) {
         return "bit_reversal of the spectral denoiser is not a reversal";
     }
-    if (!within(tables->window_q30, size, -ONE_Q30, ONE_Q30)) {
+    if (!airway_within(tables->window_q30, size, -ONE_Q30, ONE_Q30)) {
         return "window_q30 of the spectral denoiser leaves -1 to 1";
     }
-    if (!within(tables->log2_q20, 1 << LOG_TABLE_BITS, 0, 1 << LOG_BITS)) {
+    if (!airway_within(tables->log2_q20, 1 << LOG_TABLE_BITS, 0, 1 << LOG_BITS)) {
         return "log2_q20 of the spectral denoiser leaves 0 to 1";
     }
-    if (!within(tables->gain_q15, GAIN_STEPS, 0, 1 << GAIN_BITS)) {
+    if (!airway_within(tables->gain_q15, GAIN_STEPS, 0, 1 << GAIN_BITS)) {
         return "gain_q15 of the spectral denoiser leaves 0 to 1";
     }
-    if (!within(&tables->bias_q20, 1, -(1 << 26), 1 << 26) ||
-        !within(&tables->least_q20, 1, -(1 << 26), 1 << 26)) {
+    if (!airway_within(&tables->bias_q20, 1, -(1 << 26), 1 << 26) ||
+        !airway_within(&tables->least_q20, 1, -(1 << 26), 1 << 26)) {
         return "bias_q20 or least_q20 of the spectral denoiser leaves -64 to 64";
     }
     return NULL;

@@ -5,6 +5,7 @@ import os
 import re
 import shutil
 import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -267,3 +268,18 @@ def test_memory(tmp_path: Path):
     subprocess.run([COMPILER, *WARNINGS, f"-I{SOURCES}", source, "-o", program], check=True)
     used = subprocess.run([program], capture_output=True, text=True, check=True).stdout
     assert 3_000 < int(used) <= 4_096
+
+
+@pytest.mark.skipif(
+    shutil.which("arm-none-eabi-gcc") is None, reason="arm-none-eabi-gcc is not installed"
+)
+def test_cortex_m4():
+    """The core compiles for a Cortex-M4 without a warning, and fits a watch's memory."""
+    script = Path(__file__).parents[3] / "benchmarks" / "cortex_m4.py"
+    done = subprocess.run([sys.executable, script], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    ram = dict(re.findall(r"^(\S.*?) {2,}([\d,]+) +[\d,]+$", done.stdout, re.MULTILINE))
+    used = {name: int(size.replace(",", "")) for name, size in ram.items()}
+    assert 3_016 < used["room-16k"] <= 4_096
+    assert used["room-16k"] < used["room-16k, wavelet"] < used["room-16k, spectral"] <= 8_192
+    assert 8_000 < used["all"] < 16_384  # bytes of code, -Os
