@@ -16,10 +16,11 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 import numpy as np
+from numpy.typing import NDArray
 
 from edge import __version__
 from edge.bundle import Bundle, load_bundle, shipped_bundles
-from edge.capture import list_inputs, meter_lines, open_wav_or_flac
+from edge.capture import Recording, list_inputs, meter_lines, open_wav_or_flac
 from edge.classifier import Classifier, installed_runtimes
 from edge.config import LogSettings, json_schema, load_settings
 from edge.errors import (
@@ -83,7 +84,8 @@ def _parser() -> argparse.ArgumentParser:
     features.add_argument("file", type=Path, metavar="FILE", help="WAV or FLAC")
     features.add_argument("--bundle", default="room", help="whose frontend (default: room)")
     features.add_argument("--backend", default="auto", choices=("auto", "native", "reference"))
-    features.add_argument("--out", type=Path, required=True, metavar="F.npy")
+    features.add_argument("--out", type=Path, metavar="F.npy", help="int16 [frames, values]")
+    features.add_argument("--plot", type=Path, metavar="F.png", help="a picture (extra: plot)")
     features.set_defaults(command=_features)
 
     devices = commands.add_parser("devices", help="list the microphones, or show a level meter")
@@ -198,20 +200,36 @@ def _say_words(line: dict[str, Any]) -> None:
 
 
 def _features(arguments: argparse.Namespace) -> int:
+    if arguments.out is None and arguments.plot is None:
+        raise UsageError("features would write nothing; give --out F.npy, --plot F.png or both")
     bundle = load_bundle(arguments.bundle)
     recording = open_wav_or_flac(arguments.file)
-    frontend = Frontend(bundle.spec, bundle.tables, recording.rate_hz, arguments.backend)
-    blocks = recording.blocks(int(recording.rate_hz * BLOCK_S))
-    frames = [frontend.push(block.pcm).frames for block in blocks]
+    if arguments.out is not None:
+        _write_features(recording, bundle, arguments.backend, arguments.out)
+    if arguments.plot is not None:
+        from edge.plot import plot_features  # brings matplotlib
+
+        pcm = np.concatenate([np.zeros(0, dtype=np.int16), *_pcm_blocks(recording)])
+        title = f"{arguments.file.name}, bundle {bundle.name}"
+        plot_features(pcm, recording.rate_hz, bundle.spec, arguments.plot, title)
+    return 0
+
+
+def _pcm_blocks(recording: Recording) -> Iterator[NDArray[np.int16]]:
+    return (block.pcm for block in recording.blocks(int(recording.rate_hz * BLOCK_S)))
+
+
+def _write_features(recording: Recording, bundle: Bundle, backend: str, out: Path) -> None:
+    frontend = Frontend(bundle.spec, bundle.tables, recording.rate_hz, backend)
+    frames = [frontend.push(pcm).frames for pcm in _pcm_blocks(recording)]
     empty = np.zeros((0, bundle.spec.coefficients), dtype=np.int16)
     try:
-        with arguments.out.open("wb") as file:
+        with out.open("wb") as file:
             np.save(file, np.concatenate([empty, *frames]))
     except OSError as error:
         raise InputOutputError(
-            f"{arguments.out} can't be written ({error.strerror}); choose another --out"
+            f"{out} can't be written ({error.strerror}); choose another --out"
         ) from error
-    return 0
 
 
 def _devices(arguments: argparse.Namespace) -> int:

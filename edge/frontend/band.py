@@ -47,18 +47,21 @@ def design(rate_hz: int, low_hz: int, high_hz: int, order: int = 2) -> NDArray[n
     return coefficients
 
 
+def edge_ranges(rate_hz: int, low_hz: int) -> tuple[tuple[int, int], tuple[int, int]]:
+    """Least and greatest lower edge, then upper edge, in hertz; 0 is always allowed for none."""
+    return (10, rate_hz // 4), (max(2 * low_hz, rate_hz // 8), rate_hz * 12 // 25)
+
+
 def _check(rate_hz: int, low_hz: int, high_hz: int, order: int) -> None:
     if not 4_000 <= rate_hz <= 48_000:
         raise BadInputError(f"band filter: rate_hz={rate_hz} must be from 4000 to 48000")
-    if low_hz and not 10 <= low_hz <= rate_hz // 4:
-        raise BadInputError(
-            f"band filter: low_hz={low_hz} must be 0 (none) or from 10 to {rate_hz // 4}"
-        )
-    least_hz, most_hz = max(2 * low_hz, rate_hz // 8), rate_hz * 12 // 25
-    if high_hz and not least_hz <= high_hz <= most_hz:
-        raise BadInputError(
-            f"band filter: high_hz={high_hz} must be 0 (none) or from {least_hz} to {most_hz}"
-        )
+    for name, edge_hz, (least_hz, most_hz) in zip(
+        ("low_hz", "high_hz"), (low_hz, high_hz), edge_ranges(rate_hz, low_hz), strict=True
+    ):
+        if edge_hz and not least_hz <= edge_hz <= most_hz:
+            raise BadInputError(
+                f"band filter: {name}={edge_hz} must be 0 (none) or from {least_hz} to {most_hz}"
+            )
     if not low_hz and not high_hz:
         raise BadInputError("band filter: low_hz=0 and high_hz=0 leave nothing to filter")
     if order not in ORDERS:

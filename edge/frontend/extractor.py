@@ -6,11 +6,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edge.errors import UsageError
-from edge.frontend import mfcc, native
+from edge.frontend import energy, lpc, mfcc, native
+from edge.frontend.band import BandFilter
+from edge.frontend.build import build_tables
 from edge.frontend.framer import Framer
 from edge.frontend.resample import Resampler
 from edge.frontend.spec import FrontendSpec
-from edge.frontend.tables import FrontendTables, build_tables
+from edge.frontend.spectral import SpectralDenoiser
+from edge.frontend.tables import FrontendTables, check_stages
+from edge.frontend.wavelet import WaveletDenoiser
 from edge.records import FeatureBlock
 
 BACKENDS = ("auto", "native", "reference")
@@ -32,6 +36,9 @@ class Frontend:
     Attributes:
         spec, tables: the frontend's definition and its integers.
         backend: `native` or `reference`, the one in use; both give the same bits.
+        latency_samples: how far, in samples of the spec's rate, the source may have to be past
+            the end of a frame before its row comes: the reach of the resampler's filter and of
+            the denoiser.
     """
 
     def __init__(
@@ -56,8 +63,13 @@ class Frontend:
         """
         self.spec = spec
         self.tables = tables if tables is not None else build_tables(spec)
+        check_stages(spec, self.tables)
         self.backend = chosen(backend)
-        self._resampler = resampler(rate_hz or spec.rate_hz, spec.rate_hz, self.backend)
+        rate_hz = rate_hz or spec.rate_hz
+        self._resampler = resampler(rate_hz, spec.rate_hz, self.backend)
+        self.latency_samples = sum(
+            stage.latency_samples for stage in sample_filters(spec, self.tables)
+        ) + reach_samples(rate_hz, spec.rate_hz)
         stages = native.NativeStages if self.backend == "native" else ReferenceStages
         self._stages: Stage = stages(spec, self.tables)
         self._next = 0
@@ -81,15 +93,52 @@ class ReferenceStages:
     def __init__(self, spec: FrontendSpec, tables: FrontendTables) -> None:
         self._spec = spec
         self._tables = tables
+        self._filters = sample_filters(spec, tables)
         self._framer = Framer(spec.window_samples, spec.hop_samples)
 
     def reset(self) -> None:
         """Forget the past."""
+        for stage in self._filters:
+            stage.reset()
         self._framer.reset()
 
     def push(self, pcm: NDArray[np.int16]) -> NDArray[np.int16]:
         """int16 [samples] -> int16 [frames, coefficients]."""
-        return mfcc.features(self._framer.push(pcm), self._spec, self._tables)
+        for stage in self._filters:
+            pcm = stage.push(pcm)
+        return rows(self._framer.push(pcm), self._spec, self._tables)
+
+
+Filter = BandFilter | SpectralDenoiser | WaveletDenoiser
+
+
+def sample_filters(spec: FrontendSpec, tables: FrontendTables) -> list[Filter]:
+    """The stages from samples to samples that the spec turns on, in their order."""
+    filters: list[Filter] = []
+    if spec.low_cut_hz or spec.high_cut_hz:
+        filters.append(BandFilter(tables.band_q30.reshape(-1, 5)))
+    if spec.denoise == "spectral":
+        filters.append(SpectralDenoiser(tables.spectral))
+    if spec.denoise == "wavelet":
+        filters.append(WaveletDenoiser(tables.wavelet))
+    return filters
+
+
+def rows(
+    frames: NDArray[np.int16], spec: FrontendSpec, tables: FrontendTables
+) -> NDArray[np.int16]:
+    """int16 [frames, window_samples] -> int16 [frames, coefficients]."""
+    mel = mfcc.features(frames, spec, tables)
+    parts = []
+    if spec.lpc_order:
+        parts.append(lpc.reflection(frames, tables, tables.lag_window_q30))
+    if spec.energy:
+        parts.append(energy.log_energy(frames, tables, tables.energy_offset_q20)[:, None])
+        parts.append(energy.zero_crossings(frames)[:, None])
+    if not parts:
+        return mel
+    beyond = tables.kept[tables.kept >= spec.mel_bands] - spec.mel_bands
+    return np.concatenate([mel, np.concatenate(parts, axis=1)[:, beyond]], axis=1)
 
 
 def resampler(rate_in_hz: int, rate_out_hz: int, backend: str = "auto") -> Stage:
@@ -103,6 +152,12 @@ def resampler(rate_in_hz: int, rate_out_hz: int, backend: str = "auto") -> Stage
     if chosen(backend) == "native":
         return native.NativeResampler(reference.taps)
     return reference
+
+
+def reach_samples(rate_in_hz: int, rate_out_hz: int) -> int:
+    """How many samples of the output the resampler is behind its input, rounded up."""
+    taps = Resampler(rate_in_hz, rate_out_hz).taps
+    return 0 if taps is None else -(-taps.values_q30.size // (2 * taps.step))
 
 
 def chosen(backend: str) -> str:

@@ -12,9 +12,9 @@ from numpy.typing import NDArray
 from edge.errors import BadInputError
 from edge.frontend import mfcc, portable
 from edge.frontend.fixed import Ints, bit_length, rounded_shift
+from edge.frontend.spec import MAX_LPC_ORDER as MAX_ORDER
 from edge.frontend.tables import FrontendTables
 
-MAX_ORDER = 16
 LAG_BITS = 30
 # Windowed samples keep 24 bits: 2,048 squares of them stay below 2^63.
 SAMPLE_BITS = 24

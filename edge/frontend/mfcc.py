@@ -23,7 +23,7 @@ BATCH_FRAMES = 64
 def features(
     frames: NDArray[np.int16], spec: FrontendSpec, tables: FrontendTables
 ) -> NDArray[np.int16]:
-    """Features of raw frames.
+    """Mel bands or cepstra of raw frames, those that are kept.
 
     Args:
         frames: int16 [frames, window_samples].
@@ -31,9 +31,10 @@ def features(
         tables: its integers.
 
     Returns:
-        int16 [frames, coefficients], Q8.7.
+        int16 [frames, kept bands], Q8.7.
     """
-    out = np.empty((len(frames), spec.coefficients), dtype=np.int16)
+    kept = sum(index < spec.mel_bands for index in spec.indices)
+    out = np.empty((len(frames), kept), dtype=np.int16)
     for start in range(0, len(frames), BATCH_FRAMES):
         batch = frames[start : start + BATCH_FRAMES]
         log_q20 = log_mel(batch, spec, tables)
@@ -179,7 +180,7 @@ def log2_above_floor(power: Ints, shift: Ints, tables: FrontendTables) -> Ints:
 def cepstra(log_q20: Ints, spec: FrontendSpec, tables: FrontendTables) -> Ints:
     """DCT-II of the log bands (or the log bands themselves), the kept coefficients, Q20."""
     if spec.output == "logmel":
-        return log_q20[:, tables.kept]
+        return log_q20[:, tables.kept[tables.kept < spec.mel_bands]]
     return rounded_shift(log_q20 @ tables.dct_q30.T.astype(np.int64), q.DCT_BITS)
 
 

@@ -10,13 +10,19 @@ from dataclasses import dataclass
 from typing import Any
 
 from edge.errors import BadInputError
+from edge.frontend import band
 
 OUTPUTS = ("mfcc", "logmel")
+DENOISERS = ("none", "spectral", "wavelet")
+MAX_LPC_ORDER = 16
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class FrontendSpec:
     """Defines int16 features of int16 audio, one row a frame.
+
+    A row is the mel bands or their cepstra, then the reflection coefficients, then log energy
+    and zero crossings. The fields from `low_cut_hz` on are off unless they are given.
 
     Attributes:
         rate_hz: sampling rate the stages run at, 4,000 to 48,000; other rates are resampled.
@@ -29,7 +35,11 @@ class FrontendSpec:
             the log scale. A lower floor makes digital silence and converter noise look like
             signal and blows up the integer error on them.
         output: `mfcc` (cepstra) or `logmel` (log2 band power), both Q8.7.
-        kept: indices of the coefficients a model keeps, ascending; empty keeps all.
+        kept: indices of the values of a row that a model keeps, ascending; empty keeps all.
+        low_cut_hz, high_cut_hz: edges of the band filter ahead of the frames; 0 leaves one open.
+        denoise: `none`, `spectral` or `wavelet`, after the band filter.
+        lpc_order: number of reflection coefficients in Q15, 0 to 16.
+        energy: whether a row ends with log2 energy above the floor, Q8.7, and zero crossings.
     """
 
     rate_hz: int
@@ -42,6 +52,11 @@ class FrontendSpec:
     floor_dbfs: int = -84
     output: str = "mfcc"
     kept: tuple[int, ...] = ()
+    low_cut_hz: int = 0
+    high_cut_hz: int = 0
+    denoise: str = "none"
+    lpc_order: int = 0
+    energy: bool = False
 
     def __post_init__(self) -> None:
         """Refuse an inconsistent spec, naming every field, value and range at once."""
@@ -52,6 +67,8 @@ class FrontendSpec:
         ]
         if type(self.kept) is not tuple or any(type(index) is not int for index in self.kept):
             errors.append(f"kept={self.kept!r} must be a list of integers")
+        if type(self.energy) is not bool:
+            errors.append(f"energy={self.energy!r} must be true or false")
         if not errors:
             errors = self._inconsistencies()
         if errors:
@@ -67,6 +84,9 @@ class FrontendSpec:
             ("fmin_hz", self.fmin_hz, 0, 24_000),
             ("fmax_hz", self.fmax_hz, 1, 24_000),
             ("floor_dbfs", self.floor_dbfs, -120, -40),
+            ("low_cut_hz", self.low_cut_hz, 0, 12_000),
+            ("high_cut_hz", self.high_cut_hz, 0, 23_040),
+            ("lpc_order", self.lpc_order, 0, MAX_LPC_ORDER),
         ]
 
     def _inconsistencies(self) -> list[str]:
@@ -89,24 +109,44 @@ class FrontendSpec:
             )
         if self.output not in OUTPUTS:
             errors.append(f"output={self.output!r} must be one of {', '.join(OUTPUTS)}")
+        if self.denoise not in DENOISERS:
+            errors.append(f"denoise={self.denoise!r} must be one of {', '.join(DENOISERS)}")
+        for field, edge_hz, (least_hz, most_hz) in zip(
+            ("low_cut_hz", "high_cut_hz"),
+            (self.low_cut_hz, self.high_cut_hz),
+            band.edge_ranges(self.rate_hz, self.low_cut_hz),
+            strict=True,
+        ):
+            if edge_hz and not least_hz <= edge_hz <= most_hz:
+                errors.append(f"{field}={edge_hz} must be 0 or from {least_hz} to {most_hz}")
         rising = all(a < b for a, b in zip(self.kept, self.kept[1:], strict=False))
-        if not rising or any(not 0 <= index < self.mel_bands for index in self.kept):
-            errors.append(f"kept={self.kept} must rise and stay from 0 to {self.mel_bands - 1}")
+        if not rising or any(not 0 <= index < self.row_values for index in self.kept):
+            errors.append(f"kept={self.kept} must rise and stay from 0 to {self.row_values - 1}")
         return errors
+
+    @property
+    def row_values(self) -> int:
+        """Number of values in a row before a choice among them."""
+        return self.mel_bands + self.lpc_order + (2 if self.energy else 0)
 
     @property
     def coefficients(self) -> int:
         """Number of values in a feature frame."""
-        return len(self.kept) or self.mel_bands
+        return len(self.indices)
 
     @property
     def indices(self) -> tuple[int, ...]:
-        """Indices of the coefficients in a feature frame."""
-        return self.kept or tuple(range(self.mel_bands))
+        """Indices of the values of a row that a feature frame holds."""
+        return self.kept or tuple(range(self.row_values))
 
     def to_dict(self) -> dict[str, Any]:
-        """Plain JSON values, one a field."""
-        return dataclasses.asdict(self) | {"kept": list(self.kept)}
+        """Plain JSON values, one a field, without the later stages that are off.
+
+        A spec of before those stages keeps its text, and with it its digest.
+        """
+        values = dataclasses.asdict(self) | {"kept": list(self.kept)}
+        off = [name for name, value in _OFF.items() if values[name] == value]
+        return {name: value for name, value in values.items() if name not in off}
 
     def to_json(self) -> str:
         """Canonical text: the same spec always gives the same bytes."""
@@ -130,6 +170,8 @@ class FrontendSpec:
             raise BadInputError(f"frontend spec: {error}") from error
 
 
+_OFF = {"low_cut_hz": 0, "high_cut_hz": 0, "denoise": "none", "lpc_order": 0, "energy": False}
+
 PRESETS = {
     "room-16k": FrontendSpec(
         rate_hz=16_000,
@@ -150,6 +192,8 @@ PRESETS = {
         fmin_hz=50,
         fmax_hz=1_900,
         output="logmel",
+        low_cut_hz=50,
+        high_cut_hz=1_800,
     ),
     # The layout of the MLPerf Tiny keyword-spotting reference: 49 frames of 10 cepstra a second.
     "kws-49x10": FrontendSpec(

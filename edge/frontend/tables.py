@@ -1,18 +1,20 @@
-"""Spec -> integer tables: the only place where a float becomes an integer.
+"""The integers of a spec.
 
 A bundle ships the tables of its spec, and the digest over spec and tables is what card,
 device and firmware compare.
 """
 
 import hashlib
-from dataclasses import dataclass, fields
+from dataclasses import MISSING, dataclass, field, fields
 
 import numpy as np
 from numpy.typing import NDArray
 
 from edge.errors import BadInputError
-from edge.frontend import portable
+from edge.frontend import fourier
 from edge.frontend.spec import FrontendSpec
+from edge.frontend.spectral import GAIN_STEPS, SpectralTables, fft_size_for
+from edge.frontend.wavelet import WaveletTables
 
 TWIDDLE_BITS = 30
 WINDOW_BITS = 30
@@ -28,9 +30,16 @@ POWER_SHIFT = 10
 REVISION = 1
 
 
+def _off() -> NDArray[np.int32]:
+    """What the table of a stage that is off holds."""
+    return np.zeros(0, dtype=np.int32)
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class FrontendTables:
     """The integers of one spec; read-only arrays.
+
+    Those from `band_q30` on belong to stages that may be off; they are then empty.
 
     Attributes:
         window_q30: int32 [window_samples], periodic Hann.
@@ -44,9 +53,16 @@ class FrontendTables:
         log2_q20: int32 [257], log2(1 + i / 256).
         log_offset_q20: int32 [1], added to the log2 of a filter's sum so that zero is the
             spec's floor.
-        dct_q30: int32 [coefficients, mel_bands], the kept rows of the orthonormal DCT-II;
+        dct_q30: int32 [kept cepstra, mel_bands], the kept rows of the orthonormal DCT-II;
             empty for `logmel`.
         kept: int32 [coefficients], the indices kept.
+        band_q30: int32 [sections, 5], what `band.design` gives.
+        spectral_window_q30, spectral_twiddle_re_q30, spectral_twiddle_im_q30,
+            spectral_bit_reversal, spectral_gain_q15: as in `SpectralTables`.
+        spectral_levels_q20: int32 [2], its bias and its least level.
+        wavelet_factor_q8: int32 [levels], as in `WaveletTables`.
+        lag_window_q30: int32 [lpc_order + 1], what `lpc.lag_window` gives.
+        energy_offset_q20: int32 [1], what `energy.log_offset` gives.
     """
 
     window_q30: NDArray[np.int32]
@@ -59,33 +75,74 @@ class FrontendTables:
     log_offset_q20: NDArray[np.int32]
     dct_q30: NDArray[np.int32]
     kept: NDArray[np.int32]
+    band_q30: NDArray[np.int32] = field(default_factory=_off)
+    spectral_window_q30: NDArray[np.int32] = field(default_factory=_off)
+    spectral_twiddle_re_q30: NDArray[np.int32] = field(default_factory=_off)
+    spectral_twiddle_im_q30: NDArray[np.int32] = field(default_factory=_off)
+    spectral_bit_reversal: NDArray[np.int32] = field(default_factory=_off)
+    spectral_gain_q15: NDArray[np.int32] = field(default_factory=_off)
+    spectral_levels_q20: NDArray[np.int32] = field(default_factory=_off)
+    wavelet_factor_q8: NDArray[np.int32] = field(default_factory=_off)
+    lag_window_q30: NDArray[np.int32] = field(default_factory=_off)
+    energy_offset_q20: NDArray[np.int32] = field(default_factory=_off)
 
     def arrays(self) -> dict[str, NDArray[np.int32]]:
-        """The tables by name, in a fixed order."""
-        return {field.name: getattr(self, field.name) for field in fields(self)}
+        """The tables by name, in a fixed order, without those of stages that are off."""
+        values = {entry.name: getattr(self, entry.name) for entry in fields(self)}
+        optional = {entry.name for entry in fields(self) if entry.default_factory is not MISSING}
+        return {name: x for name, x in values.items() if x.size or name not in optional}
+
+    @property
+    def spectral(self) -> SpectralTables:
+        """The integers of the spectral denoiser, where it is on."""
+        bias, least = self.spectral_levels_q20.tolist()
+        turn = fourier.Rotations(
+            fft_size=len(self.spectral_window_q30),
+            twiddle_re_q30=self.spectral_twiddle_re_q30,
+            twiddle_im_q30=self.spectral_twiddle_im_q30,
+            bit_reversal=self.spectral_bit_reversal,
+        )
+        return SpectralTables(
+            turn=turn,
+            window_q30=self.spectral_window_q30,
+            log2_q20=self.log2_q20[:-1],
+            gain_q15=self.spectral_gain_q15,
+            bias_q20=bias,
+            least_q20=least,
+        )
+
+    @property
+    def wavelet(self) -> WaveletTables:
+        """The integers of the wavelet denoiser, where it is on."""
+        return WaveletTables(len(self.wavelet_factor_q8), self.wavelet_factor_q8)
 
 
-def build_tables(spec: FrontendSpec) -> FrontendTables:
-    """Compute every table of a spec; the same bits on every machine.
+def check_stages(spec: FrontendSpec, tables: FrontendTables) -> None:
+    """Refuse tables of other stages than the spec's.
 
     Raises:
-        BadInputError: a mel filter is narrower than one FFT bin.
+        BadInputError: a stage that the spec has, or has not, shows in the length of a table.
     """
-    half = spec.fft_size // 2
-    bins = np.arange(half, dtype=np.int64)
-    edges, rise = _mel_filters(spec)
-    return FrontendTables(
-        window_q30=_fixed(_hann(spec.window_samples), WINDOW_BITS),
-        twiddle_re_q30=_fixed(portable.cos_turns(bins, spec.fft_size), TWIDDLE_BITS),
-        twiddle_im_q30=_fixed(-portable.sin_turns(bins, spec.fft_size), TWIDDLE_BITS),
-        bit_reversal=_frozen(_bit_reversal(half)),
-        mel_edges=_frozen(edges),
-        mel_rise_q15=rise,
-        log2_q20=_fixed(np.array([portable.log2(1 + i / 256) for i in range(257)]), LOG_BITS),
-        log_offset_q20=_fixed(np.array([_log_offset(spec)]), LOG_BITS),
-        dct_q30=_fixed(_dct(spec), DCT_BITS),
-        kept=_frozen(np.array(spec.indices)),
-    )
+    points = fft_size_for(spec.rate_hz) if spec.denoise == "spectral" else 0
+    levels = len(tables.wavelet_factor_q8) or 1
+    wanted = {
+        "kept": spec.coefficients,
+        "band_q30": 5 * (bool(spec.low_cut_hz) + bool(spec.high_cut_hz)),
+        "spectral_window_q30": points,
+        "spectral_twiddle_re_q30": points // 2,
+        "spectral_twiddle_im_q30": points // 2,
+        "spectral_bit_reversal": points // 2,
+        "spectral_gain_q15": GAIN_STEPS if points else 0,
+        "spectral_levels_q20": 2 if points else 0,
+        "wavelet_factor_q8": levels if spec.denoise == "wavelet" else 0,
+        "lag_window_q30": spec.lpc_order + 1 if spec.lpc_order else 0,
+        "energy_offset_q20": 1 if spec.energy else 0,
+    }
+    wrong = [name for name, size in wanted.items() if getattr(tables, name).size != size]
+    if wrong:
+        raise BadInputError(
+            f"frontend tables: {', '.join(wrong)} does not fit the spec; export the bundle again"
+        )
 
 
 def digest(spec: FrontendSpec, tables: FrontendTables) -> str:
@@ -95,72 +152,3 @@ def digest(spec: FrontendSpec, tables: FrontendTables) -> str:
         sha.update(f"{name}{array.shape}".encode())
         sha.update(array.astype("<i4").tobytes())
     return sha.hexdigest()
-
-
-def _frozen(values: NDArray[np.int64]) -> NDArray[np.int32]:
-    array = np.ascontiguousarray(values, dtype=np.int32)
-    array.setflags(write=False)
-    return array
-
-
-def _fixed(values: NDArray[np.float64], bits: int) -> NDArray[np.int32]:
-    return _frozen(portable.round_half_up(values * float(1 << bits)))
-
-
-def _hann(length: int) -> NDArray[np.float64]:
-    return 0.5 - 0.5 * portable.cos_turns(np.arange(length, dtype=np.int64), length)
-
-
-def _bit_reversal(size: int) -> NDArray[np.int64]:
-    order = np.zeros(1, dtype=np.int64)
-    while len(order) < size:
-        order = np.concatenate([2 * order, 2 * order + 1])
-    return order
-
-
-def _mel_filters(spec: FrontendSpec) -> tuple[NDArray[np.int64], NDArray[np.int32]]:
-    """Triangles in Hz between edges equally spaced in mel (HTK: 2595 log10(1 + f / 700))."""
-    low, high = (portable.ln(1 + hz / 700) for hz in (spec.fmin_hz, spec.fmax_hz))
-    steps = spec.mel_bands + 1
-    edges_hz = np.array(
-        [700 * (portable.exp(low + (high - low) * m / steps) - 1) for m in range(steps + 1)]
-    )
-    bins_hz = np.arange(spec.fft_size // 2 + 1) * (spec.rate_hz / spec.fft_size)
-    edges = np.searchsorted(bins_hz, edges_hz, side="left")
-    if (edges[2:] <= edges[:-2]).any():
-        band = int(np.argmax(edges[2:] <= edges[:-2]))
-        raise BadInputError(
-            f"frontend spec: mel_bands={spec.mel_bands} leaves filter {band} without an FFT bin; "
-            f"take fewer bands, a higher fmin_hz than {spec.fmin_hz} or a larger fft_size than "
-            f"{spec.fft_size}"
-        )
-    rise = np.zeros(len(bins_hz))
-    for start, stop, left, right in zip(
-        edges[:-1], edges[1:], edges_hz[:-1], edges_hz[1:], strict=True
-    ):
-        rise[start:stop] = (bins_hz[start:stop] - left) / (right - left)
-    return edges.astype(np.int64), _fixed(np.clip(rise, 0.0, 1.0), WEIGHT_BITS)
-
-
-def _log_offset(spec: FrontendSpec) -> float:
-    """Turn log2 of a filter's integer sum into log2 of power above the floor.
-
-    A sum counts 2^(15 - POWER_SHIFT) |X|^2 with X the FFT divided by its size. The reference,
-    0 dBFS, is the peak bin of a full-scale sine: amplitude 2^15 times half the window's sum.
-    """
-    window_sum = spec.window_samples / 2  # of the periodic Hann window, exactly
-    full_scale = 2 * (15 + portable.log2(window_sum / 2))
-    scale = WEIGHT_BITS - POWER_SHIFT - 2 * portable.log2(spec.fft_size)
-    floor = spec.floor_dbfs / 10 * (portable.ln(10) / portable.ln(2))
-    return -full_scale - scale - floor
-
-
-def _dct(spec: FrontendSpec) -> NDArray[np.float64]:
-    if spec.output == "logmel":
-        return np.zeros((0, spec.mel_bands))
-    bands = spec.mel_bands
-    rows = np.array(spec.indices, dtype=np.int64)[:, None]
-    basis = portable.cos_turns(rows * (2 * np.arange(bands) + 1), 4 * bands)
-    scale = np.where(rows == 0, (1 / bands) ** 0.5, (2 / bands) ** 0.5)
-    matrix: NDArray[np.float64] = basis * scale
-    return matrix

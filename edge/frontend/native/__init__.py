@@ -1,5 +1,6 @@
 """The stages in C, bit for bit those of the reference; there when the extension was built."""
 
+from dataclasses import fields
 from types import ModuleType
 
 import numpy as np
@@ -32,7 +33,9 @@ class NativeStages:
             BadInputError: a table does not fit the spec.
         """
         self._coefficients = spec.coefficients
-        arrays = tuple(array.astype("=i4").tobytes() for array in tables.arrays().values())
+        arrays = tuple(
+            getattr(tables, field.name).astype("=i4").tobytes() for field in fields(tables)
+        )
         sizes = (spec.window_samples, spec.hop_samples, spec.fft_size, spec.mel_bands)
         try:
             self._stages = _built().Stages(*sizes, arrays)

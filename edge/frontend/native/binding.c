@@ -2,6 +2,8 @@
 #define PY_SSIZE_T_CLEAN
 #include <Python.h>
 
+#include <string.h>
+
 #include "binding_tables.h"
 
 /* Tables and taps lie in Python's immutable bytes, which `owner` keeps alive. The interpreter's
@@ -10,7 +12,8 @@ typedef struct {
     PyObject_HEAD
     PyObject *owner;
     void *memory;
-    airway_tables tables;
+    BoundTables tables;
+    airway_spectral_memory spectral;
     airway_frontend frontend;
 } Stages;
 
@@ -22,22 +25,60 @@ typedef struct {
     airway_resampler resampler;
 } Resampler;
 
+/* The next `count` values of `size` bytes from a block that is only measured while NULL. */
+static void *carve(char *block, size_t *used, size_t count, size_t size) {
+    const size_t start = (*used + size - 1) / size * size;
+    *used = start + count * size;
+    return block == NULL ? NULL : block + start;
+}
+
+static size_t lay_out(Stages *self, char *block, airway_memory *memory) {
+    const airway_tables *t = &self->tables.all;
+    size_t used = 0;
+    memset(memory, 0, sizeof *memory);
+    memory->bins = carve(block, &used, (size_t)t->fft_size / 2 + 1, sizeof(airway_bin));
+    memory->bands = carve(block, &used, (size_t)t->mel_bands, sizeof(int32_t));
+    memory->samples = carve(block, &used, (size_t)t->window_samples, sizeof(int16_t));
+    if (t->spectral != NULL) {
+        airway_spectral_memory *own = &self->spectral;
+        const size_t half = (size_t)t->spectral->turn.fft_size / 2;
+        own->bins = carve(block, &used, half + 1, sizeof(airway_bin));
+        own->smooth_q20 = carve(block, &used, half + 1, sizeof(int32_t));
+        own->noise_q20 = carve(block, &used, half + 1, sizeof(int32_t));
+        own->overlap_q8 = carve(block, &used, half, sizeof(int32_t));
+        own->gain_q15 = carve(block, &used, half + 1, sizeof(uint16_t));
+        own->samples = carve(block, &used, 2 * half, sizeof(int16_t));
+        memory->spectral = own;
+        memory->staged = carve(block, &used, half, sizeof(int16_t));
+    }
+    if (t->wavelet != NULL) {
+        const size_t deepest = (size_t)1 << t->wavelet->levels;
+        memory->details = carve(block, &used, 4 * (deepest - 1), sizeof(int32_t));
+        memory->staged = carve(block, &used, deepest, sizeof(int16_t));
+    }
+    return used;
+}
+
 static int allocate(Stages *self) {
-    const airway_tables *t = &self->tables;
-    const size_t bins = ((size_t)t->fft_size / 2 + 1) * sizeof(airway_bin);
-    const size_t bands = (size_t)t->mel_bands * sizeof(int32_t);
-    const size_t samples = (size_t)t->window_samples * sizeof(int16_t);
     airway_memory memory;
-    self->memory = PyMem_Malloc(bins + bands + samples);
+    self->memory = PyMem_Malloc(lay_out(self, NULL, &memory));
     if (self->memory == NULL) {
         PyErr_NoMemory();
         return -1;
     }
-    memory.bins = (airway_bin *)self->memory;
-    memory.bands = (int32_t *)(void *)((char *)self->memory + bins);
-    memory.samples = (int16_t *)(void *)((char *)self->memory + bins + bands);
-    airway_frontend_init(&self->frontend, t, memory);
+    lay_out(self, self->memory, &memory);
+    airway_frontend_init(&self->frontend, &self->tables.all, memory);
     return 0;
+}
+
+/* More samples than wait inside. */
+static size_t backlog(const Stages *self) {
+    const airway_tables *t = &self->tables.all;
+    const size_t framed = (size_t)self->frontend.filled + self->frontend.waiting;
+    if (t->spectral != NULL) {
+        return framed + (size_t)t->spectral->turn.fft_size;
+    }
+    return t->wavelet != NULL ? framed + ((size_t)4 << t->wavelet->levels) : framed;
 }
 
 /* A new object of zeros. */
@@ -68,10 +109,10 @@ static PyObject *stages_new(PyTypeObject *type, PyObject *args, PyObject *kwargs
     }
     Py_INCREF(tables);
     self->owner = tables;
-    self->tables.window_samples = window;
-    self->tables.hop_samples = hop;
-    self->tables.fft_size = fft;
-    self->tables.mel_bands = bands;
+    self->tables.all.window_samples = window;
+    self->tables.all.hop_samples = hop;
+    self->tables.all.fft_size = fft;
+    self->tables.all.mel_bands = bands;
     if (airway_read_tables(&self->tables, tables) < 0 || allocate(self) < 0) {
         Py_DECREF((PyObject *)self);
         return NULL;
@@ -164,7 +205,7 @@ static PyObject *room_for(size_t values) {
 
 static PyObject *stages_push(PyObject *object, PyObject *samples) {
     Stages *self = (Stages *)object;
-    const size_t width = (size_t)self->tables.coefficients;
+    const size_t width = (size_t)self->tables.all.coefficients;
     size_t rows = 0;
     Py_buffer view;
     PyObject *out;
@@ -173,8 +214,8 @@ static PyObject *stages_push(PyObject *object, PyObject *samples) {
     }
     const int16_t *pcm = (const int16_t *)view.buf;
     size_t count = (size_t)view.len / sizeof(int16_t);
-    const size_t waiting = count + (size_t)self->frontend.filled;
-    out = room_for((waiting / (size_t)self->tables.hop_samples + 1) * width);
+    const size_t hop = (size_t)self->tables.all.hop_samples;
+    out = room_for(((count + backlog(self)) / hop + 1) * width);
     if (out != NULL) {
         int16_t *row = (int16_t *)(void *)PyByteArray_AsString(out);
         while (airway_frontend_next(&self->frontend, &pcm, &count, row + rows * width)) {

@@ -7,8 +7,16 @@
 
 #include "airway_frontend.h"
 
-/* Point `t`, whose sizes are set, into a tuple of bytes in the order of FrontendTables; the caller
- * keeps the tuple. Return -1 with a Python error set when they do not fit. */
-int airway_read_tables(airway_tables *t, PyObject *tables);
+/* Tables with those of the denoisers, to which they point. */
+typedef struct {
+    airway_tables all;
+    airway_spectral_tables spectral;
+    airway_wavelet_tables wavelet;
+} BoundTables;
+
+/* Point `bound`, whose four sizes are set, into a tuple of bytes in the order of FrontendTables,
+ * empty for a stage that is off; the caller keeps the tuple. Return -1 with a Python error set
+ * when they do not fit. */
+int airway_read_tables(BoundTables *bound, PyObject *tables);
 
 #endif

@@ -4,19 +4,8 @@
  * without the products by 1 and -i, which change nothing. */
 #include "airway_stages.h"
 
-#define FRAME_BITS 29 /* the largest magnitude after scaling; see mfcc.py for why 32 bits hold */
 #define TWIDDLE_BITS 30
-#define WINDOW_BITS 30
 #define POWER_SHIFT 10
-
-static inline airway_complex twist(airway_complex x, int32_t w_re, int32_t w_im) {
-    airway_complex t;
-    t.re = (int32_t)airway_rounded_shift((int64_t)x.re * w_re - (int64_t)x.im * w_im,
-                                         TWIDDLE_BITS);
-    t.im = (int32_t)airway_rounded_shift((int64_t)x.re * w_im + (int64_t)x.im * w_re,
-                                         TWIDDLE_BITS);
-    return t;
-}
 
 static inline airway_complex twist_by_minus_i(airway_complex x) {
     airway_complex t;
@@ -33,40 +22,68 @@ static inline void cross(airway_complex *a, airway_complex *t) {
     *t = difference;
 }
 
-static inline int32_t windowed(int32_t x, int32_t scale, int32_t rest, int32_t weight_q30) {
-    return (int32_t)airway_rounded_shift((int64_t)(x * scale - rest) * weight_q30, WINDOW_BITS);
+bool airway_within(const int32_t *values, int32_t count, int32_t low, int32_t high) {
+    int32_t i;
+    for (i = 0; i < count; i++) {
+        if (values[i] < low || values[i] > high) {
+            return false;
+        }
+    }
+    return true;
 }
 
-int airway_load(const int16_t *samples, const airway_tables *tables, airway_bin *bins) {
-    const int32_t count = tables->window_samples;
-    const int32_t half = tables->fft_size / 2;
-    const int32_t *window = tables->window_q30;
-    const int32_t *place = tables->bit_reversal;
-    int32_t total = 0, low = INT16_MAX, high = INT16_MIN;
-    int32_t mean, rest, scale, i;
-    int shift;
+bool airway_rotates(const int32_t *re_q30, const int32_t *im_q30, int32_t count) {
+    const int32_t one = (int32_t)1 << TWIDDLE_BITS;
+    const int64_t longest = ((int64_t)one + 1) * ((int64_t)one + 1);
+    int32_t k;
+    if (!airway_within(re_q30, count, -one, one) || !airway_within(im_q30, count, -one, one)) {
+        return false;
+    }
+    for (k = 0; k < count; k++) {
+        if ((int64_t)re_q30[k] * re_q30[k] + (int64_t)im_q30[k] * im_q30[k] > longest) {
+            return false;
+        }
+    }
+    return re_q30[0] == one && im_q30[0] == 0 && re_q30[count / 2] == 0 &&
+           im_q30[count / 2] == -one;
+}
+
+airway_scaling airway_scaling_of(const int16_t *samples, int32_t count) {
+    int32_t total = 0, low = INT16_MAX, high = INT16_MIN, i;
+    airway_scaling found;
     for (i = 0; i < count; i++) {
         total += samples[i];
         low = samples[i] < low ? samples[i] : low;
         high = samples[i] > high ? samples[i] : high;
     }
-    mean = (int32_t)airway_rounded_quotient(total, count);
-    shift = FRAME_BITS - airway_bit_length((uint64_t)(high - mean > mean - low ? high - mean
-                                                                               : mean - low));
-    scale = (int32_t)1 << shift;
-    /* What rounding took from the mean, with the shift's bits behind the point. */
-    rest = (int32_t)airway_rounded_quotient((int64_t)(total - mean * count) * scale, count);
+    found.mean = (int32_t)airway_rounded_quotient(total, count);
+    low = found.mean - low;
+    high = high - found.mean;
+    found.shift = AIRWAY_FRAME_BITS - airway_bit_length((uint64_t)(high > low ? high : low));
+    found.scale = (int32_t)1 << found.shift;
+    found.rest = (int32_t)airway_rounded_quotient(
+        (int64_t)(total - found.mean * count) * found.scale, count);
+    return found;
+}
+
+int airway_load(const int16_t *samples, const airway_tables *tables, airway_bin *bins) {
+    const airway_scaling scaling = airway_scaling_of(samples, tables->window_samples);
+    const int32_t count = tables->window_samples;
+    const int32_t half = tables->fft_size / 2;
+    const int32_t *window = tables->window_q30;
+    const int32_t *place = tables->bit_reversal;
+    int32_t i;
     for (i = 0; i < half; i++) { /* even and odd samples as one complex number */
         airway_complex z = {0, 0};
+        if (2 * i < count) {
+            z.re = airway_windowed(samples[2 * i], &scaling, window[2 * i]);
+        }
         if (2 * i + 1 < count) {
-            z.re = windowed(samples[2 * i] - mean, scale, rest, window[2 * i]);
-            z.im = windowed(samples[2 * i + 1] - mean, scale, rest, window[2 * i + 1]);
-        } else if (2 * i < count) {
-            z.re = windowed(samples[2 * i] - mean, scale, rest, window[2 * i]);
+            z.im = airway_windowed(samples[2 * i + 1], &scaling, window[2 * i + 1]);
         }
         bins[place[i]].z = z;
     }
-    return shift;
+    return scaling.shift;
 }
 
 /* The stages that turn `size`-point transforms into `4 * size`-point ones. */
@@ -94,12 +111,12 @@ static void two_stages(airway_bin *bins, int32_t size, const airway_tables *tabl
         for (first = k; first < half; first += 4 * size) {
             airway_bin *x = bins + first;
             airway_complex a = x[0].z, c = x[2 * size].z;
-            airway_complex b = twist(x[size].z, first_re, first_im);
-            airway_complex d = twist(x[3 * size].z, first_re, first_im);
+            airway_complex b = airway_twist(x[size].z, first_re, first_im);
+            airway_complex d = airway_twist(x[3 * size].z, first_re, first_im);
             cross(&a, &b);
             cross(&c, &d);
-            c = twist(c, low_re, low_im);
-            d = twist(d, high_re, high_im);
+            c = airway_twist(c, low_re, low_im);
+            d = airway_twist(d, high_re, high_im);
             cross(&a, &c);
             cross(&b, &d);
             x[0].z = a, x[size].z = b, x[2 * size].z = c, x[3 * size].z = d;
@@ -113,7 +130,7 @@ static void last_stage(airway_bin *bins, const airway_tables *tables) {
     int32_t k;
     for (k = 0; k < size; k++) {
         airway_complex a = bins[k].z;
-        airway_complex b = twist(bins[k + size].z, tables->twiddle_re_q30[2 * k],
+        airway_complex b = airway_twist(bins[k + size].z, tables->twiddle_re_q30[2 * k],
                                  tables->twiddle_im_q30[2 * k]);
         cross(&a, &b);
         bins[k].z = a, bins[k + size].z = b;
@@ -135,7 +152,7 @@ void airway_fft(airway_bin *bins, const airway_tables *tables) {
 static inline int64_t power_of(airway_complex z, airway_complex y, int32_t w_re, int32_t w_im) {
     const airway_complex even = {(z.re + y.re) >> 1, (z.im - y.im) >> 1};
     const airway_complex odd = {(z.im + y.im) >> 1, (y.re - z.re) >> 1};
-    const airway_complex t = twist(odd, w_re, w_im);
+    const airway_complex t = airway_twist(odd, w_re, w_im);
     const int64_t re = (even.re + t.re) >> 1;
     const int64_t im = (even.im + t.im) >> 1;
     return airway_rounded_shift(re * re + im * im, POWER_SHIFT);

@@ -6,10 +6,8 @@
 #define LOG_TABLE_BITS 8
 #define MANTISSA_BITS 30
 #define DCT_BITS 30
-#define ROW_BITS 7
 
-/* log2 by table and linear interpolation; 0 at the floor and below. */
-static int32_t log2_above_floor(int64_t power, int32_t offset_q20, const int32_t *table) {
+int32_t airway_log2_above_floor(int64_t power, int32_t offset_q20, const int32_t *table) {
     const int rest_bits = MANTISSA_BITS - LOG_TABLE_BITS;
     int32_t exponent, fraction, index, rest, log;
     int64_t mantissa; /* Q30, from 1 to below 2 */
@@ -44,7 +42,8 @@ void airway_log_mel(const airway_bin *bins, int shift, const airway_tables *tabl
         }
         if (m > 0) {
             const int64_t falling = whole * ((int64_t)1 << WEIGHT_BITS) - rising;
-            bands[m - 1] = log2_above_floor(before + falling, offset, tables->log2_q20);
+            bands[m - 1] =
+                airway_log2_above_floor(before + falling, offset, tables->log2_q20);
         }
         before = rising;
     }
@@ -53,7 +52,7 @@ void airway_log_mel(const airway_bin *bins, int shift, const airway_tables *tabl
 void airway_row(const int32_t *bands, const airway_tables *tables, int16_t *row) {
     const int32_t *basis = tables->dct_q30;
     int32_t c;
-    for (c = 0; c < tables->coefficients; c++) {
+    for (c = 0; c < tables->coefficients && tables->kept[c] < tables->mel_bands; c++) {
         int64_t value = 0;
         if (basis == NULL) {
             value = bands[tables->kept[c]];
@@ -64,6 +63,6 @@ void airway_row(const int32_t *bands, const airway_tables *tables, int16_t *row)
             }
             value = airway_rounded_shift(value, DCT_BITS);
         }
-        row[c] = airway_saturate(airway_rounded_shift(value, LOG_BITS - ROW_BITS));
+        row[c] = airway_to_q7(value);
     }
 }

@@ -36,7 +36,7 @@ def _twist(re: int, im: int, w_re: int, w_im: int) -> tuple[int, int]:
 
 
 def features(frame: list[int], spec: FrontendSpec, tables: FrontendTables) -> list[int]:
-    """One row of features of one frame of int16 values."""
+    """The kept bands or cepstra of one frame of int16 values."""
     w_re, w_im = tables.twiddle_re_q30.tolist(), tables.twiddle_im_q30.tolist()
     mean = _rounded_quotient(sum(frame), len(frame))
     shift = 29 - max(abs(x - mean) for x in frame).bit_length()
@@ -57,7 +57,7 @@ def features(frame: list[int], spec: FrontendSpec, tables: FrontendTables) -> li
             for row in tables.dct_q30.tolist()
         ]
     else:
-        out = [log[index] for index in spec.indices]
+        out = [log[index] for index in spec.indices if index < spec.mel_bands]
     return [max(-32_768, min(32_767, _rounded_shift(x, 13))) for x in out]
 
 

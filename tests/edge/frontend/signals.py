@@ -1,5 +1,6 @@
 """Specs, signals and block sizes that the frontend's tests share."""
 
+import dataclasses
 from collections.abc import Iterator
 
 import numpy as np
@@ -18,7 +19,21 @@ LARGE = FrontendSpec(
     rate_hz=48_000, window_samples=2_048, hop_samples=2_048, fft_size=2_048, mel_bands=80,
     fmin_hz=60, fmax_hz=24_000, floor_dbfs=-120,
 )  # fmt: skip
-SPECS = PRESETS | {"small": SMALL, "large": LARGE}
+# Every stage but the wavelet denoiser, and a room with that one; neither keeps all of a row.
+EVERYTHING = dataclasses.replace(
+    PRESETS["room-16k"], output="mfcc", low_cut_hz=60, high_cut_hz=7_000, denoise="spectral",
+    lpc_order=16, energy=True, kept=(*range(13), *range(40, 58)),
+)  # fmt: skip
+WAVELET = dataclasses.replace(
+    PRESETS["room-16k"], low_cut_hz=60, denoise="wavelet", lpc_order=10, energy=True,
+    kept=(0, 39, 41, 49, 51),
+)  # fmt: skip
+SPECS = PRESETS | {"small": SMALL, "large": LARGE, "everything": EVERYTHING, "wavelet": WAVELET}
+SPECS |= {
+    f"{name} {denoise}": dataclasses.replace(spec, denoise=denoise, lpc_order=10, energy=True)
+    for name, spec in PRESETS.items()
+    for denoise in ("spectral", "wavelet")
+}
 
 
 def to_pcm(x: NDArray[np.float64]) -> Pcm:

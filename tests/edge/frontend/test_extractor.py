@@ -1,10 +1,18 @@
-"""The choice between the C core and the reference."""
+"""The frontend as a whole: its choice of a core, and the order of its stages."""
 
+import dataclasses
+
+import numpy as np
 import pytest
+from signals import speech_like, to_pcm
 
 from edge.errors import BadInputError, UsageError
-from edge.frontend import PRESETS, Frontend, native
+from edge.frontend import PRESETS, Frontend, build_tables, energy, lpc, native, wavelet
+from edge.frontend.band import BandFilter, design
 from edge.frontend.extractor import BACKENDS, resampler
+from edge.frontend.framer import Framer
+from edge.frontend.spec import DENOISERS
+from edge.frontend.wavelet import WaveletDenoiser
 
 ROOM = PRESETS["room-16k"]
 
@@ -38,3 +46,74 @@ def test_rate_out_of_range(backend: str):
         pytest.skip("the C core was not built")
     with pytest.raises(BadInputError, match="sampling rate 200000 Hz is out of range"):
         Frontend(ROOM, rate_hz=200_000, backend=backend)
+
+
+STAGES = {
+    "low_cut_hz": (60, "band_q30"),
+    "denoise": ("spectral", "spectral_window_q30"),
+    "lpc_order": (8, "lag_window_q30"),
+    "energy": (True, "energy_offset_q20"),
+}
+
+
+@pytest.mark.parametrize("field", STAGES)
+def test_tables_of_other_stages_are_refused(field: str):
+    """A stage without its table, and a table without its stage, are refused by name."""
+    value, table = STAGES[field]
+    with_stage = dataclasses.replace(ROOM, **{field: value})
+    with pytest.raises(BadInputError, match=f"{table}.* does not fit the spec"):
+        Frontend(with_stage, build_tables(ROOM))
+    with pytest.raises(BadInputError, match=f"{table}.* does not fit the spec"):
+        Frontend(ROOM, build_tables(with_stage))
+
+
+@pytest.mark.parametrize("denoise", DENOISERS)
+@pytest.mark.parametrize("rate_hz", [16_000, 8_000, 44_100, 48_000, 11_025])
+def test_latency(rate_hz: int, denoise: str):
+    """A frame's row comes within the stated latency of its last sample, and not much sooner."""
+    spec = dataclasses.replace(
+        ROOM, denoise=denoise, window_samples=16, hop_samples=8, low_cut_hz=50
+    )
+    frontend = Frontend(spec, rate_hz=rate_hz)
+    pcm = to_pcm(speech_like(rate_hz // 4, rate_hz))
+    worst, rows = 0.0, 0
+    for taken, sample in enumerate(pcm[:, None], 1):
+        before = rows
+        rows += len(frontend.push(sample).frames)
+        for row in range(before, rows):
+            last = row * spec.hop_samples + spec.window_samples - 1
+            worst = max(worst, (taken - 1) * spec.rate_hz / rate_hz - last)
+    assert rows > 100
+    # Between two samples of the source none is seen, and a row of a stage's blocks may be early.
+    assert worst <= frontend.latency_samples + spec.rate_hz / rate_hz
+    assert worst > frontend.latency_samples - spec.hop_samples - 1
+
+
+def test_order_of_a_row():
+    """Bands, then reflection coefficients, then energy and zero crossings, as each stage gives."""
+    spec = dataclasses.replace(ROOM, lpc_order=6, energy=True)
+    pcm = to_pcm(speech_like(4_000, 16_000))
+    tables = build_tables(spec)
+    frames = Framer(spec.window_samples, spec.hop_samples).push(pcm)
+    expected = np.column_stack(
+        [
+            Frontend(ROOM).push(pcm).frames,
+            lpc.reflection(frames, tables, lpc.lag_window(6, 16_000)),
+            energy.log_energy(frames, tables, energy.log_offset(spec)),
+            energy.zero_crossings(frames),
+        ]
+    )
+    np.testing.assert_array_equal(Frontend(spec, tables).push(pcm).frames, expected)
+    few = dataclasses.replace(spec, kept=(2, 39, 41, 47))
+    np.testing.assert_array_equal(Frontend(few).push(pcm).frames, expected[:, [2, 39, 41, 47]])
+
+
+def test_stages_follow_each_other():
+    """The band filter comes before the denoiser, and both before the frames."""
+    spec = dataclasses.replace(ROOM, low_cut_hz=80, high_cut_hz=6_000, denoise="wavelet")
+    pcm = to_pcm(speech_like(16_000, 16_000))
+    clean = BandFilter(design(16_000, 80, 6_000)).push(pcm)
+    clean = WaveletDenoiser(wavelet.build_tables(wavelet.ROOM_SIGMAS)).push(clean)
+    np.testing.assert_array_equal(
+        Frontend(spec).push(pcm).frames, Frontend(ROOM).push(clean).frames
+    )

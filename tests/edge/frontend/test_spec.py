@@ -28,6 +28,15 @@ RANGES = [
     ("hop_samples", 160.0, "8 to 2048"),
     ("fft_size", True, "64 to 2048"),
     ("mel_bands", "40", "4 to 80"),
+    ("low_cut_hz", -1, "0 to 12000"),
+    ("high_cut_hz", 24_000, "0 to 23040"),
+    ("low_cut_hz", 5, "0 or from 10 to 4000"),
+    ("high_cut_hz", 7_700, "0 or from 2000 to 7680"),
+    ("lpc_order", 17, "0 to 16"),
+    ("lpc_order", True, "0 to 16"),
+    ("energy", 1, "true or false"),
+    ("denoise", "rnn", "one of none, spectral, wavelet"),
+    ("denoise", None, "one of none, spectral, wavelet"),
 ]
 
 
@@ -53,6 +62,8 @@ def test_out_of_range(field: str, value: Any, allowed: str):
         ({"kept": (1, 1)}, "kept=(1, 1) must rise"),
         ({"kept": (0, 40)}, "stay from 0 to 39"),
         ({"kept": (-1, 3)}, "stay from 0 to 39"),
+        ({"kept": (0, 50), "lpc_order": 8, "energy": True}, "stay from 0 to 49"),
+        ({"low_cut_hz": 2_000, "high_cut_hz": 3_000}, "high_cut_hz=3000 must be 0 or from 4000"),
     ],
 )
 def test_inconsistent(changes: dict[str, Any], words: str):
@@ -106,3 +117,20 @@ def test_coefficients():
     few = dataclasses.replace(ROOM, kept=(2, 5))
     assert few.coefficients == 2
     assert few.indices == (2, 5)
+
+
+def test_a_row_grows_with_its_stages():
+    """Reflection coefficients, energy and zero crossings stand behind the bands."""
+    spec = dataclasses.replace(ROOM, lpc_order=8, energy=True)
+    assert spec.row_values == spec.coefficients == 50
+    assert dataclasses.replace(spec, kept=(0, 49)).coefficients == 2
+
+
+def test_stages_that_are_off_leave_no_trace():
+    """A spec of before the optional stages keeps its text; one that has them is read again."""
+    assert "lpc" not in ROOM.to_json()
+    assert FrontendSpec.from_dict(ROOM.to_dict() | {"lpc_order": 0, "denoise": "none"}) == ROOM
+    full = dataclasses.replace(
+        ROOM, low_cut_hz=60, high_cut_hz=7_000, denoise="wavelet", lpc_order=8, energy=True
+    )
+    assert FrontendSpec.from_dict(full.to_dict()) == full
