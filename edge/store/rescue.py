@@ -38,7 +38,7 @@ def ensure_sound(path: Path, now_unix_s: float) -> Path | None:
             (said,) = db.one("PRAGMA quick_check(1)")
         if said == "ok":
             return None
-        reason = str(said)
+        reason = " ".join(str(said).split())
     except DamagedError as error:
         reason = str(error.__cause__ or error)
     aside = _put_aside(path, now_unix_s)
