@@ -14,6 +14,8 @@ from edge.store import Pruned, Store, Summary
 
 _logger = logging.getLogger(__name__)
 
+# Once a minute would write 2 MB a day to the SD card.
+COVERAGE_EVERY_S = 300.0
 # An event at the very end of a night ends, and is stored, a little later.
 _NIGHT_GRACE_S = 60.0
 
@@ -31,7 +33,7 @@ class Diary:
         self._session = session
         self._keeper = keeper
         self._posted = posted
-        self._stored = Coverage(0.0, 0.0, 0.0)
+        self._stored = self._latest = Coverage(0.0, 0.0, 0.0)
 
     def event(self, event: Event, message: Message) -> None:
         """Keep an event, and its message until the broker has it."""
@@ -51,8 +53,15 @@ class Diary:
         if self._keeper.waiting and self._keeper.flush():
             self._posted()
 
-    def coverage(self, coverage: Coverage) -> None:
-        """Keep what was listened to, the session's total so far, in case the store takes it."""
+    def coverage(self, coverage: Coverage, *, now: bool = False) -> None:
+        """Keep what was listened to, the session's total so far, in case the store takes it.
+
+        It is written every `COVERAGE_EVERY_S`, or `now`: a kill makes that much of the time
+        count as not monitored, and never the other way round.
+        """
+        self._latest = coverage
+        if not now and coverage.audio_s - self._stored.audio_s < COVERAGE_EVERY_S:
+            return
         if self._keeper.waiting and not self._keeper.flush():
             return  # it counts with the next report
         new, id = difference(self._stored, coverage), self._session.origin.session
@@ -98,6 +107,7 @@ class Diary:
 
         if not self._keeper.ask(is_new, False):
             return
+        self.coverage(self._latest, now=True)
         night = self._keeper.ask(lambda store: store.summary(start, end), None)
         if night is not None:
             message = write_up(night)

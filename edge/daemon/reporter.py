@@ -156,11 +156,11 @@ class Reporter:
         """Tell how far the session has come."""
         self._recent.advance(self._reached_s(coverage), coverage)
 
-    def report(self, listening: Listening) -> None:
+    def report(self, listening: Listening, *, last: bool = False) -> None:
         """Once a minute: follow the clock, keep the coverage, publish state and health."""
         self._diary.follow_clock()
         coverage = listening.coverage
-        self._diary.coverage(coverage)
+        self._diary.coverage(coverage, now=last)
         self.progress(coverage)
         if self._live:
             self._diary.night(self._settings.night, self._summary)
@@ -200,7 +200,7 @@ class Reporter:
         # published without a connection is lost.
         if self._uplink is not None and self._drain() and not self._uplink.drain(DRAIN_S):
             _logger.warning("the broker did not take everything; the next run sends what is left")
-        self.report(listening)
+        self.report(listening, last=True)
 
     def _health(self, listening: Listening) -> Health:
         keeper, coverage, source = self._keeper, listening.coverage, self._source_figures()

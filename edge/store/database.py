@@ -9,6 +9,10 @@ from typing import Any
 from edge.errors import AirwayError, ConfigError, InputOutputError, TryAgainError
 
 _APPLICATION_ID = 0x41525759  # "ARWY" in the file's header: the database is ours
+# Each commit writes whole pages: small ones spare the SD card, and a row still fits on one.
+_PAGE_BYTES = 1024
+# Of each connection; SQLite's default of 2 MB would slowly fill with what is never read again.
+_CACHE_KIB = 256
 # The WAL is cut back to this after a checkpoint; without a limit one large write keeps it large.
 _WAL_BYTES = 4_000_000
 _APPLICATION_AT, _HEADER_BYTES = 68, 100  # of the file format
@@ -167,8 +171,10 @@ class Database:
     def _prepare(self) -> None:
         """Set the connection up, and the tables in a new file; leave another's file alone."""
         self._db.execute("PRAGMA foreign_keys = ON")
+        self._db.execute(f"PRAGMA cache_size = -{_CACHE_KIB}")
         version = self._version()
-        if version == 0:  # must come before the first table; without it a file never shrinks
+        if version == 0:  # both must come before the first table, else a file never shrinks
+            self._db.execute(f"PRAGMA page_size = {_PAGE_BYTES}")
             self._db.execute("PRAGMA auto_vacuum = INCREMENTAL")
         self._db.execute("PRAGMA journal_mode = WAL")
         self._db.execute(f"PRAGMA journal_size_limit = {_WAL_BYTES}")

@@ -129,8 +129,7 @@ class Store:
     def begin_unix_s(self) -> float | None:
         """When the first session began, seconds since 1970; None when there was none."""
         with self._db.sentences():
-            begin: float | None = self._db.one("SELECT min(start_unix_s) FROM session")[0]
-        return begin
+            return next(iter(self._db.one("SELECT min(start_unix_s) FROM session")), None)
 
     def utc(self, session: str, seconds: float) -> float:
         """Seconds on a session's clock -> seconds since 1970.
@@ -176,7 +175,7 @@ class Store:
             self._post(message)
 
     def add_night(self, end_unix_s: float, message: Message) -> None:
-        """Keep the summary of a night for the broker, once; see `has_night`."""
+        """Keep the summary of a night for the broker; see `has_night`."""
         with self._db.transaction():
             self._db.execute("INSERT OR IGNORE INTO night VALUES (?)", end_unix_s)
             self._post(message)
@@ -198,7 +197,7 @@ class Store:
         return None if row is None else str(row[0])
 
     def prune(self, now_unix_s: float, keep_days: int, max_bytes: int, keep_session: str) -> Pruned:
-        """Delete what is too old, and the oldest of what is too much; see `retention.prune`."""
+        """Delete what is too old or too much; see `retention.prune`."""
         return retention.prune(self._db, now_unix_s, keep_days, max_bytes, keep_session)
 
     def used_bytes(self) -> int:

@@ -1,6 +1,7 @@
 """A damaged database: noticed at the start, put aside, and what is readable carried over."""
 
 import contextlib
+import json
 import logging
 import os
 import sqlite3
@@ -12,8 +13,15 @@ from edge.store.database import DamagedError, Database
 
 _logger = logging.getLogger(__name__)
 
-# In the order in which rows refer to each other.
-_TABLES = ("session", "event", "coverage", "night", "setting", "outbox")
+# Table -> its key, in the order in which rows refer to each other.
+_TABLES = {
+    "session": "id",
+    "event": "id",
+    "coverage": "hour {0}, session",
+    "night": "end_unix_s",
+    "setting": "name",
+    "outbox": "seq",
+}
 _COMPANIONS = ("", "-wal", "-shm")  # of a database in WAL mode
 
 
@@ -38,7 +46,7 @@ def ensure_sound(path: Path, now_unix_s: float) -> Path | None:
             (said,) = db.one("PRAGMA quick_check(1)")
         if said == "ok":
             return None
-        reason = str(said)
+        reason = " ".join(str(said).split())
     except DamagedError as error:
         reason = str(error.__cause__ or error)
     aside = _put_aside(path, now_unix_s)
@@ -89,13 +97,30 @@ def _carry_over(aside: Path, path: Path, now_unix_s: float) -> int:
                 "INSERT INTO sqlite_sequence (name, seq) VALUES ('outbox', ?)",
                 max(int(now_unix_s), _last_seq(old)),
             )
-            for table in _TABLES:
-                with contextlib.suppress(sqlite3.Error):  # what can't be read stays behind
-                    for row in old.execute(f"SELECT * FROM {table}"):
-                        marks = ", ".join("?" * len(row))
-                        new.execute(f"INSERT OR IGNORE INTO {table} VALUES ({marks})", *row)
-                        copied += 1
+            for table, key in _TABLES.items():
+                for order in ("ASC", "DESC"):  # from each end as far as the first broken page
+                    rows = f"SELECT * FROM {table} ORDER BY {key.format(order)} {order}"
+                    with contextlib.suppress(sqlite3.Error):  # the rest stays behind
+                        for row in old.execute(rows):
+                            copied += _copy(new, table, row)
     return copied
+
+
+def _copy(new: Database, table: str, row: tuple[object, ...]) -> int:
+    """Put a row into the new table; how many that made, 0 or 1."""
+    if table == "outbox" and not _is_message(row):
+        return 0
+    marks = ", ".join("?" * len(row))
+    return new.execute(f"INSERT OR IGNORE INTO {table} VALUES ({marks})", *row).rowcount
+
+
+def _is_message(row: tuple[object, ...]) -> bool:
+    """Whether an outbox row is whole: the end of a long payload lies on another page."""
+    try:
+        payload = json.loads(str(row[2]))
+    except ValueError:
+        return False
+    return isinstance(payload, dict) and "id" in payload
 
 
 def _last_seq(old: sqlite3.Connection) -> int:

@@ -18,7 +18,7 @@ from edge.config import MqttSettings
 from edge.errors import ConfigError
 from edge.messages import OFFLINE, availability_topic
 
-_log = logging.getLogger(__name__)
+_logger = logging.getLogger(__name__)
 
 # A broker on the home network answers in milliseconds; a dead address must not hold up a stop.
 _CONNECT_TIMEOUT_S = 5.0
@@ -192,7 +192,7 @@ class Link:
         properties: Properties,
     ) -> None:
         if any(reason.is_failure for reason in reasons):
-            _log.warning(
+            _logger.warning(
                 "the broker %s refuses a subscription (%s); commands do not arrive; allow the "
                 "topics in the broker's access list",
                 self._place, ", ".join(map(str, reasons)),

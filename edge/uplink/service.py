@@ -16,27 +16,26 @@ from edge.uplink.delivery import Backoff, Counters, Delivery, Outbox
 from edge.uplink.link import FIRST_FAILURE, Link, LinkDownError
 from edge.uplink.mailbox import Mailbox
 
-_log = logging.getLogger(__name__)
+_logger = logging.getLogger(__name__)
 
 # 20 is what mosquitto allows by default; more hides no more latency on a home network.
 _WINDOW = 20
-# Keepalive and held-back topics are looked at this often when nothing happens.
-_TICK_S = 1.0
+_TICK_S = 1.0  # keepalive and held-back topics are looked at this often
 _CONNACK_TIMEOUT_S = 10.0
 _GOODBYE_TIMEOUT_S = 2.0
 _JOIN_TIMEOUT_S = 10.0
 # A connection that lasted this long was a good one. Two devices with one client id throw each
-# other out at once: without this they would do so twice a second, for ever.
+# other out at once: else they would do so twice a second, for ever.
 _STABLE_S = 30.0
 
 
 class Uplink:
     """Publishes what the outbox holds, and what is live, over one MQTT 5 connection.
 
-    One thread owns the connection and its own handle of the outbox; no other thread ever
-    waits for the network. An outbox row is published with its `seq`, and with `historical`
-    true when it had to wait; it is deleted when the broker acknowledges it with a success,
-    and by nothing else. After a lost connection all that is left is published again.
+    One thread owns the connection and its handle of the outbox; no other waits for the
+    network. An outbox row is published with its `seq`, and with `historical` true when it had
+    to wait; it is deleted when the broker acknowledges it with a success, and by nothing else.
+    After a lost connection all that is left is published again.
 
     Args:
         settings: the broker.
@@ -46,8 +45,7 @@ class Uplink:
         retry_first_s: ceiling of the first wait before another try, seconds; it doubles.
         retry_max_s: the ceiling stops here.
         subscriptions: topics to listen to, without wildcards.
-        on_message: gets the topic and the body of what comes there; called in the thread, and
-            must neither wait nor raise.
+        on_message: gets topic and body; called in the thread, must neither wait nor raise.
 
     Raises:
         ConfigError: a password, certificate or key file can't be used.
@@ -107,8 +105,7 @@ class Uplink:
     def publish_live(self, message: Message) -> None:
         """Send a message that is worth something only now; never waits.
 
-        Without a connection it is counted as dropped, unless it is retained: then it is sent
-        at the next connection, and again at each one after.
+        Without a connection it is counted as dropped, but a retained one is sent at each.
 
         Raises:
             ValueError: a number in the payload is infinite or not a number.
@@ -120,7 +117,7 @@ class Uplink:
         self.publish_word(self._source_topic, ONLINE if online else OFFLINE)
 
     def publish_word(self, topic: str, word: str) -> None:
-        """Send one word, retained; it is sent again at each connection, as the others are."""
+        """Send one word, retained, now and at each connection."""
         self._put(topic, word.encode(), True)
 
     def republish(self) -> None:
@@ -135,11 +132,7 @@ class Uplink:
                 self._nudge()
 
     def drain(self, timeout_s: float) -> bool:
-        """Wait until all is sent and acknowledged, and the outbox is empty.
-
-        Returns:
-            Whether that came about within `timeout_s` seconds.
-        """
+        """Wait until all is acknowledged and the outbox empty; whether that came in time."""
         with self._state:
             if self._stopping:
                 return False
@@ -149,7 +142,7 @@ class Uplink:
             return self._state.wait_for(lambda: self._drains_done >= ticket, timeout_s)
 
     def stop(self) -> None:
-        """Publish `offline`, disconnect cleanly, and end the thread; what is left stays stored."""
+        """Publish `offline`, disconnect, and end the thread; what is left stays stored."""
         with self._state:
             if self._stopping:
                 return
@@ -184,6 +177,10 @@ class Uplink:
             except AirwayError as error:
                 self._complain(str(error))
                 self._pause(None)
+            except Exception:
+                # Nothing may end this thread: the daemon would go on, and nobody hear of it.
+                _logger.exception("the uplink failed, and tries again")
+                self._pause(None)
 
     def _serve(self, outbox: Outbox) -> None:
         """One connection, from its start to its end."""
@@ -211,7 +208,7 @@ class Uplink:
 
     def _begin(self, outbox: Outbox) -> None:
         """Say that the device is there, and start on what has waited."""
-        _log.info("connected to the broker %s", self._place)
+        _logger.info("connected to the broker %s", self._place)
         self._counters.reconnects += self._connections > 0
         self._connections += 1
         self._delivery.restart(outbox)
@@ -228,8 +225,8 @@ class Uplink:
             link.step(self._wake_out, 0.0 if has_more else _TICK_S)
         finally:  # an answer counts, also when it is the last
             self._settle(link, outbox)
-            for topic, body in link.messages():
-                self._on_message(topic, body)
+            for message in link.messages():
+                self._on_message(*message)
 
     def _leave(self, link: Link, outbox: Outbox) -> None:
         for topic in self._availability:
@@ -264,7 +261,7 @@ class Uplink:
                 self._refused_topics.discard(topic)
             elif topic not in self._refused_topics:
                 self._refused_topics.add(topic)
-                _log.warning(
+                _logger.warning(
                     "the broker %s refuses the topic %s (reason code 0x%02x); allow it in the "
                     "broker's access list; what is stored is kept and tried again",
                     self._place, topic, code,
@@ -288,7 +285,7 @@ class Uplink:
         """Say what is wrong once, not at every try, until a connection was good again."""
         if sentence not in self._said:
             self._said.add(sentence)
-            _log.warning("%s; messages are kept, and tried again", sentence)
+            _logger.warning("%s; messages are kept, and tried again", sentence)
 
     def _pause(self, outbox: Outbox | None) -> None:
         """Wait before another try; a stop ends the wait, a new row does not."""

@@ -1,8 +1,11 @@
 """The store over the years: what is deleted, what is repaired, and what is put aside."""
 
 import json
+import os
 import random
 import sqlite3
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -241,7 +244,7 @@ def test_a_damaged_database_is_put_aside(path, kind, caplog):
 def test_what_can_be_read_is_carried_over(path, caplog):
     """Noise in some pages costs what is in them, and not the rest."""
     filled(path, 30)
-    damage(path, "cut")
+    damage(path, "noise")
     ensure_sound(path, T0)
     ids = outbox_ids(path)
     assert len(ids) == len(set(ids))
@@ -294,3 +297,48 @@ def test_what_is_not_ours_is_never_moved(tmp_path):
     with pytest.raises(ConfigError, match="another program"):
         ensure_sound(photos, T0)
     assert {file.name for file in tmp_path.iterdir()} == {"notes.txt", "photos.db"}
+
+
+def test_half_a_message_is_not_carried_over(path):
+    """A payload whose end is lost would stop the uplink; the rest of the outbox goes out."""
+    filled(path, 2)
+    db = sqlite3.connect(path)
+    with db:
+        db.execute("UPDATE outbox SET payload = substr(payload, 1, 20) WHERE seq = 7")
+    db.close()
+    damage(path, "cut")
+    assert ensure_sound(path, T0) is not None
+    ids = outbox_ids(path)
+    assert message(7).payload["id"] not in ids
+
+
+A_DAY = """
+import sys
+from pathlib import Path
+from test_retention import Coverage, Store, event, message, DAY_S
+with Store(Path(sys.argv[1])) as store:
+    store.start_session("s", "mic", 1.8e9, True)
+    for step in range(500):
+        store.add_event("s", event(step * 170.0), message(step, 350))
+        for row in store.pending(0, 10):
+            store.delete(row.seq)
+        if step % 500 < 288:
+            store.add_coverage("s", Coverage(300.0, 299.0, 1.0))
+    store.prune(1.8e9 + DAY_S, 400, 10**8, "s")
+io = dict(line.split(": ") for line in Path("/proc/self/io").read_text().splitlines())
+print(io["wchar"])
+"""
+
+
+def test_a_day_spares_the_card(path):
+    """500 events, sent and deleted, and a day's coverage write less than 10 MB."""
+    ran = subprocess.run(
+        [sys.executable, "-c", A_DAY, str(path)],
+        env={**os.environ, "PYTHONPATH": f"{Path(__file__).parent}:{Path(__file__).parents[2]}"},
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=120,
+    )
+    assert ran.returncode == 0, ran.stderr
+    assert 1_000_000 < int(ran.stdout) < 10_000_000

@@ -758,3 +758,34 @@ def test_backoff_doubles_to_its_limit_and_starts_again():
     waits = [Backoff(1.0, 300.0).next_s() for _ in range(300)]
     assert 0 <= min(waits) < 0.1
     assert 0.9 < max(waits) <= 1.0
+
+
+def test_a_fault_in_the_outbox_does_not_end_the_thread(home, mosquitto, caplog, wait_until):
+    """An error that nobody foresaw is logged, and delivery goes on when it is over."""
+    mosquitto.start()
+    listener = mosquitto.listen(EVENTS)
+    failing = [True]
+
+    class Faulty(Store):
+        """An outbox that fails at first."""
+
+        def pending(self, after_seq: int, limit: int) -> list[OutboxRow]:
+            """Fail, or read."""
+            if failing[0]:
+                raise ArithmeticError("no such number")
+            return super().pending(after_seq, limit)
+
+    home.cough()
+    uplink = Uplink(
+        MqttSettings(host="127.0.0.1", port=mosquitto.port),
+        ORIGIN.node,
+        ORIGIN.source,
+        lambda: Faulty(home.path),
+        retry_first_s=0.05,
+        retry_max_s=0.1,
+    )
+    uplink.start()
+    assert wait_until(lambda: "the uplink failed, and tries again" in caplog.text)
+    failing[0] = False
+    assert wait_until(lambda: listener.received)
+    uplink.stop()
