@@ -5,7 +5,6 @@ import os
 import re
 import shutil
 import subprocess
-import sys
 from pathlib import Path
 
 import numpy as np
@@ -13,6 +12,7 @@ import pytest
 import soundfile
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from native_drive import CORE, DRIVER, SOURCES, WARNINGS, drive
 from signals import (
     EVERYTHING,
     SPECS,
@@ -25,15 +25,11 @@ from signals import (
 )
 
 from edge.errors import BadInputError
-from edge.frontend import PRESETS, Frontend, FrontendSpec, build_tables, native
+from edge.frontend import PRESETS, Frontend, build_tables, native
 from edge.frontend.extractor import resampler
 from edge.frontend.resample import Resampler
 
-SOURCES = Path(native.__file__).parent
-CORE = sorted(path for path in SOURCES.glob("*.c") if not path.name.startswith("binding"))
-DRIVER = Path(__file__).with_name("native_driver.c")
 COMPILER = shutil.which("gcc") or shutil.which("cc")
-WARNINGS = ["-std=c99", "-pedantic", "-Wall", "-Wextra", "-Wconversion", "-Wshadow", "-Werror"]
 
 built = pytest.mark.skipif(not native.available(), reason="the C core was not built")
 compiles = pytest.mark.skipif(COMPILER is None, reason="no C compiler")
@@ -195,24 +191,6 @@ def driver(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return program
 
 
-def drive(program: Path, spec: FrontendSpec, rate_hz: int, pcm: np.ndarray, block: int):
-    """Rows that the program alone computes."""
-    tables = build_tables(spec)
-    taps = Resampler(rate_hz, spec.rate_hz).taps
-    shape = (0, 0) if taps is None else taps.values_q30.shape
-    sizes = [
-        *(spec.window_samples, spec.hop_samples, spec.fft_size, spec.mel_bands),
-        *(*shape, 1 if taps is None else taps.step, len(pcm), block),
-    ]
-    arrays = [getattr(tables, field.name) for field in dataclasses.fields(tables)]
-    arrays.append(np.zeros(0, np.int32) if taps is None else taps.values_q30)
-    sizes += [array.size for array in arrays]
-    content = b"".join(array.tobytes() for array in [np.array(sizes, np.int32), *arrays, pcm])
-    done = subprocess.run([program], input=content, capture_output=True, check=False)
-    assert done.returncode == 0, done.stderr.decode()
-    return np.frombuffer(done.stdout, dtype=np.int16).reshape(-1, spec.coefficients)
-
-
 @compiles
 @pytest.mark.parametrize("rate_hz", [None, 11_025, 48_000])
 @pytest.mark.parametrize("name", SPECS)
@@ -222,7 +200,7 @@ def test_clean_under_sanitizers(driver: Path, name: str, rate_hz: int | None):
     rate_hz = rate_hz or spec.rate_hz
     pcm = np.concatenate(list(hard_cases(3_000, 16_000).values()))
     expected = Frontend(spec, rate_hz=rate_hz, backend="reference").push(pcm).frames
-    np.testing.assert_array_equal(drive(driver, spec, rate_hz, pcm, 1_111), expected)
+    np.testing.assert_array_equal(drive([driver], spec, rate_hz, pcm, 1_111), expected)
 
 
 @compiles
@@ -268,18 +246,3 @@ def test_memory(tmp_path: Path):
     subprocess.run([COMPILER, *WARNINGS, f"-I{SOURCES}", source, "-o", program], check=True)
     used = subprocess.run([program], capture_output=True, text=True, check=True).stdout
     assert 3_000 < int(used) <= 4_096
-
-
-@pytest.mark.skipif(
-    shutil.which("arm-none-eabi-gcc") is None, reason="arm-none-eabi-gcc is not installed"
-)
-def test_cortex_m4():
-    """The core compiles for a Cortex-M4 without a warning, and fits a watch's memory."""
-    script = Path(__file__).parents[3] / "benchmarks" / "cortex_m4.py"
-    done = subprocess.run([sys.executable, script], capture_output=True, text=True, check=False)
-    assert done.returncode == 0, done.stderr
-    ram = dict(re.findall(r"^(\S.*?) {2,}([\d,]+) +[\d,]+$", done.stdout, re.MULTILINE))
-    used = {name: int(size.replace(",", "")) for name, size in ram.items()}
-    assert 3_016 < used["room-16k"] <= 4_096
-    assert used["room-16k"] < used["room-16k, wavelet"] < used["room-16k, spectral"] <= 8_192
-    assert 8_000 < used["all"] < 16_384  # bytes of code, -Os
