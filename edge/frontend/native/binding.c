@@ -2,8 +2,6 @@
 #define PY_SSIZE_T_CLEAN
 #include <Python.h>
 
-#include <string.h>
-
 #include "binding_tables.h"
 
 /* Tables and taps lie in Python's immutable bytes, which `owner` keeps alive. The interpreter's
@@ -25,49 +23,16 @@ typedef struct {
     airway_resampler resampler;
 } Resampler;
 
-/* The next `count` values of `size` bytes from a block that is only measured while NULL. */
-static void *carve(char *block, size_t *used, size_t count, size_t size) {
-    const size_t start = (*used + size - 1) / size * size;
-    *used = start + count * size;
-    return block == NULL ? NULL : block + start;
-}
-
-static size_t lay_out(Stages *self, char *block, airway_memory *memory) {
-    const airway_tables *t = &self->tables.all;
-    size_t used = 0;
-    memset(memory, 0, sizeof *memory);
-    memory->bins = carve(block, &used, (size_t)t->fft_size / 2 + 1, sizeof(airway_bin));
-    memory->bands = carve(block, &used, (size_t)t->mel_bands, sizeof(int32_t));
-    memory->samples = carve(block, &used, (size_t)t->window_samples, sizeof(int16_t));
-    if (t->spectral != NULL) {
-        airway_spectral_memory *own = &self->spectral;
-        const size_t half = (size_t)t->spectral->turn.fft_size / 2;
-        own->bins = carve(block, &used, half + 1, sizeof(airway_bin));
-        own->smooth_q20 = carve(block, &used, half + 1, sizeof(int32_t));
-        own->noise_q20 = carve(block, &used, half + 1, sizeof(int32_t));
-        own->overlap_q8 = carve(block, &used, half, sizeof(int32_t));
-        own->gain_q15 = carve(block, &used, half + 1, sizeof(uint16_t));
-        own->samples = carve(block, &used, 2 * half, sizeof(int16_t));
-        memory->spectral = own;
-        memory->staged = carve(block, &used, half, sizeof(int16_t));
-    }
-    if (t->wavelet != NULL) {
-        const size_t deepest = (size_t)1 << t->wavelet->levels;
-        memory->details = carve(block, &used, 4 * (deepest - 1), sizeof(int32_t));
-        memory->staged = carve(block, &used, deepest, sizeof(int16_t));
-    }
-    return used;
-}
-
 static int allocate(Stages *self) {
+    const airway_tables *t = &self->tables.all;
     airway_memory memory;
-    self->memory = PyMem_Malloc(lay_out(self, NULL, &memory));
+    self->memory = PyMem_Malloc(airway_lay_out(t, NULL, &self->spectral, &memory));
     if (self->memory == NULL) {
         PyErr_NoMemory();
         return -1;
     }
-    lay_out(self, self->memory, &memory);
-    airway_frontend_init(&self->frontend, &self->tables.all, memory);
+    airway_lay_out(t, self->memory, &self->spectral, &memory);
+    airway_frontend_init(&self->frontend, t, memory);
     return 0;
 }
 

@@ -1,4 +1,6 @@
-/* A spec's tables, from Python's bytes; see binding_tables.h. */
+/* A spec's tables, from Python's bytes, and its memory; see binding_tables.h. */
+#include <string.h>
+
 #include "binding_tables.h"
 
 enum {
@@ -140,4 +142,37 @@ int airway_read_tables(BoundTables *bound, PyObject *tables) {
         return -1;
     }
     return 0;
+}
+
+/* The next `count` values of `size` bytes from a block that is only measured while NULL. */
+static void *carve(char *block, size_t *used, size_t count, size_t size) {
+    const size_t start = (*used + size - 1) / size * size;
+    *used = start + count * size;
+    return block == NULL ? NULL : block + start;
+}
+
+size_t airway_lay_out(const airway_tables *t, char *block, airway_spectral_memory *own,
+                      airway_memory *memory) {
+    size_t used = 0;
+    memset(memory, 0, sizeof *memory);
+    memory->bins = carve(block, &used, (size_t)t->fft_size / 2 + 1, sizeof(airway_bin));
+    memory->bands = carve(block, &used, (size_t)t->mel_bands, sizeof(int32_t));
+    memory->samples = carve(block, &used, (size_t)t->window_samples, sizeof(int16_t));
+    if (t->spectral != NULL) {
+        const size_t half = (size_t)t->spectral->turn.fft_size / 2;
+        own->bins = carve(block, &used, half + 1, sizeof(airway_bin));
+        own->smooth_q20 = carve(block, &used, half + 1, sizeof(int32_t));
+        own->noise_q20 = carve(block, &used, half + 1, sizeof(int32_t));
+        own->overlap_q8 = carve(block, &used, half, sizeof(int32_t));
+        own->gain_q15 = carve(block, &used, half + 1, sizeof(uint16_t));
+        own->samples = carve(block, &used, 2 * half, sizeof(int16_t));
+        memory->spectral = own;
+        memory->staged = carve(block, &used, half, sizeof(int16_t));
+    }
+    if (t->wavelet != NULL) {
+        const size_t deepest = (size_t)1 << t->wavelet->levels;
+        memory->details = carve(block, &used, 4 * (deepest - 1), sizeof(int32_t));
+        memory->staged = carve(block, &used, deepest, sizeof(int16_t));
+    }
+    return used;
 }

@@ -1,4 +1,4 @@
-/* A spec's tables, from Python's bytes. */
+/* A spec's tables, from Python's bytes, and the memory they ask for. */
 #ifndef AIRWAY_BINDING_TABLES_H
 #define AIRWAY_BINDING_TABLES_H
 
@@ -18,5 +18,9 @@ typedef struct {
  * empty for a stage that is off; the caller keeps the tuple. Return -1 with a Python error set
  * when they do not fit. */
 int airway_read_tables(BoundTables *bound, PyObject *tables);
+
+/* Lay a frontend's arrays into a block; NULL only measures it. Return its bytes. */
+size_t airway_lay_out(const airway_tables *tables, char *block, airway_spectral_memory *spectral,
+                      airway_memory *memory);
 
 #endif
