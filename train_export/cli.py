@@ -49,7 +49,9 @@ def _parser() -> argparse.ArgumentParser:
     fit.add_argument("--profile", default="room", choices=("room",))
     fit.add_argument("--corpus", type=Path, required=True, metavar="DIR")
     fit.add_argument("--out", type=Path, required=True, metavar="DIR", help="the bundle's folder")
-    fit.add_argument("--work", type=Path, default=Path("work"), help="scenes and checkpoints")
+    fit.add_argument(
+        "--work", type=Path, default=Path(".cache/train"), help="scenes and checkpoints"
+    )
     fit.add_argument("--hours", type=float, default=20.0, help="of training scenes")
     fit.add_argument("--epochs", type=int, default=15)
     fit.add_argument("--seed", type=int, default=1)
