@@ -13,7 +13,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edge.card import EventRule
-from edge.events import Detector
 from edge.frontend import PRESETS
 from train_export.features import (
     BEFORE_FRAMES,
@@ -22,9 +21,9 @@ from train_export.features import (
     STEP_FRAMES,
     SceneSet,
 )
-from train_export.metrics import EventScore, score_events
 from train_export.models.cnn import build
 from train_export.models.config import CnnConfig
+from train_export.scoring import evaluate_rule
 
 STRETCH_STEPS = 128
 # Coughs are what the product counts; speech and the rest are there to be told from them, and
@@ -136,30 +135,6 @@ def score_scenes(model: keras.Model, config: CnnConfig, scenes: SceneSet) -> NDA
     return out
 
 
-def detect_onsets(logits: NDArray[np.float32], rule: EventRule, scale: float) -> list[float]:
-    """Onsets in seconds that a rule finds in one scene's logits of its label."""
-    spec = PRESETS["room-16k"]
-    detector = Detector(rule)
-    quantized = np.clip(np.round(logits / scale), -128, 127).astype(np.int8)
-    spans = detector.push(quantized) + detector.finish()
-    step_s = STEP_FRAMES * spec.hop_samples / spec.rate_hz
-    shift_s = (spec.window_samples - spec.hop_samples) / 2 / spec.rate_hz
-    return [span.onset * step_s + shift_s for span in spans]
-
-
-def evaluate_rule(
-    logits: NDArray[np.float32], scenes: SceneSet, rule: EventRule, scale: float = 0.1
-) -> EventScore:
-    """Score a rule on scenes; logits as `score_scenes` gives them, `scale` a unit of the rule."""
-    column = ROOM_LABELS.index(rule.label)
-    hours = scenes.features.shape[1] * 0.01 / 3600
-    total = EventScore(0, 0, 0, 0.0)
-    for rows, truths in zip(logits, scenes.truths, strict=True):
-        true_s = [truth.onset_s for truth in truths if truth.label == rule.label]
-        total += score_events(true_s, detect_onsets(rows[:, column], rule, scale), hours)
-    return total
-
-
 class BestByEvents(keras.callbacks.Callback):
     """Keeps the weights of the epoch with the best event F1 on the validation scenes."""
 
@@ -170,10 +145,14 @@ class BestByEvents(keras.callbacks.Callback):
 
     def on_epoch_end(self, epoch: int, logs: dict[str, float] | None = None) -> None:
         """Score the validation scenes over a few thresholds."""
-        logits = score_scenes(self.model, self._config, self._scenes)
+        floats = score_scenes(self.model, self._config, self._scenes)
+        logits = np.clip(np.round(floats * 10), -128, 127).astype(np.int8)  # tenths of a logit
         scores = {
             level: evaluate_rule(
-                logits, self._scenes, EventRule(label="cough", open=level, close=level - 10)
+                logits,
+                self._scenes,
+                EventRule(label="cough", open=level, close=level - 10),
+                PRESETS["room-16k"],
             )
             for level in range(-10, 31, 5)
         }

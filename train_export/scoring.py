@@ -1,0 +1,38 @@
+"""What an event rule finds in scored scenes, compared with their truth."""
+
+import numpy as np
+from numpy.typing import NDArray
+
+from edge.card import EventRule
+from edge.events import Detector, Span
+from edge.frontend import FrontendSpec
+from train_export.features import ROOM_LABELS, STEP_FRAMES, SceneSet
+from train_export.metrics import EventScore, score_events
+
+Logits = NDArray[np.int8]
+
+
+def onset_s(span: Span, spec: FrontendSpec) -> float:
+    """Where an event begins, in seconds; a frame speaks for the hop in its window's middle."""
+    shift = (spec.window_samples - spec.hop_samples) // 2
+    return (span.onset * STEP_FRAMES * spec.hop_samples + shift) / spec.rate_hz
+
+
+def detect(scene: Logits, rule: EventRule) -> list[Span]:
+    """Events of one scene, from int8 [steps, labels]."""
+    detector = Detector(rule)
+    column = np.ascontiguousarray(scene[:, ROOM_LABELS.index(rule.label)])
+    return detector.push(column) + detector.finish()
+
+
+def evaluate_rule(
+    logits: Logits, scenes: SceneSet, rule: EventRule, spec: FrontendSpec
+) -> EventScore:
+    """Counts over all scenes, from int8 [scenes, steps, labels]."""
+    hours = scenes.features.shape[1] * spec.hop_samples / spec.rate_hz / 3600
+    total = EventScore(0, 0, 0, 0.0)
+    for scene, truths in zip(logits, scenes.truths, strict=True):
+        true_s = [truth.onset_s for truth in truths if truth.label == rule.label]
+        found_s = [onset_s(span, spec) for span in detect(scene, rule)]
+        total += score_events(true_s, found_s, hours)
+    return total
