@@ -11,7 +11,7 @@ from edge.bundle import Bundle
 from edge.card import sigmoid
 from edge.classifier import Classifier
 from edge.events import Detector, Span
-from edge.frontend import Frontend
+from edge.frontend import Frontend, FrontendSpec
 from edge.records import AudioBlock, Coverage, Event, ScoreBlock
 
 
@@ -116,17 +116,23 @@ class Pipeline:
 
     def _event(self, span: Span) -> Event:
         spec, layout = self._bundle.spec, self._bundle.layout
-        step_samples = layout.step_frames * spec.hop_samples
-        # A frame speaks for the hop around the middle of its window.
-        shift = (spec.window_samples - spec.hop_samples) // 2
         logit = (span.peak - layout.logit_zero) * layout.logit_scale
         return Event(
             label=span.label,
-            onset_s=(span.onset * step_samples + shift) / spec.rate_hz,
-            offset_s=(span.offset * step_samples + shift) / spec.rate_hz,
+            onset_s=step_begin_s(span.onset, layout.step_frames, spec),
+            offset_s=step_begin_s(span.offset, layout.step_frames, spec),
             score=sigmoid(logit),
             p=self._bundle.calibration[span.label].probability(logit),
         )
+
+
+def step_begin_s(step: int, step_frames: int, spec: FrontendSpec) -> float:
+    """Where a score step begins, in seconds.
+
+    A frame speaks for the hop around the middle of its window.
+    """
+    shift = (spec.window_samples - spec.hop_samples) // 2
+    return (step * step_frames * spec.hop_samples + shift) / spec.rate_hz
 
 
 def _onset(event: Event) -> float:

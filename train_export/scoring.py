@@ -6,6 +6,7 @@ from numpy.typing import NDArray
 from edge.card import EventRule
 from edge.events import Detector, Span
 from edge.frontend import FrontendSpec
+from edge.pipeline import step_begin_s
 from train_export.features import ROOM_LABELS, STEP_FRAMES, SceneSet
 from train_export.metrics import EventScore, score_events
 
@@ -13,9 +14,8 @@ Logits = NDArray[np.int8]
 
 
 def onset_s(span: Span, spec: FrontendSpec) -> float:
-    """Where an event begins, in seconds; a frame speaks for the hop in its window's middle."""
-    shift = (spec.window_samples - spec.hop_samples) // 2
-    return (span.onset * STEP_FRAMES * spec.hop_samples + shift) / spec.rate_hz
+    """Where an event begins, in seconds."""
+    return step_begin_s(span.onset, STEP_FRAMES, spec)
 
 
 def detect(scene: Logits, rule: EventRule) -> list[Span]:

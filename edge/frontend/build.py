@@ -10,13 +10,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edge.errors import BadInputError
-from edge.frontend import band, energy, lpc, portable, spectral, wavelet
+from edge.frontend import band, energy, fourier, lpc, portable, spectral, wavelet
 from edge.frontend.spec import FrontendSpec
 from edge.frontend.tables import (
     DCT_BITS,
     LOG_BITS,
     POWER_SHIFT,
-    TWIDDLE_BITS,
     WEIGHT_BITS,
     WINDOW_BITS,
     FrontendTables,
@@ -32,14 +31,13 @@ def build_tables(spec: FrontendSpec) -> FrontendTables:
     Raises:
         BadInputError: a mel filter is narrower than one FFT bin.
     """
-    half = spec.fft_size // 2
-    bins = np.arange(half, dtype=np.int64)
+    turn = fourier.rotations(spec.fft_size)
     edges, rise = _mel_filters(spec)
     common = FrontendTables(
         window_q30=_fixed(_hann(spec.window_samples), WINDOW_BITS),
-        twiddle_re_q30=_fixed(portable.cos_turns(bins, spec.fft_size), TWIDDLE_BITS),
-        twiddle_im_q30=_fixed(-portable.sin_turns(bins, spec.fft_size), TWIDDLE_BITS),
-        bit_reversal=_frozen(_bit_reversal(half)),
+        twiddle_re_q30=turn.twiddle_re_q30,
+        twiddle_im_q30=turn.twiddle_im_q30,
+        bit_reversal=turn.bit_reversal,
         mel_edges=_frozen(edges),
         mel_rise_q15=rise,
         log2_q20=_fixed(np.array([portable.log2(1 + i / 256) for i in range(257)]), LOG_BITS),
@@ -92,13 +90,6 @@ def _fixed(values: NDArray[np.float64], bits: int) -> NDArray[np.int32]:
 
 def _hann(length: int) -> NDArray[np.float64]:
     return 0.5 - 0.5 * portable.cos_turns(np.arange(length, dtype=np.int64), length)
-
-
-def _bit_reversal(size: int) -> NDArray[np.int64]:
-    order = np.zeros(1, dtype=np.int64)
-    while len(order) < size:
-        order = np.concatenate([2 * order, 2 * order + 1])
-    return order
 
 
 def _mel_filters(spec: FrontendSpec) -> tuple[NDArray[np.int64], NDArray[np.int32]]:

@@ -8,6 +8,7 @@ to minus infinity; `rounded_shift` adds half a unit first.
 import numpy as np
 from numpy.typing import NDArray
 
+from edge.frontend import fourier
 from edge.frontend import tables as q
 from edge.frontend.fixed import Ints, bit_length, rounded_quotient, rounded_shift
 from edge.frontend.spec import FrontendSpec
@@ -74,58 +75,17 @@ def normalise(frames: NDArray[np.int16], tables: FrontendTables) -> tuple[Ints, 
 
 
 def real_fft(x: Ints, spec: FrontendSpec, tables: FrontendTables) -> tuple[Ints, Ints]:
-    """Spectrum of real rows, divided by fft_size.
-
-    Packs even and odd samples into one complex FFT of half the size: radix 2, decimation in
-    time, a halving a stage; then separates the two. Source: Sorensen et al., Real-valued fast
-    Fourier transform algorithms, IEEE Trans. ASSP 35(6), 1987.
+    """Spectrum of real rows of at most fft_size samples, divided by fft_size.
 
     Returns:
         Real and imaginary parts, int64 [frames, fft_size / 2 + 1].
     """
-    half = spec.fft_size // 2
     padded = np.zeros((len(x), spec.fft_size), dtype=np.int64)
     padded[:, : x.shape[1]] = x
-    re = padded[:, 0::2][:, tables.bit_reversal]  # [frames, half]
-    im = padded[:, 1::2][:, tables.bit_reversal]
-    size = 1
-    while size < half:
-        re, im = _butterflies(re, im, size, spec, tables)
-        size *= 2
-    return _separate(re, im, tables)
-
-
-def _butterflies(
-    re: Ints, im: Ints, size: int, spec: FrontendSpec, tables: FrontendTables
-) -> tuple[Ints, Ints]:
-    """One stage: pairs of `size`-point transforms become `2 * size`-point ones, halved."""
-    stride = spec.fft_size // (2 * size)
-    w_re = tables.twiddle_re_q30[::stride].astype(np.int64)  # [size]
-    w_im = tables.twiddle_im_q30[::stride].astype(np.int64)
-    re = re.reshape(len(re), -1, 2, size)  # [frames, groups, upper or lower, size]
-    im = im.reshape(len(im), -1, 2, size)
-    a_re, b_re, a_im, b_im = re[:, :, 0], re[:, :, 1], im[:, :, 0], im[:, :, 1]
-    t_re = rounded_shift(b_re * w_re - b_im * w_im, q.TWIDDLE_BITS)
-    t_im = rounded_shift(b_re * w_im + b_im * w_re, q.TWIDDLE_BITS)
-    out_re, out_im = np.empty_like(re), np.empty_like(im)
-    out_re[:, :, 0], out_re[:, :, 1] = (a_re + t_re) >> 1, (a_re - t_re) >> 1
-    out_im[:, :, 0], out_im[:, :, 1] = (a_im + t_im) >> 1, (a_im - t_im) >> 1
-    return out_re.reshape(len(re), -1), out_im.reshape(len(im), -1)
-
-
-def _separate(re: Ints, im: Ints, tables: FrontendTables) -> tuple[Ints, Ints]:
-    """Spectrum of the real signal from that of its packed halves, halved once more."""
-    half = re.shape[1]
-    k = np.arange(half + 1)
-    w_re = np.append(tables.twiddle_re_q30, -(1 << q.TWIDDLE_BITS)).astype(np.int64)
-    w_im = np.append(tables.twiddle_im_q30, 0).astype(np.int64)
-    z_re, z_im = re[:, k % half], im[:, k % half]
-    y_re, y_im = re[:, -k % half], im[:, -k % half]
-    even_re, even_im = (z_re + y_re) >> 1, (z_im - y_im) >> 1
-    odd_re, odd_im = (z_im + y_im) >> 1, (y_re - z_re) >> 1
-    t_re = rounded_shift(odd_re * w_re - odd_im * w_im, q.TWIDDLE_BITS)
-    t_im = rounded_shift(odd_re * w_im + odd_im * w_re, q.TWIDDLE_BITS)
-    return (even_re + t_re) >> 1, (even_im + t_im) >> 1
+    turn = fourier.Rotations(
+        spec.fft_size, tables.twiddle_re_q30, tables.twiddle_im_q30, tables.bit_reversal
+    )
+    return fourier.forward(padded, turn)
 
 
 def mel_power(re: Ints, im: Ints, tables: FrontendTables) -> Ints:

@@ -16,7 +16,6 @@ from edge.frontend.spec import FrontendSpec
 from edge.frontend.spectral import GAIN_STEPS, SpectralTables, fft_size_for
 from edge.frontend.wavelet import WaveletTables
 
-TWIDDLE_BITS = 30
 WINDOW_BITS = 30
 WEIGHT_BITS = 15
 LOG_BITS = 20
