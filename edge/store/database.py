@@ -2,6 +2,7 @@
 
 import contextlib
 import sqlite3
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -17,6 +18,7 @@ _CACHE_KIB = 256
 _WAL_BYTES = 4_000_000
 _APPLICATION_AT, _HEADER_BYTES = 68, 100  # of the file format
 # A writer holds the lock for milliseconds; only a stuck disk takes as long as this.
+_RETRY_S = 0.01  # between two tries at a lock that SQLite does not wait for
 _BUSY_TIMEOUT_S = 5.0
 
 # What each version of the schema added; a file of an older one gets what it lacks.
@@ -176,7 +178,7 @@ class Database:
         if version == 0:  # both must come before the first table, else a file never shrinks
             self._db.execute(f"PRAGMA page_size = {_PAGE_BYTES}")
             self._db.execute("PRAGMA auto_vacuum = INCREMENTAL")
-        self._db.execute("PRAGMA journal_mode = WAL")
+        self._log_ahead()
         self._db.execute(f"PRAGMA journal_size_limit = {_WAL_BYTES}")
         if version == _VERSION:
             return
@@ -190,11 +192,26 @@ class Database:
             self._db.execute("PRAGMA auto_vacuum = INCREMENTAL")
             self._db.execute("VACUUM")
 
+    def _log_ahead(self) -> None:
+        """Write ahead; SQLite does not wait here for who does the same to a new file."""
+        patience = time.monotonic() + _BUSY_TIMEOUT_S
+        while True:
+            try:
+                self._db.execute("PRAGMA journal_mode = WAL")
+                return
+            except sqlite3.OperationalError as error:
+                busy = error.sqlite_errorcode & 0xFF == sqlite3.SQLITE_BUSY
+                if not busy or time.monotonic() > patience:
+                    raise
+            time.sleep(_RETRY_S)
+
     def _version(self) -> int:
         """Version of the schema, 0 for an empty file; refuses what this release can't use."""
-        (application,) = self.one("PRAGMA application_id")
-        (version,) = self.one("PRAGMA user_version")
-        (tables,) = self.one("SELECT count(*) FROM sqlite_schema")
+        # One statement sees one state of the file: another thread may be making the tables.
+        application, version, tables = self.one(
+            "SELECT (SELECT application_id FROM pragma_application_id),"
+            " (SELECT user_version FROM pragma_user_version), count(*) FROM sqlite_schema"
+        )
         if application == 0 and version == 0 and tables == 0:
             return 0
         if application != _APPLICATION_ID:

@@ -10,6 +10,7 @@ import subprocess
 import sys
 import threading
 import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -381,3 +382,12 @@ def test_a_wrong_thread_is_a_fault_of_the_code(store):
     thread.start()
     thread.join()
     assert len(caught) == 1
+
+
+def test_many_threads_may_make_one_database(tmp_path):
+    """Whoever opens a file while another makes its tables finds an empty or a finished one."""
+    for number in range(60):
+        path = tmp_path / f"{number}.db"
+        with ThreadPoolExecutor(4) as pool:
+            for opened in [pool.submit(lambda path=path: Store(path).close()) for _ in range(8)]:
+                opened.result()
