@@ -22,6 +22,7 @@ from edge import __version__
 from edge.bundle import Bundle, load_bundle, shipped_bundles
 from edge.capture import Recording, list_inputs, meter_lines, open_wav_or_flac
 from edge.classifier import Classifier, installed_runtimes
+from edge.commands.output import DISCLAIMER, each_file, say_json
 from edge.config import LogSettings, json_schema, load_settings
 from edge.errors import (
     AirwayError,
@@ -36,8 +37,6 @@ from edge.records import Event
 
 # A second of audio a block: large enough for NumPy, small enough for memory.
 BLOCK_S = 1.0
-
-DISCLAIMER = "Airway is a screening aid, not a diagnosis. Ask a clinician about any symptom."
 
 
 class _Parser(argparse.ArgumentParser):
@@ -136,20 +135,8 @@ def _run(arguments: argparse.Namespace) -> int:
 def _replay(arguments: argparse.Namespace) -> int:
     bundle = load_bundle(arguments.bundle or arguments.profile)
     classifier = Classifier(bundle, arguments.runtime)
-    say = _say_json if arguments.json else _say_words
-    return _each_file(arguments.files, lambda file: _replay_file(file, bundle, classifier, say))
-
-
-def _each_file(files: Sequence[Path], work: Callable[[Path], None]) -> int:
-    """Do every file; a bad one is told and does not take the others with it."""
-    code = 0
-    for file in files:
-        try:
-            work(file)
-        except AirwayError as error:
-            print(f"airway: {error}", file=sys.stderr)
-            code = error.exit_code
-    return code
+    say = say_json if arguments.json else _say_words
+    return each_file(arguments.files, lambda file: _replay_file(file, bundle, classifier, say))
 
 
 def _replay_file(
@@ -185,10 +172,6 @@ def _events(blocks: Iterator[Any], pipeline: Pipeline) -> Iterator[Event]:
     for block in blocks:
         yield from pipeline.push(block)
     yield from pipeline.finish()
-
-
-def _say_json(line: dict[str, Any]) -> None:
-    print(json.dumps(line, ensure_ascii=False), flush=True)
 
 
 def _say_words(line: dict[str, Any]) -> None:
@@ -242,7 +225,7 @@ def _devices(arguments: argparse.Namespace) -> int:
         return 0
     for found in list_inputs():
         if arguments.json:
-            _say_json({"type": "device", **asdict(found)})
+            say_json({"type": "device", **asdict(found)})
         else:
             print(found)
     return 0

@@ -1,0 +1,1 @@
+"""Subcommands of `airway`, one module each: `add(commands)` registers its parser and handler."""

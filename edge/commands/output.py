@@ -1,0 +1,32 @@
+"""What the subcommands share: how they print, and how they go through many files."""
+
+import json
+import sys
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+from edge.errors import AirwayError
+
+DISCLAIMER = "Airway is a screening aid, not a diagnosis. Ask a clinician about any symptom."
+
+
+def say_json(line: dict[str, Any]) -> None:
+    """Print one JSON object on one line of standard output."""
+    print(json.dumps(line, ensure_ascii=False), flush=True)
+
+
+def each_file(files: Sequence[Path], work: Callable[[Path], None]) -> int:
+    """Do every file; a bad one is told and does not take the others with it.
+
+    Returns:
+        The exit code of the last failure, 0 when there was none.
+    """
+    code = 0
+    for file in files:
+        try:
+            work(file)
+        except AirwayError as error:
+            print(f"airway: {error}", file=sys.stderr)
+            code = error.exit_code
+    return code

@@ -1,0 +1,1 @@
+"""Subcommands of `airway-train`, one module each: `add(commands)` registers parser and handler."""
