@@ -52,8 +52,8 @@ def _parser() -> argparse.ArgumentParser:
     fit.add_argument(
         "--work", type=Path, default=Path(".cache/train"), help="scenes and checkpoints"
     )
-    fit.add_argument("--hours", type=float, default=20.0, help="of training scenes")
-    fit.add_argument("--epochs", type=int, default=15)
+    fit.add_argument("--hours", type=float, default=48.0, help="of training scenes")
+    fit.add_argument("--epochs", type=int, default=14)
     fit.add_argument("--seed", type=int, default=1)
     fit.set_defaults(command=_train)
 

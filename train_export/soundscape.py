@@ -5,8 +5,9 @@ scenes spliced from clips. Every scene says what was laid where, at which signal
 ratio; a test on scenes says that they are scenes.
 """
 
+import math
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,7 +18,12 @@ from train_export.segment import SegmentRules, find_sounds
 
 RATE_HZ = 16_000
 # Sounds that last: an event is a stretch of them, not a burst.
-LONG_SOUNDS = {"speech": (1.0, 8.0), "breath": (1.5, 6.0), "snore": (1.0, 4.0)}
+LONG_SOUNDS = {
+    "speech": (1.0, 8.0),
+    "breath": (1.5, 6.0),
+    "snore": (1.0, 4.0),
+    "background": (1.0, 8.0),  # music or a machine that begins and ends
+}
 OTHER_RULES = SegmentRules(dip_db=20, spacing_s=0.4, below_peak_db=25, max_s=5.0, tail_db=25)
 Floats = NDArray[np.float32]
 
@@ -74,6 +80,11 @@ class Recipe:
         narrow: share of the sounds that lose everything above 3.4 kHz, as on a telephone.
         music: share of the backgrounds that are music.
         speed: range of a factor on an event's speed and pitch; 1 leaves it alone.
+        quiet_dbfs: range, a scene, of the level that stands for the background where there is
+            next to none: an event keeps the level of somebody in a room, not of the hiss.
+        density_spread: each scene's densities are multiplied by factors of 1 - spread to
+            1 + spread.
+        interludes: share of the other sounds that are a stretch of music or ambience.
     """
 
     duration_s: float = 60.0
@@ -85,6 +96,25 @@ class Recipe:
     narrow: float = 0.25
     music: float = 0.25
     speed: tuple[float, float] = (1.0, 1.0)
+    quiet_dbfs: tuple[float, float] = (-52.0, -52.0)
+    density_spread: float = 0.0
+    interludes: float = 0.0
+
+    def drawn(self, rng: np.random.Generator) -> "Recipe":
+        """One scene's own recipe; draws only what has a range."""
+        bouts, others = self.bouts_per_hour, self.others_per_hour
+        quiet_dbfs = self.quiet_dbfs[0]
+        if self.density_spread:
+            bouts *= rng.uniform(1 - self.density_spread, 1 + self.density_spread)
+            others *= rng.uniform(1 - self.density_spread, 1 + self.density_spread)
+        if self.quiet_dbfs[1] > quiet_dbfs:
+            quiet_dbfs = rng.uniform(*self.quiet_dbfs)
+        return replace(
+            self,
+            bouts_per_hour=bouts,
+            others_per_hour=others,
+            quiet_dbfs=(quiet_dbfs, quiet_dbfs),
+        )
 
 
 class SoundBank:
@@ -144,17 +174,20 @@ def _active(pcm: NDArray[np.int16]) -> list[tuple[float, float]]:
 
 def mix_scene(rng: np.random.Generator, bank: SoundBank, recipe: Recipe) -> Scene:
     """Mix one scene; the same generator state gives the same scene."""
+    recipe = recipe.drawn(rng)
     length = round(recipe.duration_s * RATE_HZ)
     background = _background(rng, bank, recipe, length)
     scene = background.copy()
     truths: list[Truth] = []
     labels = [label for label in ("sneeze", "snore", "breath", "speech", "other") if label in bank]
     share = np.array([{"speech": 3.0, "other": 3.0}.get(label, 1.0) for label in labels])
+    share /= share.sum()
+    if recipe.interludes and "background" in bank:
+        labels.append("background")
+        share = np.append(share * (1 - recipe.interludes), recipe.interludes)
     hours = recipe.duration_s / 3600
     plan = ["cough"] * rng.poisson(recipe.bouts_per_hour * hours)
-    plan += list(
-        rng.choice(labels, rng.poisson(recipe.others_per_hour * hours), p=share / share.sum())
-    )
+    plan += list(rng.choice(labels, rng.poisson(recipe.others_per_hour * hours), p=share))
     room = bank.draw(rng, "rir").pcm if "rir" in bank else None
     for label in rng.permutation(np.array(plan, dtype=object)):
         sound = _hasten(excerpt(rng, bank.draw(rng, label)), rng.uniform(*recipe.speed))
@@ -167,11 +200,12 @@ def mix_scene(rng: np.random.Generator, bank: SoundBank, recipe: Recipe) -> Scen
         snr_db = rng.uniform(*recipe.snr_db)
         start = round(at * RATE_HZ)
         wave = wave[: length - start]
-        wave = wave * _gain(wave, sound, background[start : start + len(wave)], snr_db)
+        level_dbfs = _floor_dbfs(background[start : start + len(wave)], recipe) + snr_db
+        wave = wave * _gain(wave, sound, level_dbfs)
         scene[start : start + len(wave)] += wave
         truths += [
             Truth(
-                sound.label,
+                "other" if sound.label == "background" else sound.label,
                 sound.kind,
                 at + on,
                 min(at + off, recipe.duration_s),
@@ -270,14 +304,15 @@ def _reverberate(wave: Floats, room: Floats) -> Floats:
     return np.asarray(wet[direct : direct + len(wave) + RATE_HZ // 4], dtype=np.float32)
 
 
-def _gain(wave: Floats, sound: Sound, background: Floats, snr_db: float) -> np.float32:
-    """Bring the event's active part to a ratio over the background under it.
+def _floor_dbfs(background: Floats, recipe: Recipe) -> float:
+    """The level that an event's ratio counts from."""
+    noise = float(np.sqrt(np.mean(background**2)) + 1e-9)
+    return max(20 * math.log10(noise), recipe.quiet_dbfs[0])
 
-    In near silence an event keeps a level of a person in a room, not of the hiss.
-    """
+
+def _gain(wave: Floats, sound: Sound, level_dbfs: float) -> np.float32:
+    """Bring the event's active part to a level."""
     begin = round(sound.spans[0][0] * RATE_HZ)
     end = max(begin + 1, round(sound.spans[-1][1] * RATE_HZ))
     active = float(np.sqrt(np.mean(wave[begin:end] ** 2)) + 1e-9) if begin < len(wave) else 1.0
-    noise = float(np.sqrt(np.mean(background[: len(wave)] ** 2)) + 1e-9)
-    target = max(noise * 10 ** (snr_db / 20), 10 ** ((-52 + snr_db) / 20))
-    return np.float32(target / active)
+    return np.float32(10 ** (level_dbfs / 20) / active)
