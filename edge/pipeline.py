@@ -4,6 +4,8 @@ No stage reads a clock: a whole night replays in one call, with the same result 
 for blocks of any size.
 """
 
+from collections.abc import Iterable
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -86,19 +88,74 @@ class Scorer:
         return self._quiet
 
 
+class ScoreStream:
+    """Samples of one source -> score steps: the frontend, the gate and the model."""
+
+    def __init__(self, bundle: Bundle, classifier: Classifier, rate_hz: int) -> None:
+        """Prepare for a source that delivers `rate_hz` samples a second."""
+        gate = None if bundle.gate is None else Gate(bundle.gate, bundle.layout.step_frames)
+        self._frontend = Frontend(bundle.spec, bundle.tables, rate_hz)
+        self._scorer = Scorer(bundle, classifier, gate)
+        self._step_s = bundle.layout.step_frames * bundle.spec.hop_samples / bundle.spec.rate_hz
+
+    def push(self, pcm: NDArray[np.int16]) -> ScoreBlock:
+        """Take int16 [samples]; give the steps they complete."""
+        return self._scorer.push(self._frontend.push(pcm).frames)
+
+    def finish(self) -> ScoreBlock:
+        """End of the recording: the last steps."""
+        return self._scorer.finish()
+
+    @property
+    def skipped_s(self) -> float:
+        """Seconds that the gate found too quiet for the model."""
+        return self._scorer.skipped * self._step_s
+
+
+class EventFinder:
+    """Score steps -> events, by every rule of a bundle."""
+
+    def __init__(self, bundle: Bundle) -> None:
+        self._bundle = bundle
+        self._detectors = [
+            (bundle.labels.index(rule.label), Detector(rule)) for rule in bundle.rules
+        ]
+
+    def push(self, block: ScoreBlock) -> list[Event]:
+        """Take the next steps; give the events that end in them, by onset."""
+        return self._events(
+            span
+            for column, detector in self._detectors
+            for span in detector.push(block.logits[:, column])
+        )
+
+    def finish(self) -> list[Event]:
+        """End of the recording: the events still open."""
+        return self._events(span for _, detector in self._detectors for span in detector.finish())
+
+    def _events(self, spans: Iterable[Span]) -> list[Event]:
+        return sorted((self._event(span) for span in spans), key=_onset)
+
+    def _event(self, span: Span) -> Event:
+        spec, layout = self._bundle.spec, self._bundle.layout
+        logit = (span.peak - layout.logit_zero) * layout.logit_scale
+        return Event(
+            label=span.label,
+            onset_s=step_begin_s(span.onset, layout.step_frames, spec),
+            offset_s=step_begin_s(span.offset, layout.step_frames, spec),
+            score=sigmoid(logit),
+            p=self._bundle.calibration[span.label].probability(logit),
+        )
+
+
 class Pipeline:
     """One source's way from samples to events."""
 
     def __init__(self, bundle: Bundle, classifier: Classifier, rate_hz: int) -> None:
         """Prepare for a source that delivers `rate_hz` samples a second."""
-        self._bundle = bundle
         self._rate_hz = rate_hz
-        self._frontend = Frontend(bundle.spec, bundle.tables, rate_hz)
-        gate = None if bundle.gate is None else Gate(bundle.gate, bundle.layout.step_frames)
-        self._scorer = Scorer(bundle, classifier, gate)
-        self._detectors = [
-            (bundle.labels.index(rule.label), Detector(rule)) for rule in bundle.rules
-        ]
+        self._scores = ScoreStream(bundle, classifier, rate_hz)
+        self._finder = EventFinder(bundle)
         self._processed = 0
         self._lost = 0
 
@@ -112,14 +169,13 @@ class Pipeline:
         events = []
         for start in range(0, block.lost, self._rate_hz):  # a second at a time: a night may lack
             missing = min(self._rate_hz, block.lost - start)
-            events += self._hear(np.zeros(missing, dtype=np.int16))
-        return events + self._hear(block.pcm)
+            events += self._finder.push(self._scores.push(np.zeros(missing, dtype=np.int16)))
+        return events + self._finder.push(self._scores.push(block.pcm))
 
     def finish(self) -> list[Event]:
         """End of the recording: the last steps and the events still open."""
-        events = self._detect(self._scorer.finish())
-        spans = [span for _, detector in self._detectors for span in detector.finish()]
-        return sorted(events + [self._event(span) for span in spans], key=_onset)
+        events = self._finder.push(self._scores.finish())
+        return sorted(events + self._finder.finish(), key=_onset)
 
     @property
     def coverage(self) -> Coverage:
@@ -130,30 +186,7 @@ class Pipeline:
     @property
     def skipped_s(self) -> float:
         """Seconds that the gate found too quiet for the model."""
-        spec, layout = self._bundle.spec, self._bundle.layout
-        return self._scorer.skipped * layout.step_frames * spec.hop_samples / spec.rate_hz
-
-    def _hear(self, pcm: NDArray[np.int16]) -> list[Event]:
-        return self._detect(self._scorer.push(self._frontend.push(pcm).frames))
-
-    def _detect(self, block: ScoreBlock) -> list[Event]:
-        spans = [
-            span
-            for column, detector in self._detectors
-            for span in detector.push(block.logits[:, column])
-        ]
-        return sorted((self._event(span) for span in spans), key=_onset)
-
-    def _event(self, span: Span) -> Event:
-        spec, layout = self._bundle.spec, self._bundle.layout
-        logit = (span.peak - layout.logit_zero) * layout.logit_scale
-        return Event(
-            label=span.label,
-            onset_s=step_begin_s(span.onset, layout.step_frames, spec),
-            offset_s=step_begin_s(span.offset, layout.step_frames, spec),
-            score=sigmoid(logit),
-            p=self._bundle.calibration[span.label].probability(logit),
-        )
+        return self._scores.skipped_s
 
 
 def step_begin_s(step: int, step_frames: int, spec: FrontendSpec) -> float:

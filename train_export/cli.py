@@ -63,6 +63,7 @@ def _parser() -> argparse.ArgumentParser:
     score.add_argument("--runtime", default="auto")
     score.add_argument("--json", action="store_true", help="one JSON object")
     score.add_argument("--predictions", type=Path, metavar="F.csv", help="a row an event")
+    score.add_argument("--html", type=Path, metavar="F.html", help="one page with the curves")
     score.set_defaults(command=_evaluate)
     return parser
 
@@ -103,6 +104,10 @@ def _evaluate(arguments: argparse.Namespace) -> int:
             writer = csv.DictWriter(file, names)
             writer.writeheader()
             writer.writerows(rows)
+    if arguments.html:
+        from train_export.html_report import write_html  # brings matplotlib
+
+        write_html(report, arguments.html)
     if arguments.json:
         print(json.dumps(report))
         return 0
