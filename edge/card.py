@@ -1,11 +1,17 @@
 """What a bundle's card says of a model in use: its place on the stream, its events, its odds."""
 
+import math
+from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, fields
 from typing import Any
 
 import numpy as np
 
 from edge.errors import BadInputError
+from edge.records import Detector
+
+# Where a card's figures may come from, the one most like a bedroom first.
+_FIGURE_SETS = ("home", "test", "validation")
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,6 +133,40 @@ class GateRule:
         ]
         if wrong:
             raise BadInputError(f"gate: out of range: {', '.join(wrong)}")
+
+
+def measured_detectors(card: Mapping[str, Any], labels: Iterable[str]) -> dict[str, Detector]:
+    """How well a bundle finds its labels, by the figures in its card.
+
+    Args:
+        card: of a bundle, see `Bundle.card`.
+        labels: those that it reports.
+
+    Returns:
+        By label; one without figures, or with figures that can't be, is left out.
+    """
+    sets = card.get("figures", {})
+    found = {
+        label: _detector(sets[name][label])
+        for name in reversed(_FIGURE_SETS)
+        for label in labels
+        if label in sets.get(name, {})
+    }
+    return {label: detector for label, detector in found.items() if detector is not None}
+
+
+def _detector(figures: Mapping[str, Any]) -> Detector | None:
+    try:
+        sounds = int(figures["true"])
+        sensitivity, false_alarms_per_hour, hours = (
+            float(figures[key]) for key in ("sensitivity", "false_alarms_per_hour", "hours")
+        )
+    except (KeyError, TypeError, ValueError):
+        return None
+    possible = 0 < sensitivity <= 1 and 0 <= false_alarms_per_hour < math.inf
+    if not (possible and sounds > 0 and 0 < hours < math.inf):
+        return None
+    return Detector(sensitivity, sounds, false_alarms_per_hour, hours)
 
 
 def sigmoid(x: float) -> float:

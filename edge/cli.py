@@ -21,6 +21,7 @@ from numpy.typing import NDArray
 from edge import __version__
 from edge.bundle import Bundle, load_bundle, shipped_bundles
 from edge.capture import Recording, list_inputs, meter_lines, open_wav_or_flac
+from edge.card import measured_detectors
 from edge.classifier import Classifier, installed_runtimes
 from edge.commands import bench
 from edge.commands.output import DISCLAIMER, each_file, say_json
@@ -124,12 +125,14 @@ def _run(arguments: argparse.Namespace) -> int:
         configure_logging(settings.log)
         bundle = load_bundle(settings.model.bundle)
         classifier = Classifier(bundle, settings.model.runtime)
+        labels = tuple(rule.label for rule in bundle.rules)
         about = About(
             version=__version__,
             runtime=classifier.runtime_name,
             bundle=bundle.name,
             digest=bundle.digest,
-            labels=tuple(rule.label for rule in bundle.rules),
+            labels=labels,
+            detectors=measured_detectors(bundle.card, labels),
         )
         return Setup(settings, lambda rate_hz: Pipeline(bundle, classifier, rate_hz), about)
 
