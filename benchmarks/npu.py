@@ -16,9 +16,9 @@ PAGE = Path(__file__).with_suffix(".md")
 NPUS = [target for target in TARGETS if target != "edgetpu"]
 HEAD = """# Accelerators
 
-`python benchmarks/npu.py` writes this page. **No figure here was measured on an accelerator**: those
-of the Arm NPUs are the estimates of Arm's compiler, Vela, and the verdicts for the Edge TPU come from
-its published rules, since its compiler was not at hand.
+`python benchmarks/npu.py` writes this page. **No figure here was measured on an accelerator**:
+those of the Arm NPUs are the estimates of Arm's compiler, Vela, and the verdicts for the Edge TPU
+come from its published rules, since its compiler was not at hand.
 
 ## Arm Ethos-U
 
@@ -29,10 +29,10 @@ TPU = """
 ## Coral Edge TPU
 
 Rules: [A] the operators that Axis lists for the same chip
-(developer.axis.com/computer-vision/on-device/system-on-chip/artpec-7/supported-ops), [B] Coral's own list
-in its state of 2019 (coral.ai/docs/edgetpu/models-intro), [C] Axis' tips beside A: the graph is divided
-once, and from the first operator that does not map everything runs on the CPU. The compiler has the last
-word.
+(developer.axis.com/computer-vision/on-device/system-on-chip/artpec-7/supported-ops), [B] Coral's
+own list in its state of 2019 (coral.ai/docs/edgetpu/models-intro), [C] Axis' tips beside A: the
+graph is divided once, and from the first operator that does not map everything runs on the CPU.
+The compiler has the last word.
 """
 
 
