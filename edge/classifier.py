@@ -6,6 +6,7 @@ runtime that was asked for by name is never replaced by another.
 
 import importlib
 import importlib.util
+import logging
 from typing import Any
 
 import numpy as np
@@ -13,6 +14,8 @@ from numpy.typing import NDArray
 
 from edge.bundle import Bundle
 from edge.errors import BadInputError, ConfigError, DeviceUnavailableError
+
+_logger = logging.getLogger(__name__)
 
 MODULES = {
     "tflite-runtime": "tflite_runtime.interpreter",
@@ -33,10 +36,12 @@ class Classifier:
             runtime: one of RUNTIMES; `auto` takes the first of MODULES that is installed.
 
         Raises:
-            ConfigError: there is no such runtime, or it is not installed.
+            ConfigError: there is no such runtime, it is not installed, or the model was compiled
+                for another one.
             DeviceUnavailableError: there is no Edge TPU.
             BadInputError: the model is not what the card says.
         """
+        _check_target(bundle, runtime)
         self.runtime_name, self._interpreter = _interpreter(bundle, runtime)
         self._interpreter.allocate_tensors()
         self._input = self._interpreter.get_input_details()[0]
@@ -84,6 +89,28 @@ def installed_runtimes() -> list[str]:
         for name, module in MODULES.items()
         if importlib.util.find_spec(module.partition(".")[0]) is not None
     ]
+
+
+def _check_target(bundle: Bundle, runtime: str) -> None:
+    """A model for an Edge TPU runs there alone, and another one would run beside it unnoticed."""
+    compiled = bundle.card.get("compiled", {})
+    target = compiled.get("target")
+    if runtime == "edgetpu" and target != "edgetpu":
+        raise ConfigError(
+            f"bundle {bundle.name} was not compiled for the Edge TPU and would run on the CPU; "
+            "make one with airway-train compile --target edgetpu, or set the runtime to 'auto'"
+        )
+    if target is not None and target != runtime:
+        raise ConfigError(
+            f"bundle {bundle.name} was compiled for {target} and does not run on {runtime!r}; take "
+            "the bundle that it was made from"
+            + (", or set the runtime to 'edgetpu'" if target == "edgetpu" else "")
+        )
+    if left := compiled.get("operators_on_cpu"):
+        _logger.warning(
+            "the Edge TPU runs a part of bundle %s; left to the CPU: %s",
+            bundle.name, ", ".join(left),
+        )  # fmt: skip
 
 
 def _interpreter(bundle: Bundle, runtime: str) -> tuple[str, Any]:

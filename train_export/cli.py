@@ -11,6 +11,7 @@ from typing import Any, NoReturn
 from edge import __version__
 from edge.bundle import load_bundle
 from edge.errors import AirwayError, UsageError
+from train_export.commands import compile as compile_command
 from train_export.evaluate import evaluate
 from train_export.prepare import KINDS, prepare
 
@@ -65,6 +66,7 @@ def _parser() -> argparse.ArgumentParser:
     score.add_argument("--predictions", type=Path, metavar="F.csv", help="a row an event")
     score.add_argument("--html", type=Path, metavar="F.html", help="one page with the curves")
     score.set_defaults(command=_evaluate)
+    compile_command.add(commands)
     return parser
 
 
