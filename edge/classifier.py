@@ -26,7 +26,13 @@ RUNTIMES = ("auto", *MODULES, "edgetpu")
 
 
 class Classifier:
-    """Scores patches of features; it holds no state between patches."""
+    """Scores patches of features; it holds no state between patches.
+
+    Attributes:
+        runtime_name: the runtime in use.
+        layout: of the bundle: how patches and scores lie on the stream.
+        labels: how many there are.
+    """
 
     def __init__(self, bundle: Bundle, runtime: str = "auto") -> None:
         """Load the model.
@@ -46,7 +52,7 @@ class Classifier:
         self._interpreter.allocate_tensors()
         self._input = self._interpreter.get_input_details()[0]
         self._output = self._interpreter.get_output_details()[0]
-        self._layout = bundle.layout
+        self.layout = bundle.layout
         self.labels = len(bundle.labels)
         expected = (
             [1, bundle.layout.patch_frames, bundle.spec.coefficients, 1],
@@ -69,7 +75,7 @@ class Classifier:
         Returns:
             int8 [patch_steps, labels].
         """
-        quantized = quantize(patch, self._layout.input_multiplier_q20, self._layout.input_zero)
+        quantized = quantize(patch, self.layout.input_multiplier_q20, self.layout.input_zero)
         self._interpreter.set_tensor(self._input["index"], quantized[None, :, :, None])
         self._interpreter.invoke()
         logits: NDArray[np.int8] = self._interpreter.get_tensor(self._output["index"])[0]
