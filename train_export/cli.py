@@ -13,6 +13,7 @@ from edge.bundle import load_bundle
 from edge.errors import AirwayError, UsageError
 from train_export.chest import evaluate as chest
 from train_export.commands import compile as compile_command
+from train_export.commands import index
 from train_export.evaluate import evaluate
 from train_export.prepare import KINDS, prepare
 
@@ -37,6 +38,8 @@ def _parser() -> argparse.ArgumentParser:
     parser = _Parser(prog="airway-train", description="Train, evaluate and export Airway's models.")
     parser.add_argument("--version", action="version", version=f"airway-train {__version__}")
     commands = parser.add_subparsers(title="commands", required=True, parser_class=_Parser)
+
+    index.add(commands)
 
     mix = commands.add_parser("prepare", help="mix soundscapes with their ground truth")
     mix.add_argument("--corpus", type=Path, required=True, metavar="DIR")

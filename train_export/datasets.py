@@ -1,11 +1,11 @@
-"""The corpus as typed clips: one place where labels meet the project's taxonomy.
+"""A data set as typed clips, whoever made it, split by person.
 
-A corpus is a folder of folders, each with a `manifest.csv` (see `MANIFEST_COLUMNS`). People,
-not clips, are what a split keeps apart, and files of the same content go the same way.
+The readers know the layouts; `taxonomy` knows the labels. People, not clips, are what a split
+keeps apart, and files of the same content go the same way.
 """
 
-import csv
 import hashlib
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -13,25 +13,14 @@ import numpy as np
 import soundfile as sf
 from numpy.typing import NDArray
 
-from edge.errors import BadInputError, InputOutputError
+from edge.errors import BadInputError
 from edge.frontend.extractor import resampler
+from train_export.readers import Row, layout_of, read_rows
+from train_export.taxonomy import kind_of, own_label, room_label
 
-MANIFEST_COLUMNS = ("path", "source", "subject", "session", "label_event", "start_s", "end_s")
 SPLITS = ("train", "val", "test")
-
-# What a room hears. Everything that is not a respiratory sound or speech is `other`: it is
-# there so that the model learns what a cough is not.
-ROOM_TAXONOMY = {
-    "cough": "cough",
-    "sneeze": "sneeze",
-    "snore": "snore",
-    "breath": "breath",
-    "speech": "speech",
-    "vowel": "speech",
-    "room_impulse_response": "rir",
-    # Not certainly free of coughs, so neither a positive nor a negative.
-    "unknown_noise": "",
-}
+# Sources whose clips name nobody and are too degraded, or too alike, to test on.
+TRAIN_ONLY_UNNAMED = ("ghchen_coughs", "esc50_mixed")
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +34,7 @@ class Clip:
         label: in the taxonomy: cough, sneeze, snore, breath, speech, other, background or rir.
         kind: the label that the source gave.
         train_only: too degraded to test on.
+        split: train, val or test where it was decided; else a hash of the group decides.
     """
 
     path: Path
@@ -53,59 +43,63 @@ class Clip:
     label: str
     kind: str
     train_only: bool = False
+    split: str = ""
 
 
-def read_corpus(root: Path) -> list[Clip]:
-    """Every room clip below `root`, sorted by path.
+def read_corpus(root: Path, layout: str = "auto") -> list[Clip]:
+    """Every clip below `root` that a microphone in the air recorded, sorted by path.
+
+    The labels are the room's; in the layout `folder`, the folders' own.
 
     Raises:
-        InputOutputError: there is no manifest below `root`.
-        BadInputError: a manifest lacks a column or names a file that is not there.
+        UsageError: there is no such layout, or the folder looks like several.
+        InputOutputError: it looks like none.
+        BadInputError: something in it is wrong; says what and where.
     """
-    manifests = sorted(root.glob("**/manifest.csv"))
-    if not manifests:
-        raise InputOutputError(f"no manifest.csv below {root}; give the folder of a corpus")
-    clips = [clip for manifest in manifests for clip in _read_manifest(manifest)]
-    return sorted(clips, key=lambda clip: clip.path)
+    layout = layout_of(root, layout)
+    clip_of = _own_clip if layout == "folder" else _room_clip
+    clips = {}
+    for row in read_rows(root, layout):
+        if not row.body_site and (clip := clip_of(row)):
+            clips[clip.path] = clip
+    return sorted(clips.values(), key=lambda clip: clip.path)
 
 
-def _read_manifest(manifest: Path) -> list[Clip]:
-    with manifest.open(newline="", encoding="utf-8") as file:
-        reader = csv.DictReader(file)
-        missing = [name for name in MANIFEST_COLUMNS if name not in (reader.fieldnames or ())]
-        if missing:
-            raise BadInputError(f"{manifest}: no column {', '.join(missing)}")
-        clips = {}
-        for row in reader:
-            if row.get("body_site"):
-                continue  # the chest profile's
-            clip = _clip(row, manifest.parent)
-            if clip and not clip.path.is_file():
-                raise BadInputError(f"{manifest}, line {reader.line_num}: no file {clip.path}")
-            if clip:
-                clips[clip.path] = clip
-    return list(clips.values())
+def split_corpus(root: Path, layout: str = "auto") -> list[Clip]:
+    """The clips of a corpus as they are trained on: duplicates joined, small ones balanced.
+
+    Raises:
+        As `read_corpus`; BadInputError also when a folder has too few people to split.
+    """
+    layout = layout_of(root, layout)
+    clips = read_corpus(root, layout)
+    if layout == "folder":
+        return balance(merge_duplicates(clips, same_sound))
+    return merge_duplicates(clips)
 
 
-def _clip(row: dict[str, str], folder: Path) -> Clip | None:
-    kind = row["label_event"].partition("(")[0]
-    if kind.startswith("background:") or kind == "music":
-        label = "background"
-    else:
-        label = ROOM_TAXONOMY.get(kind, "other")
+def _room_clip(row: Row) -> Clip | None:
+    kind = kind_of(row.label)
+    label = room_label(kind)
     if not label:
         return None
-    named = row["subject"] or row["session"] or _group_in(row.get("extra", ""))
-    nobody = not row["subject"] and row["source"] in ("ghchen_coughs", "esc50_mixed")
-    group = f"{row['source']}/{named or row['path']}"
+    named = row.subject or row.session or _group_in(row.extra)
+    nobody = not row.subject and row.source in TRAIN_ONLY_UNNAMED
+    group = f"{row.source}/{named or row.name or row.path.name}"
     return Clip(
-        path=folder / row["path"],
-        source=row["source"],
+        path=row.path,
+        source=row.source,
         group=group,
         label=label,
         kind=kind,
-        train_only=nobody and not row["session"],
+        train_only=nobody and not row.session,
     )
+
+
+def _own_clip(row: Row) -> Clip:
+    who = row.subject or f"{row.label}/{row.path.name}"
+    label = own_label(row.label)
+    return Clip(row.path, row.source, f"{row.source}/{who}", label, row.label)
 
 
 def _group_in(extra: str) -> str:
@@ -127,9 +121,29 @@ def load_pcm(path: Path, rate_hz: int) -> NDArray[np.int16]:
     return resampler(rate, rate_hz).push(mono)
 
 
-def merge_duplicates(clips: list[Clip]) -> list[Clip]:
-    """Give clips of the same bytes the same group, across sources too."""
-    first_group: dict[str, str] = {}
+def same_file(path: Path) -> bytes:
+    """Digest of a file's bytes."""
+    return hashlib.sha256(path.read_bytes()).digest()
+
+
+def same_sound(path: Path) -> bytes:
+    """Digest of a file's samples: a copy in another lossless container has the same.
+
+    Raises:
+        BadInputError: the file can't be decoded.
+    """
+    try:
+        pcm, rate = sf.read(path, dtype="int16", always_2d=True)
+    except sf.LibsndfileError as error:
+        raise BadInputError(f"{path} can't be decoded: {error}") from error
+    return hashlib.sha256(f"{rate}:{pcm.shape[1]}:".encode() + pcm.tobytes()).digest()
+
+
+def merge_duplicates(
+    clips: list[Clip], content_of: Callable[[Path], bytes] = same_file
+) -> list[Clip]:
+    """Give clips of the same content the same group, across sources too."""
+    first_group: dict[bytes, str] = {}
     parent: dict[str, str] = {}
 
     def root(group: str) -> str:
@@ -138,10 +152,44 @@ def merge_duplicates(clips: list[Clip]) -> list[Clip]:
         return group
 
     for clip in clips:
-        content = hashlib.sha256(clip.path.read_bytes()).hexdigest()
-        kept = first_group.setdefault(content, clip.group)
+        kept = first_group.setdefault(content_of(clip.path), clip.group)
         parent[root(clip.group)] = root(kept)
     return [replace(clip, group=root(clip.group)) for clip in clips]
+
+
+def balance(clips: Sequence[Clip]) -> list[Clip]:
+    """Decide the splits label by label, so that a small folder has each label in each.
+
+    Every label gives 12 % of its groups to validation and 18 % to the test, at least one each;
+    the rarest label chooses first. The order is that of a hash of the groups' names.
+
+    Raises:
+        BadInputError: a label has fewer than three groups; backgrounds may.
+    """
+    groups: dict[str, list[str]] = {}
+    for clip in clips:
+        if clip.label != "rir" and clip.group not in groups.setdefault(clip.label, []):
+            groups[clip.label].append(clip.group)
+    split: dict[str, str] = {}
+    for label, members in sorted(groups.items(), key=lambda item: (len(item[1]), item[0])):
+        if len(members) < 3 and label != "background":
+            raise BadInputError(
+                f"label {label!r} has {len(members)} people or files of its own; training, "
+                "validation and test need at least 3: add recordings, or take the folder out"
+            )
+        free = sorted((group for group in members if group not in split), key=_draw)
+        for name, share in (("val", 0.12), ("test", 0.18)):
+            taken = sum(split.get(group) == name for group in members)
+            wanted = max(1, round(share * len(members))) - taken if len(members) > 2 else 0
+            split |= dict.fromkeys(free[: max(0, wanted)], name)
+            free = free[max(0, wanted) :]
+        split |= dict.fromkeys(free, "train")
+        if len(members) > 2 and not any(split[group] == "train" for group in members):
+            raise BadInputError(
+                f"label {label!r} has nobody left to train on: its people also make the other "
+                "labels; add recordings of other people"
+            )
+    return [replace(clip, split=split.get(clip.group, "train")) for clip in clips]
 
 
 def split_of(clip: Clip, seed: int = 0) -> str:
@@ -149,8 +197,11 @@ def split_of(clip: Clip, seed: int = 0) -> str:
 
     It hashes the group's name, so that a clip keeps its split when others come or go.
     """
-    if clip.train_only:
-        return "train"
-    draw = hashlib.sha256(f"{seed}:{clip.group}".encode()).digest()
-    share = int.from_bytes(draw[:4], "big") / 2**32
+    if clip.split or clip.train_only:
+        return clip.split or "train"
+    share = int.from_bytes(_draw(clip.group, seed)[:4], "big") / 2**32
     return "train" if share < 0.70 else "val" if share < 0.82 else "test"
+
+
+def _draw(group: str, seed: int = 0) -> bytes:
+    return hashlib.sha256(f"{seed}:{group}".encode()).digest()

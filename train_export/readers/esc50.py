@@ -1,0 +1,41 @@
+"""ESC-50: `meta/esc50.csv` beside `audio/`. Source: Piczak, ACM Multimedia, 2015."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from edge.errors import BadInputError
+from train_export.readers.rows import Row, read_table, seconds_of
+
+COLUMNS = ("filename", "fold", "category")
+
+
+def claims(root: Path, files: Sequence[Path]) -> bool:
+    """Whether its table is there."""
+    return any(path.name == "esc50.csv" for path in files)
+
+
+def read(root: Path, files: Sequence[Path]) -> list[Row]:
+    """A row a clip; clips of one upload share a session.
+
+    Raises:
+        BadInputError: a clip of the table is not there or is no audio.
+    """
+    rows = []
+    for table in files:
+        if table.name != "esc50.csv":
+            continue
+        audio = table.parent.parent / "audio"
+        for where, values in read_table(table, COLUMNS):
+            path = audio / values["filename"]
+            if not path.is_file():
+                raise BadInputError(f"{where}: no file {path}")
+            # 1-100032-A-0.wav: fold, upload, take, class.
+            upload = values.get("src_file") or path.stem.split("-")[1 if "-" in path.stem else 0]
+            rows.append(
+                Row(
+                    path=path, source="esc50", label=values["category"], start_s=0.0,
+                    end_s=seconds_of(path), session=f"freesound-{upload}",
+                    split=f"fold{values['fold']}",
+                )
+            )  # fmt: skip
+    return rows

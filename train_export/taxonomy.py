@@ -1,0 +1,74 @@
+"""The one place where the labels of data sets become the project's own."""
+
+# What a room hears. Everything that is not a respiratory sound or speech is `other`: it is
+# there so that the model learns what a cough is not.
+ROOM = {
+    "cough": "cough",
+    "coughing": "cough",
+    "sneeze": "sneeze",
+    "sneezing": "sneeze",
+    "snore": "snore",
+    "snoring": "snore",
+    "breath": "breath",
+    "breathing": "breath",
+    "speech": "speech",
+    "vowel": "speech",
+    "room_impulse_response": "rir",
+    # Not certainly free of coughs, so neither a positive nor a negative.
+    "unknown_noise": "",
+}
+
+# What a contact microphone hears of a chest, in the four classes of ICBHI 2017. A rhonchus is a
+# low-pitched continuous sound and stridor one of the upper airway; the official binary and
+# ternary tasks of SPRSound group both with the wheezes. Labels of whole records and bronchial
+# breathing fit none.
+CHEST = {
+    "Normal": "normal",
+    "normal": "normal",
+    "normal_cycle": "normal",
+    "crackle": "crackle",
+    "Fine Crackle": "crackle",
+    "Coarse Crackle": "crackle",
+    "wheeze": "wheeze",
+    "Wheeze": "wheeze",
+    "Rhonchi": "wheeze",
+    "Stridor": "wheeze",
+    "I E W": "wheeze",
+    "crackle+wheeze": "both",
+    "Wheeze+Crackle": "both",
+}
+
+# Folders of one's own sounds that are no sound to find.
+OWN = {
+    "background": "background",
+    "noise": "background",
+    "silence": "background",
+    "ambience": "background",
+    "rir": "rir",
+    "other": "other",
+    "unknown": "other",
+    "coughs": "cough",
+    "coughing": "cough",
+}
+
+
+def kind_of(label: str) -> str:
+    """A source's label without its remark: `wheeze(expiratory)` -> `wheeze`."""
+    return label.partition("(")[0]
+
+
+def room_label(kind: str) -> str:
+    """A source's kind of sound among the room's labels; empty where it must not be used."""
+    if kind.startswith("background:") or kind == "music":
+        return "background"
+    return ROOM.get(kind, "other")
+
+
+def chest_label(kind: str) -> str:
+    """A source's kind of sound among the chest's four; empty where it fits none."""
+    return CHEST.get(kind, "")
+
+
+def own_label(folder: str) -> str:
+    """The label that a folder of one's own stands for: mostly its name."""
+    return OWN.get(folder.lower(), folder)
