@@ -4,7 +4,7 @@ No clock, no file: the caller brings the nights, as the store keeps them.
 """
 
 from edge.trend.rate import Rate, rate
-from edge.trend.view import LABEL, Change, NightView, Verdict, judge, views
+from edge.trend.view import Change, NightView, Verdict, judge, views
 from edge.trend.words import reason
 
-__all__ = ["LABEL", "Change", "NightView", "Rate", "Verdict", "judge", "rate", "reason", "views"]
+__all__ = ["Change", "NightView", "Rate", "Verdict", "judge", "rate", "reason", "views"]

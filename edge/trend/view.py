@@ -7,11 +7,10 @@ from typing import Literal
 
 import numpy as np
 
-from edge.records import Heard, Night
+from edge.records import TREND_LABEL, Heard, Night
 from edge.trend.chart import Chart, Usual
 from edge.trend.rate import Rate, rate, rate_of, spread
 
-LABEL = "cough"  # whose trend is followed
 USUAL_TAIL = 0.05  # of the usual nights, as many are below the usual range, and above it
 
 
@@ -99,7 +98,7 @@ def views(nights: Sequence[Night]) -> list[NightView]:
         nights: the oldest first. What was told of a night, its `alert`, stays as it was told.
 
     Returns:
-        In the same order, less the nights whose bundle does not report `LABEL`.
+        In the same order, less the nights whose bundle does not report `TREND_LABEL`.
     """
     return [_view(step) for step in _replay(nights)]
 
@@ -109,14 +108,14 @@ def judge(nights: Sequence[Night]) -> Verdict:
     verdict = Verdict(None, None)
     for step in _replay(nights):
         verdict = step.verdict
-    return verdict if nights and LABEL in nights[-1].heard else Verdict(None, None)
+    return verdict if nights and TREND_LABEL in nights[-1].heard else Verdict(None, None)
 
 
 def _replay(nights: Sequence[Night]) -> Iterator[_Step]:
     chart, model, stood = Chart(), "", False
     begun = date.min  # first night that speaks for a change
     for night in nights:
-        heard = night.heard.get(LABEL)
+        heard = night.heard.get(TREND_LABEL)
         if heard is None:
             continue
         other = bool(model) and night.model != model
