@@ -161,9 +161,11 @@ class Chart:
         return Usual(float(self.rate_per_hour[home]), self.weights[home])
 
     def _judge(self, judged: Bools, count: Floats, hours: Floats, mean: Floats) -> None:
-        rules, log_weight = self.rules, np.log(self.weights)
-        usual = _log_mean(_log_likelihood(count, mean) + log_weight)
-        changed = _log_mean(_log_likelihood(count, rules.ratio * mean) + log_weight)
+        rules = self.rules
+        # Not normalised: what is missing cancels in the ratio.
+        log_weight = self._log_weight - self._log_weight.max(axis=1, keepdims=True)
+        usual = _log_mean(log_likelihood(count, mean) + log_weight)
+        changed = _log_mean(log_likelihood(count, rules.ratio * mean) + log_weight)
         step = np.where(judged, np.clip(changed - usual, -rules.cap, rules.cap), 0.0)
         self.score = np.clip(self.score + step, 0.0, rules.ceiling)
         stood, up = self.alert, self.score > 0
@@ -177,7 +179,7 @@ class Chart:
         variance = mean + mean**2 * (self.weights / SHAPES).sum(axis=1)
         most = np.floor(mean + rules.winsor_sd * np.sqrt(variance) + 1)
         count = np.where(self.ready, np.minimum(count, most), count)
-        likelihood = _log_likelihood(count, np.maximum(mean, 1e-9))
+        likelihood = log_likelihood(count, np.maximum(mean, 1e-9))
         likelihood -= likelihood.max(axis=1, keepdims=True)
         fading = (self._log_weight - _PRIOR) / rules.shape_memory_nights
         # The first nights say little of their spread: their mean is not known either.
@@ -203,7 +205,7 @@ class Chart:
         self._alert_nights = np.where(done, 0.0, self._alert_nights)
 
 
-def _log_likelihood(count: Floats, mean: Floats) -> Floats:
+def log_likelihood(count: Floats, mean: Floats) -> Floats:
     """Negative binomial, for each of `SHAPES`, less what does not depend on mean and shape.
 
     Args:

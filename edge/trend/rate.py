@@ -62,8 +62,12 @@ def rate(heard: Heard, monitored_s: float) -> Rate | None:
 
 
 def spread(heard: Heard) -> float:
-    """Variance of a count over its mean, from the size of its spells; 1 or more."""
-    return max(1.0, 2 * (heard.count + 1) / (heard.spells + 1) - 1)
+    """Variance of a count over its mean, from the size of its spells; 1 or more.
+
+    One standard error is added to the size, since a night has few spells to tell it from.
+    """
+    size = (heard.count + 1) / (heard.spells + 1)
+    return 2 * (size + math.sqrt(size * (size - 1) / (heard.spells + 1))) - 1
 
 
 @lru_cache(maxsize=4096)  # a page shows the same nights again and again
