@@ -236,16 +236,17 @@ def _report(
         "Written by `python benchmarks/trend.py --out benchmarks/trend.md`. Nothing here was",
         "measured in a home: no long public recording of nights exists.",
         "",
-        f"Each cell is {HOMES} homes. Coughs are Poisson at a gamma-distributed nightly rate, whose",
+        f"Each cell is {HOMES} homes. Coughs are Poisson at a gamma-distributed nightly rate, "
+        "whose",
         "standard deviation over its mean is the *variation*; the detector finds "
         f"{100 * SENSITIVITY:.0f} % of them",
-        f"and adds false alarms (gamma, shape {FALSE_SHAPE:g}). A night has {NIGHT_HOURS} hours, of "
-        f"which {100 * HOUR_MISSING:.0f} % are",
+        f"and adds false alarms (gamma, shape {FALSE_SHAPE:g}). A night has {NIGHT_HOURS} hours, "
+        f"of which {100 * HOUR_MISSING:.0f} % are",
         f"missing at random, and {100 * NIGHT_MISSING:.0f} % of the nights are missing whole. A "
         "cell says: false alerts",
         "a year, counted over the first year with its learning / share of doublings that an alert",
-        f"tells of within {WITHIN_NIGHTS} nights of the calendar. Bold cells reach the aim: at most "
-        "one false alert a",
+        f"tells of within {WITHIN_NIGHTS} nights of the calendar. Bold cells reach the aim: at "
+        "most one false alert a",
         "year, and 90 %.",
         "",
         f"The chart learns for {rules.learn_nights} nights, raises at a score of {rules.raise_at}, "
