@@ -11,9 +11,13 @@ from typing import Any, NoReturn
 from edge import __version__
 from edge.bundle import load_bundle
 from edge.errors import AirwayError, UsageError
-from train_export.commands import index
+from train_export.commands import index, select
 from train_export.evaluate import evaluate
+from train_export.own_sounds import train_own
 from train_export.prepare import KINDS, prepare
+from train_export.readers import layout_of
+from train_export.room import train_room
+from train_export.table import train_table
 
 
 class _Parser(argparse.ArgumentParser):
@@ -38,9 +42,11 @@ def _parser() -> argparse.ArgumentParser:
     commands = parser.add_subparsers(title="commands", required=True, parser_class=_Parser)
 
     index.add(commands)
+    select.add(commands)
 
     mix = commands.add_parser("prepare", help="mix soundscapes with their ground truth")
     mix.add_argument("--corpus", type=Path, required=True, metavar="DIR")
+    index.add_layout(mix)
     mix.add_argument("--split", default="test", choices=("train", "val", "test"))
     mix.add_argument("--kind", default="home", choices=KINDS)
     mix.add_argument("--hours", type=float, default=1.0)
@@ -50,13 +56,16 @@ def _parser() -> argparse.ArgumentParser:
 
     fit = commands.add_parser("train", help="train a profile and write its bundle")
     fit.add_argument("--profile", default="room", choices=("room",))
-    fit.add_argument("--corpus", type=Path, required=True, metavar="DIR")
-    fit.add_argument("--out", type=Path, required=True, metavar="DIR", help="the bundle's folder")
+    given = fit.add_mutually_exclusive_group(required=True)
+    given.add_argument("--corpus", type=Path, metavar="DIR")
+    given.add_argument("--features", type=Path, metavar="F.csv", help="a table, the label last")
+    index.add_layout(fit)
+    fit.add_argument("--out", type=Path, required=True, metavar="DIR", help="the folder to write")
     fit.add_argument(
         "--work", type=Path, default=Path(".cache/train"), help="scenes and checkpoints"
     )
-    fit.add_argument("--hours", type=float, default=48.0, help="of training scenes")
-    fit.add_argument("--epochs", type=int, default=14)
+    fit.add_argument("--hours", type=float, help="of training scenes (48; LABEL/*.wav: 2)")
+    fit.add_argument("--epochs", type=int, help="most passes over them (14; LABEL/*.wav: 10)")
     fit.add_argument("--seed", type=int, default=1)
     fit.set_defaults(command=_train)
 
@@ -78,22 +87,35 @@ def _prepare(arguments: argparse.Namespace) -> int:
         arguments.hours,
         arguments.seed,
         arguments.out,
+        arguments.layout,
     )
     print(manifest)
     return 0
 
 
 def _train(arguments: argparse.Namespace) -> int:
-    from train_export.room import train_room  # TensorFlow takes seconds to import
-
-    bundle = train_room(
-        arguments.corpus,
-        arguments.out,
-        arguments.work,
-        hours=arguments.hours,
-        epochs=arguments.epochs,
-        seed=arguments.seed,
-    )
+    if arguments.features:
+        print(train_table(arguments.features, arguments.out, arguments.seed))
+        return 0
+    if layout_of(arguments.corpus, arguments.layout) == "folder":
+        bundle = train_own(
+            arguments.corpus,
+            arguments.out,
+            arguments.work,
+            layout="folder",
+            hours=arguments.hours or 2.0,
+            epochs=arguments.epochs or 10,
+            seed=arguments.seed,
+        )
+    else:
+        bundle = train_room(
+            arguments.corpus,
+            arguments.out,
+            arguments.work,
+            hours=arguments.hours or 48.0,
+            epochs=arguments.epochs or 14,
+            seed=arguments.seed,
+        )
     print(f"{arguments.out}: {bundle.name} {bundle.version}, {len(bundle.model)} bytes")
     return 0
 

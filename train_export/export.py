@@ -14,7 +14,7 @@ from edge.classifier import Classifier
 from edge.demo import demo_night
 from edge.frontend import Frontend, FrontendSpec, build_tables, digest
 from edge.pipeline import Scorer
-from train_export.features import BEFORE_FRAMES, FEATURE_SCALE, ROOM_LABELS, SceneSet
+from train_export.features import BEFORE_FRAMES, FEATURE_SCALE, SceneSet
 from train_export.models.config import CnnConfig
 from train_export.quantize import REPRESENTATIVE_PATCHES, operators, quantization, quantize
 
@@ -56,7 +56,7 @@ def export(
     card = about | {
         "name": name,
         "version": version,
-        "labels": list(ROOM_LABELS),
+        "labels": list(training.labels),
         "frontend": spec.to_dict(),
         "frontend_digest": digest(spec, tables),
         "layout": {
@@ -82,7 +82,7 @@ def export(
     silence = {
         "pcm": np.zeros(0, np.int16),
         "features": np.zeros((0, spec.coefficients), np.int16),
-        "logits": np.zeros((0, len(ROOM_LABELS)), np.int8),
+        "logits": np.zeros((0, len(training.labels)), np.int8),
     }
     write_bundle(folder, card, model=flatbuffer, tables=tables, golden=silence)
     return load_bundle(str(folder))
