@@ -1,11 +1,17 @@
 """What a bundle's card says of a model in use: its place on the stream, its events, its odds."""
 
+import math
+from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, fields
 from typing import Any
 
 import numpy as np
 
 from edge.errors import BadInputError
+from edge.records import Detector
+
+# Where a card's figures may come from, the one most like a bedroom first.
+_FIGURE_SETS = ("home", "test", "validation")
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,6 +104,69 @@ class EventRule:
             return cls(**values)
         except TypeError as error:
             raise BadInputError(f"event rule: {error}") from error
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class GateRule:
+    """When a stretch is loud enough for the model; chosen with it, kept in its card.
+
+    Attributes:
+        rise_q7: how far a group's level must stand above its floor, Q8.7 log2 power (128 is
+            3 dB); at least 1.
+        groups: groups of neighbouring bands that are followed apart, at least 1.
+        hold_steps: steps that it stays open after the last rise, at least 1.
+        settle_steps: steps at the start during which it is open whatever comes, at least 0.
+    """
+
+    rise_q7: int
+    groups: int = 4
+    hold_steps: int = 12
+    settle_steps: int = 50
+
+    def __post_init__(self) -> None:
+        """Refuse numbers that can't work, naming the field and its value."""
+        least = {"rise_q7": 1, "groups": 1, "hold_steps": 1, "settle_steps": 0}
+        wrong = [
+            f"{name}={getattr(self, name)}"
+            for name, low in least.items()
+            if getattr(self, name) < low
+        ]
+        if wrong:
+            raise BadInputError(f"gate: out of range: {', '.join(wrong)}")
+
+
+def measured_detectors(card: Mapping[str, Any], labels: Iterable[str]) -> dict[str, Detector]:
+    """How well a bundle finds its labels, by the figures in its card.
+
+    Args:
+        card: of a bundle, see `Bundle.card`.
+        labels: those that it reports.
+
+    Returns:
+        By label; one without figures, or with figures that can't be, is left out.
+    """
+    sets = card.get("figures", {})
+    found = {
+        label: _detector(sets[name][label])
+        for name in reversed(_FIGURE_SETS)
+        for label in labels
+        if label in sets.get(name, {})
+    }
+    return {label: detector for label, detector in found.items() if detector is not None}
+
+
+def _detector(figures: Mapping[str, Any]) -> Detector | None:
+    try:
+        sounds = int(figures["true"])
+        sensitivity, false_alarms_per_hour, hours = (
+            float(figures[key]) for key in ("sensitivity", "false_alarms_per_hour", "hours")
+        )
+    except (KeyError, TypeError, ValueError):
+        return None
+    possible = 0 < sensitivity <= 1 and 0 <= false_alarms_per_hour < math.inf
+    if not (possible and sounds > 0 and 0 < hours < math.inf):
+        return None
+    return Detector(sensitivity, sounds, false_alarms_per_hour, hours)
 
 
 def sigmoid(x: float) -> float:

@@ -6,6 +6,7 @@ runtime that was asked for by name is never replaced by another.
 
 import importlib
 import importlib.util
+import logging
 from typing import Any
 
 import numpy as np
@@ -13,6 +14,8 @@ from numpy.typing import NDArray
 
 from edge.bundle import Bundle
 from edge.errors import BadInputError, ConfigError, DeviceUnavailableError
+
+_logger = logging.getLogger(__name__)
 
 MODULES = {
     "tflite-runtime": "tflite_runtime.interpreter",
@@ -23,7 +26,13 @@ RUNTIMES = ("auto", *MODULES, "edgetpu")
 
 
 class Classifier:
-    """Scores patches of features; it holds no state between patches."""
+    """Scores patches of features; it holds no state between patches.
+
+    Attributes:
+        runtime_name: the runtime in use.
+        layout: of the bundle: how patches and scores lie on the stream.
+        labels: how many there are.
+    """
 
     def __init__(self, bundle: Bundle, runtime: str = "auto") -> None:
         """Load the model.
@@ -33,15 +42,17 @@ class Classifier:
             runtime: one of RUNTIMES; `auto` takes the first of MODULES that is installed.
 
         Raises:
-            ConfigError: there is no such runtime, or it is not installed.
+            ConfigError: there is no such runtime, it is not installed, or the model was compiled
+                for another one.
             DeviceUnavailableError: there is no Edge TPU.
             BadInputError: the model is not what the card says.
         """
+        _check_target(bundle, runtime)
         self.runtime_name, self._interpreter = _interpreter(bundle, runtime)
         self._interpreter.allocate_tensors()
         self._input = self._interpreter.get_input_details()[0]
         self._output = self._interpreter.get_output_details()[0]
-        self._layout = bundle.layout
+        self.layout = bundle.layout
         self.labels = len(bundle.labels)
         expected = (
             [1, bundle.layout.patch_frames, bundle.spec.coefficients, 1],
@@ -64,7 +75,7 @@ class Classifier:
         Returns:
             int8 [patch_steps, labels].
         """
-        quantized = quantize(patch, self._layout.input_multiplier_q20, self._layout.input_zero)
+        quantized = quantize(patch, self.layout.input_multiplier_q20, self.layout.input_zero)
         self._interpreter.set_tensor(self._input["index"], quantized[None, :, :, None])
         self._interpreter.invoke()
         logits: NDArray[np.int8] = self._interpreter.get_tensor(self._output["index"])[0]
@@ -84,6 +95,28 @@ def installed_runtimes() -> list[str]:
         for name, module in MODULES.items()
         if importlib.util.find_spec(module.partition(".")[0]) is not None
     ]
+
+
+def _check_target(bundle: Bundle, runtime: str) -> None:
+    """A model for an Edge TPU runs there alone, and another one would run beside it unnoticed."""
+    compiled = bundle.card.get("compiled", {})
+    target = compiled.get("target")
+    if runtime == "edgetpu" and target != "edgetpu":
+        raise ConfigError(
+            f"bundle {bundle.name} was not compiled for the Edge TPU and would run on the CPU; "
+            "make one with airway-train compile --target edgetpu, or set the runtime to 'auto'"
+        )
+    if target is not None and target != runtime:
+        raise ConfigError(
+            f"bundle {bundle.name} was compiled for {target} and does not run on {runtime!r}; take "
+            "the bundle that it was made from"
+            + (", or set the runtime to 'edgetpu'" if target == "edgetpu" else "")
+        )
+    if left := compiled.get("operators_on_cpu"):
+        _logger.warning(
+            "the Edge TPU runs a part of bundle %s; left to the CPU: %s",
+            bundle.name, ", ".join(left),
+        )  # fmt: skip
 
 
 def _interpreter(bundle: Bundle, runtime: str) -> tuple[str, Any]:

@@ -21,7 +21,9 @@ from numpy.typing import NDArray
 from edge import __version__
 from edge.bundle import Bundle, load_bundle, shipped_bundles
 from edge.capture import Recording, list_inputs, meter_lines, open_wav_or_flac
+from edge.card import measured_detectors
 from edge.classifier import Classifier, installed_runtimes
+from edge.commands import bench
 from edge.commands.output import DISCLAIMER, each_file, say_json
 from edge.config import LogSettings, json_schema, load_settings
 from edge.errors import (
@@ -108,6 +110,9 @@ def _parser() -> argparse.ArgumentParser:
     doctor = commands.add_parser("doctor", help="say what this installation can do")
     doctor.add_argument("--json", action="store_true", help="one JSON object")
     doctor.set_defaults(command=_doctor)
+
+    for module in (bench,):
+        module.add(commands)
     return parser
 
 
@@ -120,12 +125,14 @@ def _run(arguments: argparse.Namespace) -> int:
         configure_logging(settings.log)
         bundle = load_bundle(settings.model.bundle)
         classifier = Classifier(bundle, settings.model.runtime)
+        labels = tuple(rule.label for rule in bundle.rules)
         about = About(
             version=__version__,
             runtime=classifier.runtime_name,
             bundle=bundle.name,
             digest=bundle.digest,
-            labels=tuple(rule.label for rule in bundle.rules),
+            labels=labels,
+            detectors=measured_detectors(bundle.card, labels),
         )
         return Setup(settings, lambda rate_hz: Pipeline(bundle, classifier, rate_hz), about)
 

@@ -4,6 +4,8 @@ No stage reads a clock: a whole night replays in one call, with the same result 
 for blocks of any size.
 """
 
+from collections.abc import Iterable
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -12,6 +14,7 @@ from edge.card import sigmoid
 from edge.classifier import Classifier
 from edge.events import Detector, Span
 from edge.frontend import Frontend, FrontendSpec
+from edge.gate import Gate
 from edge.records import AudioBlock, Coverage, Event, ScoreBlock
 
 
@@ -20,11 +23,22 @@ class Scorer:
 
     Step j stands for frames [j * step_frames, (j + 1) * step_frames) and is scored with
     `before_frames` of the past; the first ones see silence before the recording.
+
+    Attributes:
+        skipped: steps that the gate kept from the model.
+
+    Args:
+        bundle: whose layout.
+        classifier: of the same bundle.
+        gate: steps of patches for which it stays shut get the lowest logits, without the
+            model; None scores everything.
     """
 
-    def __init__(self, bundle: Bundle, classifier: Classifier) -> None:
+    def __init__(self, bundle: Bundle, classifier: Classifier, gate: Gate | None = None) -> None:
         self._layout = bundle.layout
         self._classifier = classifier
+        self._gate = gate
+        self._quiet = np.full((bundle.layout.patch_steps, len(bundle.labels)), -128, dtype=np.int8)
         self._coefficients = bundle.spec.coefficients
         self.reset()
 
@@ -33,6 +47,9 @@ class Scorer:
         self._frames = np.zeros((self._layout.before_frames, self._coefficients), dtype=np.int16)
         self._received = 0
         self._scored = 0
+        self.skipped = 0
+        if self._gate is not None:
+            self._gate.reset()
 
     def push(self, frames: NDArray[np.int16]) -> ScoreBlock:
         """Take int16 [frames, coefficients]; give the steps they complete."""
@@ -55,12 +72,80 @@ class Scorer:
         logits = [np.zeros((0, self._classifier.labels), dtype=np.int8)]
         start = 0
         while start + layout.patch_frames <= len(self._frames):
-            logits.append(self._classifier.score(self._frames[start : start + layout.patch_frames]))
+            logits.append(self._score(self._frames[start : start + layout.patch_frames]))
             start += hop
         self._frames = self._frames[start:]
         block = ScoreBlock(np.concatenate(logits), self._scored)
         self._scored += len(block.logits)
         return block
+
+    def _score(self, patch: NDArray[np.int16]) -> NDArray[np.int8]:
+        layout = self._layout
+        own = patch[layout.before_frames :][: layout.patch_steps * layout.step_frames]
+        if self._gate is None or self._gate.push(own):
+            return self._classifier.score(patch)
+        self.skipped += layout.patch_steps
+        return self._quiet
+
+
+class ScoreStream:
+    """Samples of one source -> score steps: the frontend, the gate and the model."""
+
+    def __init__(self, bundle: Bundle, classifier: Classifier, rate_hz: int) -> None:
+        """Prepare for a source that delivers `rate_hz` samples a second."""
+        gate = None if bundle.gate is None else Gate(bundle.gate, bundle.layout.step_frames)
+        self._frontend = Frontend(bundle.spec, bundle.tables, rate_hz)
+        self._scorer = Scorer(bundle, classifier, gate)
+        self._step_s = bundle.layout.step_frames * bundle.spec.hop_samples / bundle.spec.rate_hz
+
+    def push(self, pcm: NDArray[np.int16]) -> ScoreBlock:
+        """Take int16 [samples]; give the steps they complete."""
+        return self._scorer.push(self._frontend.push(pcm).frames)
+
+    def finish(self) -> ScoreBlock:
+        """End of the recording: the last steps."""
+        return self._scorer.finish()
+
+    @property
+    def skipped_s(self) -> float:
+        """Seconds that the gate found too quiet for the model."""
+        return self._scorer.skipped * self._step_s
+
+
+class EventFinder:
+    """Score steps -> events, by every rule of a bundle."""
+
+    def __init__(self, bundle: Bundle) -> None:
+        self._bundle = bundle
+        self._detectors = [
+            (bundle.labels.index(rule.label), Detector(rule)) for rule in bundle.rules
+        ]
+
+    def push(self, block: ScoreBlock) -> list[Event]:
+        """Take the next steps; give the events that end in them, by onset."""
+        return self._events(
+            span
+            for column, detector in self._detectors
+            for span in detector.push(block.logits[:, column])
+        )
+
+    def finish(self) -> list[Event]:
+        """End of the recording: the events still open."""
+        return self._events(span for _, detector in self._detectors for span in detector.finish())
+
+    def _events(self, spans: Iterable[Span]) -> list[Event]:
+        return sorted((self._event(span) for span in spans), key=_onset)
+
+    def _event(self, span: Span) -> Event:
+        spec, layout = self._bundle.spec, self._bundle.layout
+        logit = (span.peak - layout.logit_zero) * layout.logit_scale
+        return Event(
+            label=span.label,
+            onset_s=step_begin_s(span.onset, layout.step_frames, spec),
+            offset_s=step_begin_s(span.offset, layout.step_frames, spec),
+            score=sigmoid(logit),
+            p=self._bundle.calibration[span.label].probability(logit),
+        )
 
 
 class Pipeline:
@@ -68,13 +153,9 @@ class Pipeline:
 
     def __init__(self, bundle: Bundle, classifier: Classifier, rate_hz: int) -> None:
         """Prepare for a source that delivers `rate_hz` samples a second."""
-        self._bundle = bundle
         self._rate_hz = rate_hz
-        self._frontend = Frontend(bundle.spec, bundle.tables, rate_hz)
-        self._scorer = Scorer(bundle, classifier)
-        self._detectors = [
-            (bundle.labels.index(rule.label), Detector(rule)) for rule in bundle.rules
-        ]
+        self._scores = ScoreStream(bundle, classifier, rate_hz)
+        self._finder = EventFinder(bundle)
         self._processed = 0
         self._lost = 0
 
@@ -88,14 +169,13 @@ class Pipeline:
         events = []
         for start in range(0, block.lost, self._rate_hz):  # a second at a time: a night may lack
             missing = min(self._rate_hz, block.lost - start)
-            events += self._hear(np.zeros(missing, dtype=np.int16))
-        return events + self._hear(block.pcm)
+            events += self._finder.push(self._scores.push(np.zeros(missing, dtype=np.int16)))
+        return events + self._finder.push(self._scores.push(block.pcm))
 
     def finish(self) -> list[Event]:
         """End of the recording: the last steps and the events still open."""
-        events = self._detect(self._scorer.finish())
-        spans = [span for _, detector in self._detectors for span in detector.finish()]
-        return sorted(events + [self._event(span) for span in spans], key=_onset)
+        events = self._finder.push(self._scores.finish())
+        return sorted(events + self._finder.finish(), key=_onset)
 
     @property
     def coverage(self) -> Coverage:
@@ -103,27 +183,10 @@ class Pipeline:
         processed, lost = self._processed / self._rate_hz, self._lost / self._rate_hz
         return Coverage(processed + lost, processed, lost)
 
-    def _hear(self, pcm: NDArray[np.int16]) -> list[Event]:
-        return self._detect(self._scorer.push(self._frontend.push(pcm).frames))
-
-    def _detect(self, block: ScoreBlock) -> list[Event]:
-        spans = [
-            span
-            for column, detector in self._detectors
-            for span in detector.push(block.logits[:, column])
-        ]
-        return sorted((self._event(span) for span in spans), key=_onset)
-
-    def _event(self, span: Span) -> Event:
-        spec, layout = self._bundle.spec, self._bundle.layout
-        logit = (span.peak - layout.logit_zero) * layout.logit_scale
-        return Event(
-            label=span.label,
-            onset_s=step_begin_s(span.onset, layout.step_frames, spec),
-            offset_s=step_begin_s(span.offset, layout.step_frames, spec),
-            score=sigmoid(logit),
-            p=self._bundle.calibration[span.label].probability(logit),
-        )
+    @property
+    def skipped_s(self) -> float:
+        """Seconds that the gate found too quiet for the model."""
+        return self._scores.skipped_s
 
 
 def step_begin_s(step: int, step_frames: int, spec: FrontendSpec) -> float:

@@ -6,6 +6,7 @@ divided by the rate. Only the store turns an index into UTC, once.
 """
 
 from dataclasses import dataclass
+from datetime import date
 
 import numpy as np
 from numpy.typing import NDArray
@@ -93,3 +94,60 @@ class Coverage:
     audio_s: float
     processed_s: float
     lost_s: float
+
+
+@dataclass(frozen=True, slots=True)
+class Detector:
+    """How well a bundle finds one label, as measured beside its training.
+
+    Attributes:
+        sensitivity: share of the sounds that it finds, above 0, to 1.
+        sounds: how many sounds that was measured on.
+        false_alarms_per_hour: reports an hour without such a sound, 0 or more.
+        hours: of sound that this was measured on.
+    """
+
+    sensitivity: float
+    sounds: int
+    false_alarms_per_hour: float
+    hours: float
+
+
+@dataclass(frozen=True, slots=True)
+class Heard:
+    """What one label amounted to in one night.
+
+    Attributes:
+        count: events.
+        spells: groups of them; those of one group follow each other closely, and tell no
+            more about the night than one of them. At most `count`.
+        detector: how well the bundle finds them; None when that was not measured.
+    """
+
+    count: int
+    spells: int
+    detector: Detector | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Night:
+    """One night as it was summed up, for the long view.
+
+    Attributes:
+        date: local day on which it began.
+        start_unix_s, end_unix_s: the span, seconds since 1970.
+        heard: by label; every label of the bundle is there, be it with a count of 0.
+        monitored_s: seconds of it that went through the model.
+        lost_s: seconds of it that were dropped.
+        model: digest of the bundle; counts of two bundles are not compared.
+        alert: whether an alert stood at its end, as it was told; None when nothing was.
+    """
+
+    date: date
+    start_unix_s: float
+    end_unix_s: float
+    heard: dict[str, Heard]
+    monitored_s: float
+    lost_s: float
+    model: str
+    alert: bool | None = None

@@ -11,13 +11,12 @@ from typing import Any, NoReturn
 from edge import __version__
 from edge.bundle import load_bundle
 from edge.errors import AirwayError, UsageError
+from train_export.chest import evaluate as chest
+from train_export.commands import compile as compile_command
 from train_export.commands import index, select
 from train_export.evaluate import evaluate
-from train_export.own_sounds import train_own
 from train_export.prepare import KINDS, prepare
 from train_export.readers import layout_of
-from train_export.room import train_room
-from train_export.table import train_table
 
 
 class _Parser(argparse.ArgumentParser):
@@ -55,7 +54,7 @@ def _parser() -> argparse.ArgumentParser:
     mix.set_defaults(command=_prepare)
 
     fit = commands.add_parser("train", help="train a profile and write its bundle")
-    fit.add_argument("--profile", default="room", choices=("room",))
+    fit.add_argument("--profile", default="room", choices=("room", "chest"))
     given = fit.add_mutually_exclusive_group(required=True)
     given.add_argument("--corpus", type=Path, metavar="DIR")
     given.add_argument("--features", type=Path, metavar="F.csv", help="a table, the label last")
@@ -64,8 +63,9 @@ def _parser() -> argparse.ArgumentParser:
     fit.add_argument(
         "--work", type=Path, default=Path(".cache/train"), help="scenes and checkpoints"
     )
-    fit.add_argument("--hours", type=float, help="of training scenes (48; LABEL/*.wav: 2)")
-    fit.add_argument("--epochs", type=int, help="most passes over them (14; LABEL/*.wav: 10)")
+    fit.add_argument("--hours", type=float, help="of training scenes (room 48, own folder 2)")
+    fit.add_argument("--epochs", type=int, help="of training (room 14, own folder 30)")
+    fit.add_argument("--steps", type=int, default=2_400, help="of each of the chest's networks")
     fit.add_argument("--seed", type=int, default=1)
     fit.set_defaults(command=_train)
 
@@ -74,8 +74,10 @@ def _parser() -> argparse.ArgumentParser:
     score.add_argument("--manifest", type=Path, required=True, metavar="CSV")
     score.add_argument("--runtime", default="auto")
     score.add_argument("--json", action="store_true", help="one JSON object")
-    score.add_argument("--predictions", type=Path, metavar="F.csv", help="a row an event")
+    score.add_argument("--predictions", type=Path, metavar="F.csv", help="a row a unit")
+    score.add_argument("--html", type=Path, metavar="F.html", help="a page (events only)")
     score.set_defaults(command=_evaluate)
+    compile_command.add(commands)
     return parser
 
 
@@ -94,42 +96,52 @@ def _prepare(arguments: argparse.Namespace) -> int:
 
 
 def _train(arguments: argparse.Namespace) -> int:
+    # TensorFlow and scikit-learn take seconds to import
+    from train_export.chest.train import train_chest
+    from train_export.own_sounds import train_own
+    from train_export.room import train_room
+    from train_export.table import train_table
+
     if arguments.features:
         print(train_table(arguments.features, arguments.out, arguments.seed))
         return 0
-    if layout_of(arguments.corpus, arguments.layout) == "folder":
-        bundle = train_own(
-            arguments.corpus,
-            arguments.out,
-            arguments.work,
-            layout="folder",
-            hours=arguments.hours or 2.0,
-            epochs=arguments.epochs or 10,
-            seed=arguments.seed,
-        )
+    folders = arguments.corpus, arguments.out, arguments.work
+    times = {"hours": arguments.hours, "epochs": arguments.epochs, "seed": arguments.seed}
+    if arguments.profile == "chest":
+        bundle = train_chest(*folders, steps=arguments.steps, seed=arguments.seed)
+    elif layout_of(arguments.corpus, arguments.layout) == "folder":
+        bundle = train_own(*folders, **_given(times, hours=2.0, epochs=30))
     else:
-        bundle = train_room(
-            arguments.corpus,
-            arguments.out,
-            arguments.work,
-            hours=arguments.hours or 48.0,
-            epochs=arguments.epochs or 14,
-            seed=arguments.seed,
-        )
+        bundle = train_room(*folders, **_given(times, hours=48.0, epochs=14))
     print(f"{arguments.out}: {bundle.name} {bundle.version}, {len(bundle.model)} bytes")
     return 0
 
 
+def _given(times: dict[str, Any], **defaults: float) -> dict[str, Any]:
+    """The numbers of the command line, or what serves this kind of training."""
+    return defaults | {name: value for name, value in times.items() if value is not None}
+
+
 def _evaluate(arguments: argparse.Namespace) -> int:
-    report, rows = evaluate(load_bundle(arguments.bundle), arguments.manifest, arguments.runtime)
+    bundle = load_bundle(arguments.bundle)
+    chest_task = bundle.card.get("task") == "chest"
+    score = chest.evaluate if chest_task else evaluate
+    report, rows = score(bundle, arguments.manifest, arguments.runtime)
     if arguments.predictions:
         with arguments.predictions.open("w", newline="", encoding="utf-8") as file:
             names = list(rows[0]) if rows else ["path", "start_s", "end_s", "truth", "predicted"]
             writer = csv.DictWriter(file, names)
             writer.writeheader()
             writer.writerows(rows)
+    if arguments.html:
+        from train_export.html_report import write_html  # brings matplotlib
+
+        write_html(report, arguments.html)
     if arguments.json:
         print(json.dumps(report))
+        return 0
+    if chest_task:
+        chest.say(report, print)
         return 0
     for label, numbers in report["labels"].items():
         print(_in_words(label, numbers))

@@ -1,93 +1,24 @@
 """Scores a bundle on annotated recordings, through the device's own pipeline."""
 
-import csv
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 from tqdm import tqdm
 
 from edge.bundle import Bundle
 from edge.capture import open_wav_or_flac
 from edge.classifier import Classifier
-from edge.errors import BadInputError, InputOutputError
-from edge.pipeline import Pipeline
+from edge.pipeline import EventFinder, ScoreStream
 from edge.records import Event
+from train_export.annotations import Annotation, read_manifest
+from train_export.closer_look import closer_look
 from train_export.intervals import bootstrap, ratio
 from train_export.metrics import EventScore, concordance, match_onsets
+from train_export.outcome import Outcome
 
 MATCHING = "one to one, onsets within 0.25 s"
-
-
-@dataclass(frozen=True, slots=True)
-class TrueEvent:
-    """An annotated event of someone, in seconds."""
-
-    label: str
-    onset_s: float
-    offset_s: float
-    subject: str
-
-
-@dataclass(frozen=True, slots=True)
-class Annotation:
-    """A recording and its annotated events, by onset."""
-
-    path: Path
-    events: tuple[TrueEvent, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class Outcome:
-    """What was found of one label in one recording; the pairs index the two tuples."""
-
-    path: Path
-    label: str
-    truth: tuple[TrueEvent, ...]
-    found: tuple[Event, ...]
-    pairs: tuple[tuple[int, int], ...]
-    hours: float
-
-    @property
-    def score(self) -> EventScore:
-        """The counts."""
-        matched = len(self.pairs)
-        return EventScore(matched, len(self.truth) - matched, len(self.found) - matched, self.hours)
-
-
-def read_manifest(manifest: Path, labels: tuple[str, ...]) -> list[Annotation]:
-    """Recordings of a manifest with the events whose label is among `labels`.
-
-    Raises:
-        InputOutputError: it can't be read.
-        BadInputError: a column is missing or a time is no number.
-    """
-    files: dict[Path, list[TrueEvent]] = {}
-    try:
-        with manifest.open(newline="", encoding="utf-8") as file:
-            reader = csv.DictReader(file)
-            for row in reader:
-                events = files.setdefault(manifest.parent / row["path"], [])
-                if row["label_event"] in labels:
-                    events.append(
-                        TrueEvent(
-                            row["label_event"],
-                            float(row["start_s"]),
-                            float(row["end_s"]),
-                            row.get("subject") or row["path"],
-                        )
-                    )
-    except OSError as error:
-        raise InputOutputError(f"{manifest} can't be read ({error.strerror})") from error
-    except KeyError as error:
-        raise BadInputError(f"{manifest} has no column {error}") from error
-    except ValueError as error:
-        raise BadInputError(f"{manifest}, line {reader.line_num}: {error}") from error
-    return [
-        Annotation(path, tuple(sorted(events, key=lambda event: event.onset_s)))
-        for path, events in files.items()
-    ]
 
 
 def evaluate(
@@ -103,7 +34,7 @@ def evaluate(
     classifier = Classifier(bundle, runtime)
     outcomes = [
         outcome
-        for annotation in tqdm(read_manifest(manifest, labels), desc="evaluating", unit="file")
+        for annotation in tqdm(read_manifest(manifest), desc="evaluating", unit="file")
         for outcome in _outcomes(bundle, classifier, annotation, labels)
     ]
     report = {
@@ -114,8 +45,9 @@ def evaluate(
         "runtime": classifier.runtime_name,
         "matching": MATCHING,
         "labels": {
-            label: summarise([outcome for outcome in outcomes if outcome.label == label])
-            for label in labels
+            rule.label: summarise(own) | closer_look(bundle, rule, own)
+            for rule in bundle.rules
+            for own in [[outcome for outcome in outcomes if outcome.label == rule.label]]
         },
         "files": [
             {"file": outcome.path.name, "label": outcome.label} | _counts(outcome.score)
@@ -129,17 +61,26 @@ def _outcomes(
     bundle: Bundle, classifier: Classifier, annotation: Annotation, labels: tuple[str, ...]
 ) -> Iterator[Outcome]:
     recording = open_wav_or_flac(annotation.path)
-    pipeline = Pipeline(bundle, classifier, recording.rate_hz)
-    heard = [
-        event for block in recording.blocks(recording.rate_hz) for event in pipeline.push(block)
-    ]
-    heard = sorted(heard + pipeline.finish(), key=lambda event: event.onset_s)
-    hours = pipeline.coverage.processed_s / 3600
+    stream = ScoreStream(bundle, classifier, recording.rate_hz)
+    blocks = [stream.push(block.pcm) for block in recording.blocks(recording.rate_hz)]
+    blocks.append(stream.finish())
+    finder = EventFinder(bundle)
+    heard = [event for block in blocks for event in finder.push(block)] + finder.finish()
+    heard.sort(key=lambda event: event.onset_s)
+    logits = np.concatenate([block.logits for block in blocks])
     for label in labels:
         truth = tuple(event for event in annotation.events if event.label == label)
         found = tuple(event for event in heard if event.label == label)
-        pairs = match_onsets([event.onset_s for event in truth], [event.onset_s for event in found])
-        yield Outcome(annotation.path, label, truth, found, tuple(pairs), hours)
+        yield Outcome(
+            annotation.path,
+            label,
+            truth,
+            found,
+            tuple(match_onsets([e.onset_s for e in truth], [e.onset_s for e in found])),
+            recording.duration_s / 3600,
+            tuple(event for event in annotation.events if event.label != label),
+            logits[:, bundle.labels.index(label)],
+        )
 
 
 def summarise(outcomes: list[Outcome]) -> dict[str, Any]:

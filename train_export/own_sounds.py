@@ -27,19 +27,19 @@ LEAST_VALIDATION_HOURS = 0.5
 
 
 def train_own(
-    corpus: Path, out: Path, work: Path, *, layout: str, hours: float, epochs: int, seed: int
+    corpus: Path, out: Path, work: Path, *, hours: float, epochs: int, seed: int
 ) -> Bundle:
     """Train on a folder of labelled recordings, and write a bundle named after `out`.
 
     Raises:
         BadInputError: a label has too few recordings, or none in which a sound stands out.
     """
-    clips = split_corpus(corpus, layout)
+    clips = split_corpus(corpus, "folder")
     for line in survey(clips):
         print(line)
     labels = labels_of(clips)
     work = work / f"own-{fingerprint(clips)}"
-    job = {"layout": layout, "labels": labels, "hours": hours, "seed": seed}
+    job = {"labels": labels, "hours": hours, "seed": seed}
     training, validation = scenes(corpus, work, **job)
     config = CnnConfig(labels=len(labels))
     weights = in_own_process(fit, corpus, work, config, epochs, job)
@@ -112,14 +112,14 @@ def recipe_of(recipe: Recipe, labels: tuple[str, ...]) -> Recipe:
 
 
 def scenes(
-    corpus: Path, work: Path, *, layout: str, labels: tuple[str, ...], hours: float, seed: int
+    corpus: Path, work: Path, *, labels: tuple[str, ...], hours: float, seed: int
 ) -> tuple[SceneSet, SceneSet]:
     """Training and validation scenes, mixed now or read from the working folder."""
 
     def mixed(split: str, hours: float, recipe: Recipe) -> SceneSet:
         return prepare_scenes(
             corpus, split, round(hours * 60), recipe_of(recipe, labels),
-            layout=layout, labels=labels, seed=seed, cache=work / "scenes",
+            layout="folder", labels=labels, seed=seed, cache=work / "scenes",
         )  # fmt: skip
 
     return mixed("train", hours, TRAINING), mixed("val", _validation_hours(hours), VALIDATION)

@@ -1,7 +1,8 @@
 """What a session leaves in the store: events, coverage, nights, and the right time of each."""
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from typing import TypeAlias
 
 from edge.config import NightSettings, StoreSettings
 from edge.daemon.keeper import Keeper
@@ -9,7 +10,7 @@ from edge.daemon.night import last_night
 from edge.daemon.session import Session, difference
 from edge.daemon.system import plausible
 from edge.messages import Message
-from edge.records import Coverage, Event
+from edge.records import Coverage, Event, Night
 from edge.store import Pruned, Store, Summary
 
 _logger = logging.getLogger(__name__)
@@ -18,6 +19,8 @@ _logger = logging.getLogger(__name__)
 COVERAGE_EVERY_S = 300.0
 # An event at the very end of a night ends, and is stored, a little later.
 _NIGHT_GRACE_S = 60.0
+
+WriteUp: TypeAlias = Callable[[Summary, Sequence[Night]], tuple[Night, list[Message]]]
 
 
 class Diary:
@@ -94,8 +97,14 @@ class Diary:
                 session.ignored_s,
             )
 
-    def night(self, settings: NightSettings, write_up: Callable[[Summary], Message]) -> None:
-        """Sum the last night up, if that was not done; one before the first session was none."""
+    def night(self, settings: NightSettings, write_up: WriteUp) -> None:
+        """Sum the last night up, if that was not done; one before the first session was none.
+
+        Args:
+            settings: when a night begins and ends.
+            write_up: what it amounted to, and the nights before it -> the night, and what to
+                say of it; kept together, so that a restart says none of it again.
+        """
         now_unix_s = self._session.now_unix_s - _NIGHT_GRACE_S
         if self._keeper.waiting or not plausible(now_unix_s):
             return
@@ -108,11 +117,12 @@ class Diary:
         if not self._keeper.ask(is_new, False):
             return
         self.coverage(self._latest, now=True)
-        night = self._keeper.ask(lambda store: store.summary(start, end), None)
-        if night is not None:
-            message = write_up(night)
-            self._keep(lambda store: store.add_night(end, message))
-            _logger.info("the night is over: %s", message.payload["counts"])
+        read = self._keeper.ask(lambda store: (store.summary(start, end), store.nights()), None)
+        if read is not None:
+            night, messages = write_up(*read)
+            self._keep(lambda store: store.add_night(night, messages))
+            counts = {label: heard.count for label, heard in night.heard.items()}
+            _logger.info("the night is over: %s", counts)
 
     def prune(self, limits: StoreSettings) -> int:
         """Delete what is too old or too much; how many messages were given up."""

@@ -1,8 +1,7 @@
 """What the daemon keeps and says: events, the rolling state, its own health, the night."""
 
 import logging
-from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,7 +10,8 @@ from edge.daemon.board import Board
 from edge.daemon.diary import Diary
 from edge.daemon.feeder import SourceFigures
 from edge.daemon.keeper import Keeper
-from edge.daemon.session import About, Recent, Session, new_id
+from edge.daemon.night import summed_up
+from edge.daemon.session import About, Recent, Session, Tally, new_id
 from edge.daemon.system import resident_bytes
 from edge.messages import (
     Health,
@@ -25,7 +25,7 @@ from edge.messages import (
     state_message,
     summary_message,
 )
-from edge.records import Coverage, Event
+from edge.records import Coverage, Event, Night
 from edge.store import Store, Summary
 from edge.uplink import Counters, Uplink
 
@@ -94,7 +94,7 @@ class Reporter:
         self._live = live
         self._drain = drain
         self._recent = Recent()
-        self._counts: Counter[str] = Counter()
+        self._tally = Tally()
         self._diary = Diary(session, keeper, self._posted)
         self._pruned_s = 0.0  # session seconds
         self._outbox_dropped = 0
@@ -140,7 +140,7 @@ class Reporter:
     def event(self, event: Event) -> None:
         """Keep an event, and its message until the broker has it."""
         self._recent.add(event)
-        self._counts[event.label] += 1
+        self._tally.add(event)
         origin = self._session.origin
         onset_unix_s = self._session.start_unix_s + event.onset_s + self._source_figures().lag_s
         message = event_message(
@@ -163,7 +163,7 @@ class Reporter:
         self._diary.coverage(coverage, now=last)
         self.progress(coverage)
         if self._live:
-            self._diary.night(self._settings.night, self._summary)
+            self._diary.night(self._settings.night, self._write_up)
         if self._session.elapsed_s - self._pruned_s >= PRUNE_EVERY_S:
             self._pruned_s = self._session.elapsed_s
             self._outbox_dropped += self._diary.prune(self._settings.store)
@@ -173,7 +173,7 @@ class Reporter:
                 self._session.origin,
                 **self._now(),
                 counts=self._by_label(counts),
-                totals=self._by_label(self._counts),
+                totals=self._by_label(self._tally.counts),
                 monitored_s=window.processed_s,
                 lost_s=window.lost_s,
                 window_s=window_s,
@@ -181,7 +181,7 @@ class Reporter:
         )
         health = self._health(listening)
         self._live_message(health_message(self._session.origin, health, **self._now()))
-        self._board.show(health, self._by_label(self._counts), self._by_label(counts))
+        self._board.show(health, self._by_label(self._tally.counts), self._by_label(counts))
 
     def finish(self, listening: Listening) -> None:
         """Sum a recording up, give the broker `DRAIN_S` to take what waits, and report."""
@@ -191,11 +191,12 @@ class Reporter:
             whole = Summary(
                 begin_unix_s,
                 begin_unix_s + self._reached_s(coverage),
-                dict(self._counts),
+                self._tally.counts,
                 coverage.processed_s,
                 coverage.lost_s,
+                self._tally.spells,
             )
-            self._diary.message(self._summary(whole))
+            self._diary.message(self._summary(self._night(whole)))
         # A short recording may have ended before the broker was reached, and a state that is
         # published without a connection is lost.
         if self._uplink is not None and self._drain() and not self._uplink.drain(DRAIN_S):
@@ -238,17 +239,15 @@ class Reporter:
             dropped_live=counters.dropped_live,
         )
 
-    def _summary(self, span: Summary) -> Message:
-        return summary_message(
-            self._session.origin,
-            **self._now(),
-            start=rfc3339(span.start_unix_s),
-            end=rfc3339(span.end_unix_s),
-            counts=self._by_label(span.counts),
-            monitored_s=span.monitored_s,
-            lost_s=span.lost_s,
-            model=self._about.bundle,
-        )
+    def _write_up(self, span: Summary, before: Sequence[Night]) -> tuple[Night, list[Message]]:
+        night = self._night(span)
+        return night, [self._summary(night)]
+
+    def _night(self, span: Summary) -> Night:
+        return summed_up(span, self._about, self._settings.night)
+
+    def _summary(self, night: Night) -> Message:
+        return summary_message(self._session.origin, night, **self._now(), model=self._about.bundle)
 
     def _reached_s(self, coverage: Coverage) -> float:
         """Seconds of the session: a file may play faster than the clock, a silent source slower."""

@@ -1,12 +1,14 @@
 """One capture session: who speaks, and what its clock means in UTC."""
 
+import math
 import os
 from collections import Counter, deque
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 
 from edge.messages import Origin, uuid7
-from edge.records import Coverage, Event
+from edge.records import Coverage, Detector, Event
+from edge.store import SPELL_GAP_S
 
 WINDOW_S = 3600.0  # of the rolling counts
 _GRAIN_S = 60.0  # to which the window's begin is exact
@@ -24,6 +26,7 @@ class About:
         bundle: name of the bundle.
         digest: of the bundle.
         labels: what it can report; each has a count in every message, be it 0.
+        detectors: how well it finds each of them, by label, where that was measured.
     """
 
     version: str
@@ -31,6 +34,7 @@ class About:
     bundle: str
     digest: str
     labels: tuple[str, ...]
+    detectors: Mapping[str, Detector] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,6 +118,22 @@ class Session:
     def ignored_s(self) -> float:
         """By how much the device's clock is ahead of the session's, which does not trust it."""
         return self._ignored_s
+
+
+class Tally:
+    """Events of a session, by label: how many, and in how many spells; see `Heard`."""
+
+    def __init__(self) -> None:
+        self.counts: Counter[str] = Counter()
+        self.spells: Counter[str] = Counter()
+        self._last_s: dict[str, float] = {}
+
+    def add(self, event: Event) -> None:
+        """Count an event; those of one label come in the order of their onsets."""
+        self.counts[event.label] += 1
+        gap_s = event.onset_s - self._last_s.get(event.label, -math.inf)
+        self.spells[event.label] += gap_s >= SPELL_GAP_S
+        self._last_s[event.label] = event.onset_s
 
 
 class Recent:

@@ -3,9 +3,9 @@
 from collections.abc import Mapping
 from dataclasses import asdict
 
-from edge.messages.base import Message, Origin, common
+from edge.messages.base import Message, Origin, common, rfc3339
 from edge.messages.health import Health
-from edge.records import Event
+from edge.records import Event, Night
 
 
 def event_message(
@@ -108,36 +108,33 @@ def health_message(
 
 def summary_message(
     origin: Origin,
+    night: Night,
     *,
     id: str,
     ts: str,
     clock_synced: bool,
-    start: str,
-    end: str,
-    counts: Mapping[str, int],
-    monitored_s: float,
-    lost_s: float,
     model: str,
 ) -> Message:
-    """One night, retained, from `start` to `end` (see `rfc3339`).
+    """One night, retained.
 
     `rate_per_hour` of each label is a count over the hours really monitored, and None when
     less than a second was: a dead microphone never reads as a quiet night.
     """
+    counts = {label: heard.count for label, heard in night.heard.items()}
     rates = {
-        label: round(3600 * count / monitored_s, 3) if monitored_s >= 1 else None
+        label: round(3600 * count / night.monitored_s, 3) if night.monitored_s >= 1 else None
         for label, count in counts.items()
     }
     return Message(
         f"{origin.base}/{origin.node}/summary/night",
         {
             **common(origin, id, ts, clock_synced),
-            "start": start,
-            "end": end,
-            "counts": dict(counts),
+            "start": rfc3339(night.start_unix_s),
+            "end": rfc3339(night.end_unix_s),
+            "counts": counts,
             "rate_per_hour": rates,
-            "monitored_s": round(monitored_s, 3),
-            "lost_s": round(lost_s, 3),
+            "monitored_s": round(night.monitored_s, 3),
+            "lost_s": round(night.lost_s, 3),
             "model": model,
         },
         retain=True,

@@ -2,8 +2,17 @@
 
 from edge.messages import OutboxRow
 from edge.store.database import DamagedError
-from edge.store.history import Store, Summary
+from edge.store.history import Store
+from edge.store.nights import SPELL_GAP_S, Summary
 from edge.store.rescue import ensure_sound
 from edge.store.retention import Pruned
 
-__all__ = ["DamagedError", "OutboxRow", "Pruned", "Store", "Summary", "ensure_sound"]
+__all__ = [
+    "SPELL_GAP_S",
+    "DamagedError",
+    "OutboxRow",
+    "Pruned",
+    "Store",
+    "Summary",
+    "ensure_sound",
+]

@@ -72,6 +72,16 @@ _VERSIONS: tuple[tuple[str, ...], ...] = (
             value TEXT NOT NULL
         ) WITHOUT ROWID""",
     ),
+    (
+        # What a night amounted to outlives its events; nights of before know only their end.
+        "ALTER TABLE night ADD COLUMN date TEXT",
+        "ALTER TABLE night ADD COLUMN start_unix_s REAL",
+        "ALTER TABLE night ADD COLUMN heard TEXT",
+        "ALTER TABLE night ADD COLUMN monitored_s REAL",
+        "ALTER TABLE night ADD COLUMN lost_s REAL",
+        "ALTER TABLE night ADD COLUMN model TEXT",
+        "ALTER TABLE night ADD COLUMN alert INTEGER",
+    ),
 )
 _VERSION = len(_VERSIONS)
 

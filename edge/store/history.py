@@ -3,35 +3,18 @@
 import json
 import math
 import time
-from dataclasses import dataclass
+from collections.abc import Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Self
 
 from edge.errors import BadInputError
 from edge.messages import Message, OutboxRow, encode
-from edge.records import Coverage, Event
-from edge.store import hours, retention
+from edge.records import Coverage, Event, Night
+from edge.store import hours, nights, retention
 from edge.store.database import Database
+from edge.store.nights import Summary
 from edge.store.retention import Pruned
-
-
-@dataclass(frozen=True, slots=True)
-class Summary:
-    """What was heard in a span of time, and how much of it was listened to.
-
-    Attributes:
-        start_unix_s, end_unix_s: the span, seconds since 1970.
-        counts: events that began in the span, by label; a label without events is absent.
-        monitored_s: seconds of it that went through the model.
-        lost_s: seconds of it that were dropped.
-    """
-
-    start_unix_s: float
-    end_unix_s: float
-    counts: dict[str, int]
-    monitored_s: float
-    lost_s: float
 
 
 class Store:
@@ -174,11 +157,16 @@ class Store:
         with self._db.transaction():
             self._post(message)
 
-    def add_night(self, end_unix_s: float, message: Message) -> None:
-        """Keep the summary of a night for the broker; see `has_night`."""
+    def add_night(self, night: Night, messages: Sequence[Message]) -> None:
+        """Keep a night, and its messages for the broker; neither when it is kept already."""
         with self._db.transaction():
-            self._db.execute("INSERT OR IGNORE INTO night VALUES (?)", end_unix_s)
-            self._post(message)
+            if nights.add(self._db, night):
+                for message in messages:
+                    self._post(message)
+
+    def nights(self) -> list[Night]:
+        """Every night that was summed up and is not too old, the oldest first."""
+        return nights.read(self._db)
 
     def has_night(self, end_unix_s: float) -> bool:
         """Whether the night that ended then was summed up."""
@@ -239,19 +227,7 @@ class Store:
         Raises:
             BadInputError: the span is empty.
         """
-        if not start_unix_s < end_unix_s:
-            raise BadInputError(
-                f"no time between {start_unix_s} and {end_unix_s}; give a later end"
-            )
-        span = (start_unix_s, end_unix_s)
-        with self._db.sentences():
-            counts = self._db.execute(
-                """SELECT label, count(*) FROM event WHERE onset_unix_s >= ? AND onset_unix_s < ?
-                GROUP BY label ORDER BY label""",
-                *span,
-            ).fetchall()
-            monitored_s, lost_s = hours.between(self._db, *span)
-        return Summary(*span, dict(counts), monitored_s, lost_s)
+        return nights.summary(self._db, start_unix_s, end_unix_s)
 
     def pending(self, after_seq: int, limit: int) -> list[OutboxRow]:
         """Up to `limit` messages that wait, in the order of `seq`, from `after_seq` + 1 on."""

@@ -22,6 +22,8 @@ _TABLES = {
     "setting": "name",
     "outbox": "seq",
 }
+# Columns that hold a JSON object, and what must be in it; "" is nothing.
+_OBJECTS = {"payload": "id", "heard": ""}
 _COMPANIONS = ("", "-wal", "-shm")  # of a database in WAL mode
 
 
@@ -101,26 +103,31 @@ def _carry_over(aside: Path, path: Path, now_unix_s: float) -> int:
                 for order in ("ASC", "DESC"):  # from each end as far as the first broken page
                     rows = f"SELECT * FROM {table} ORDER BY {key.format(order)} {order}"
                     with contextlib.suppress(sqlite3.Error):  # the rest stays behind
-                        for row in old.execute(rows):
-                            copied += _copy(new, table, row)
+                        found = old.execute(rows)
+                        columns = [column[0] for column in found.description]
+                        for row in found:
+                            copied += _copy(new, table, columns, row)
     return copied
 
 
-def _copy(new: Database, table: str, row: tuple[object, ...]) -> int:
-    """Put a row into the new table; how many that made, 0 or 1."""
-    if table == "outbox" and not _is_message(row):
+def _copy(new: Database, table: str, columns: list[str], row: tuple[object, ...]) -> int:
+    """Put a row, maybe of an older schema, into the new table; how many that made, 0 or 1."""
+    if not all(_is_whole(column, value) for column, value in zip(columns, row, strict=True)):
         return 0
-    marks = ", ".join("?" * len(row))
-    return new.execute(f"INSERT OR IGNORE INTO {table} VALUES ({marks})", *row).rowcount
+    names, marks = ", ".join(columns), ", ".join("?" * len(row))
+    return new.execute(f"INSERT OR IGNORE INTO {table} ({names}) VALUES ({marks})", *row).rowcount
 
 
-def _is_message(row: tuple[object, ...]) -> bool:
-    """Whether an outbox row is whole: the end of a long payload lies on another page."""
+def _is_whole(column: str, value: object) -> bool:
+    """Whether a value is what was written: the end of a long one lies on another page."""
+    key = _OBJECTS.get(column)
+    if key is None or value is None:
+        return True
     try:
-        payload = json.loads(str(row[2]))
+        found = json.loads(str(value))
     except ValueError:
         return False
-    return isinstance(payload, dict) and "id" in payload
+    return isinstance(found, dict) and key in found | {"": None}
 
 
 def _last_seq(old: sqlite3.Connection) -> int:

@@ -1,11 +1,12 @@
 """Bundles: every byte is checked before anything is believed."""
 
 import shutil
+from dataclasses import replace
 
 import numpy as np
 import pytest
 
-from edge.bundle import load_bundle, shipped_bundles
+from edge.bundle import Bundle, load_bundle, shipped_bundles
 from edge.classifier import Classifier, quantize
 from edge.errors import BadInputError, ConfigError, DeviceUnavailableError, InputOutputError
 from edge.pipeline import golden_difference
@@ -96,7 +97,33 @@ def test_an_unknown_runtime_is_a_configuration_error():
 def test_a_missing_accelerator_is_said():
     """Without its library the Edge TPU is unavailable, and nothing else takes its place."""
     with pytest.raises(DeviceUnavailableError, match="Edge TPU"):
+        Classifier(compiled_for("edgetpu"), "edgetpu")
+
+
+def test_a_bundle_that_was_not_compiled_does_not_pass_for_an_edge_tpu_one():
+    """The delegate would load and leave the whole model to the CPU; that is refused instead."""
+    with pytest.raises(ConfigError, match="--target edgetpu"):
         Classifier(load_bundle("room"), "edgetpu")
+
+
+@pytest.mark.parametrize("target", ["edgetpu", "ethos-u55-128"])
+def test_a_compiled_bundle_runs_where_it_was_compiled_for(target):
+    """On another runtime it is refused by its target's name, not by the interpreter's crash."""
+    with pytest.raises(ConfigError, match=f"compiled for {target} and does not run on 'auto'"):
+        Classifier(compiled_for(target))
+
+
+def test_what_an_edge_tpu_leaves_to_the_cpu_is_said(caplog):
+    """The operators that the card says fall back are named in a warning, before anything else."""
+    with pytest.raises(DeviceUnavailableError):
+        Classifier(compiled_for("edgetpu", operators_on_cpu=["SOFTMAX"]), "edgetpu")
+    assert "left to the CPU: SOFTMAX" in caplog.text
+
+
+def compiled_for(target: str, **about: object) -> Bundle:
+    """The room's bundle with the card of a compiled one."""
+    bundle = load_bundle("room")
+    return replace(bundle, card=bundle.card | {"compiled": {"target": target, **about}})
 
 
 def test_quantize_rounds_half_up_and_saturates():

@@ -3,6 +3,7 @@
 import dataclasses
 import json
 import re
+from datetime import date
 from typing import Any
 
 import jsonschema
@@ -21,7 +22,7 @@ from edge.messages import (
     summary_message,
     uuid7,
 )
-from edge.records import Event
+from edge.records import Event, Heard, Night
 
 ORIGIN = Origin("airway", "bed-room_1", "mic", "0198")
 HEAD = {"id": uuid7(1, bytes(10)), "ts": rfc3339(0.0), "clock_synced": True}
@@ -227,14 +228,11 @@ def test_the_last_night_is_shown():
     entities = discovered()["components"]
 
     def night(monitored_s: float) -> Message:
+        heard = {"cough": Heard(12, 9), "sneeze": Heard(0, 0)}
         return summary_message(
             ORIGIN,
+            Night(date(1970, 1, 1), 0.0, 43_200.0, heard, monitored_s, 0.0, "ab" * 32),
             **HEAD,
-            start=rfc3339(0),
-            end=rfc3339(43_200),
-            counts={"cough": 12, "sneeze": 0},
-            monitored_s=monitored_s,
-            lost_s=0.0,
             model="room",
         )
 

@@ -3,7 +3,7 @@
 import dataclasses
 import json
 import math
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from importlib.resources import files
 from typing import Any
 from uuid import RFC_4122, UUID
@@ -15,7 +15,7 @@ from jsonschema import Draft202012Validator, ValidationError
 
 from edge import messages
 from edge.messages import Health, Message, Origin, rfc3339, uuid7
-from edge.records import Event
+from edge.records import Event, Heard, Night
 
 ORIGIN = Origin("airway", "bedroom", "mic", "0198")
 HEAD = {"id": uuid7(1, bytes(10)), "ts": rfc3339(0.0), "clock_synced": True}
@@ -159,14 +159,11 @@ def test_a_dead_microphone_is_not_a_quiet_night():
 
 def night(counts: dict[str, int], monitored_s: float, lost_s: float) -> Message:
     """The summary of an eight-hour night."""
+    heard = {label: Heard(count, count) for label, count in counts.items()}
     return messages.summary_message(
         ORIGIN,
+        Night(date(1970, 1, 1), 0.0, 28_800.0, heard, monitored_s, lost_s, "ab" * 32),
         **HEAD,
-        start=rfc3339(0.0),
-        end=rfc3339(28_800.0),
-        counts=counts,
-        monitored_s=monitored_s,
-        lost_s=lost_s,
         model="room",
     )
 

@@ -6,13 +6,15 @@ import random
 import sqlite3
 import subprocess
 import sys
+from dataclasses import replace
+from datetime import date
 from pathlib import Path
 
 import pytest
 
 from edge.errors import ConfigError
 from edge.messages import Message, uuid7
-from edge.records import Coverage, Event
+from edge.records import Coverage, Detector, Event, Heard, Night
 from edge.store import DamagedError, Store, ensure_sound
 from edge.store import database as database_module
 
@@ -35,6 +37,15 @@ def event(onset_s: float) -> Event:
 def path(tmp_path: Path) -> Path:
     """Where the database is made."""
     return tmp_path / "airway.db"
+
+
+def night(end_unix_s: float) -> Night:
+    """Two hours of a night, with three coughs in two spells."""
+    detector = Detector(0.7, 300, 1.5, 12.0)
+    heard = {"cough": Heard(3, 2, detector), "sneeze": Heard(0, 0)}
+    return Night(
+        date(2026, 1, 1), end_unix_s - 28_800.0, end_unix_s, heard, 7_200.0, 12.5, "ab" * 32, False
+    )
 
 
 def filled(path: Path, days: int, events_a_day: int = 50, size: int = 0) -> None:
@@ -72,7 +83,7 @@ def test_what_is_too_old_goes(path):
     filled(path, 10)
     with Store(path) as store:
         for day in range(10):
-            store.add_night(T0 + day * DAY_S, message(10_000 + day))
+            store.add_night(night(T0 + day * DAY_S), [message(10_000 + day)])
         pruned = store.prune(T0 + 10 * DAY_S, 3, LARGE, "s0009")
         assert (pruned.events, pruned.messages) == (7 * 50, 0)
         assert pruned.hours == 7 * 24
@@ -169,11 +180,15 @@ def test_settings_and_nights_outlive_a_restart(path):
         assert store.begin_unix_s() is None
         store.put_setting("mute", "on")
         store.put_setting("mute", "off")
-        store.add_night(T0, message(1))
+        store.add_night(night(T0), [message(1)])
     with Store(path) as store:
         assert store.setting("mute") == "off"
         assert store.has_night(T0)
         assert not store.has_night(T0 + 1)
+        assert store.outbox_depth() == 1
+        assert store.nights() == [night(T0)]
+        store.add_night(replace(night(T0), alert=True), [message(2)])
+        assert store.nights() == [night(T0)], "a night is told once"
         assert store.outbox_depth() == 1
 
 
@@ -194,7 +209,10 @@ def test_an_older_file_is_brought_up_to_date(path, monkeypatch):
         assert store.summary(0.0, 1e11).counts == {"cough": 100}
         assert store.outbox_depth() == 100
         assert store._db.one("PRAGMA auto_vacuum")[0] == 2
-        assert store._db.one("PRAGMA user_version")[0] == 2
+        assert store._db.one("PRAGMA user_version")[0] == 3
+        assert store.nights() == []
+        store.add_night(night(T0 + DAY_S), [])
+        assert store.nights() == [night(T0 + DAY_S)]
 
 
 def test_a_sound_database_is_left_alone(path):
@@ -314,6 +332,8 @@ def test_half_a_message_is_not_carried_over(path):
 
 A_DAY = """
 import sys
+from dataclasses import replace
+from datetime import date
 from pathlib import Path
 from test_retention import Coverage, Store, event, message, DAY_S
 with Store(Path(sys.argv[1])) as store:

@@ -210,10 +210,19 @@ def test_summary_counts_what_began_in_the_span(store):
     ):
         store.add_event("s1", event(onset_s, label), message(number))
     assert store.summary(T0 + 10, T0 + 20) == Summary(
-        T0 + 10, T0 + 20, {"cough": 2, "snore": 1}, 0.0, 0.0
+        T0 + 10, T0 + 20, {"cough": 2, "snore": 1}, 0.0, 0.0, {"cough": 1, "snore": 1}
     )
     with pytest.raises(BadInputError, match="give a later end"):
         store.summary(T0, T0)
+
+
+def test_a_spell_is_one_however_many_coughs_it_has(store):
+    """Onsets less than 15 s apart are one spell, of each label by itself, within the span."""
+    onsets_s = [(0, "cough"), (14, "cough"), (28, "cough"), (43, "cough"), (50, "snore")]
+    for number, (onset_s, label) in enumerate(onsets_s):
+        store.add_event("s1", event(onset_s, label), message(number))
+    assert store.summary(T0, T0 + 100).spells == {"cough": 2, "snore": 1}
+    assert store.summary(T0 + 10, T0 + 40).spells == {"cough": 1}
 
 
 def test_coverage_falls_into_the_hours_it_belongs_to(path):
@@ -322,8 +331,8 @@ def test_the_database_of_another_program_is_left_alone(tmp_path):
 
 def test_a_newer_schema_is_refused(path, store):
     """A database that a newer release has written says so, and is left alone."""
-    store._db.execute("PRAGMA user_version = 3")
-    with pytest.raises(ConfigError, match=r"by a newer Airway \(schema 3, this one knows 2\)"):
+    store._db.execute("PRAGMA user_version = 4")
+    with pytest.raises(ConfigError, match=r"by a newer Airway \(schema 4, this one knows 3\)"):
         Store(path)
 
 

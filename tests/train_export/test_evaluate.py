@@ -12,7 +12,7 @@ import soundfile as sf
 
 from edge.demo import demo_night
 from edge.errors import BadInputError, InputOutputError
-from train_export.evaluate import read_manifest
+from train_export.annotations import read_manifest
 from train_export.intervals import bootstrap, ratio
 
 RATE_HZ = 16_000
@@ -52,19 +52,25 @@ def test_evaluate_prints_one_object_and_a_row_an_event(manifest, tmp_path):
     assert cough["recordings"] == cough["people"] == 2
     low, high = cough["interval_95"]["sensitivity"]
     assert low <= cough["sensitivity"] <= high
+    alarms = cough["found"] - cough["matched"]
+    assert sum(cough["false_alarms_by_sound"].values()) == alarms
+    assert sum(part["count"] for part in cough["reliability"]) == cough["found"]
+    rates = [point["false_alarms_per_hour"] for point in cough["det"]]
+    assert rates[0] >= rates[-1]
+    assert cough["sensitivity_at"]["10"] >= cough["sensitivity_at"]["1"]
 
 
 def test_a_bad_manifest_is_told(tmp_path):
     """A missing file, a missing column and a time that is no number are named."""
     path = tmp_path / "m.csv"
     with pytest.raises(InputOutputError, match=r"m\.csv"):
-        read_manifest(path, ("cough",))
+        read_manifest(path)
     path.write_text("path,start_s,end_s\na.wav,0,1\n")
     with pytest.raises(BadInputError, match="label_event"):
-        read_manifest(path, ("cough",))
+        read_manifest(path)
     path.write_text("path,label_event,start_s,end_s\na.wav,cough,zero,1\n")
     with pytest.raises(BadInputError, match="line 2"):
-        read_manifest(path, ("cough",))
+        read_manifest(path)
 
 
 def test_the_bootstrap_resamples_clusters():

@@ -171,3 +171,23 @@ def test_a_dying_converter_is_told():
     wrong = np.zeros((2, 3, 40, 1), np.float32)
     with pytest.raises(BadInputError, match="converter ended with code"):
         quantizer.quantize(in_own_process(small_weights), SMALL, 4, wrong)
+
+
+def equal_dilation_probe() -> tuple[np.ndarray, np.ndarray]:
+    """What the network gives in training's form and in the export's, from the same weights."""
+    from train_export.models.cnn import build
+
+    frames = SMALL.patch_frames(8)
+    free, fixed = build(SMALL, frames), build(SMALL, frames, batch=1)
+    rng = np.random.default_rng(0)
+    free.set_weights([w if w.ndim < 3 else lively(rng, w.shape) for w in free.get_weights()])
+    fixed.set_weights(free.get_weights())
+    x = rng.normal(1, 1, (1, frames, SMALL.bands, 1)).astype(np.float32)
+    return free.predict(x, verbose=0), fixed.predict(x, verbose=0)
+
+
+def test_equal_dilations_compute_the_same():
+    """The export's dilation over the single column moves no score."""
+    free, fixed = in_own_process(equal_dilation_probe)
+    assert np.ptp(free) > 0.1
+    np.testing.assert_allclose(fixed, free, atol=1e-5)

@@ -35,8 +35,11 @@ def build(config: CnnConfig, frames: int, batch: int | None = None) -> keras.Mod
     x = layers.Conv2D(config.trunk, 1, use_bias=False, name="widen")(x)
     x = _norm_relu(x)
     for number, dilation in enumerate(config.dilations):
+        # An Edge TPU maps equal dilations only; over one column they compute the same. A batch
+        # of one is an export: training would pay for the second axis with half its speed.
+        rate = (dilation, dilation if batch == 1 else 1)
         y = layers.DepthwiseConv2D(
-            (3, 1), dilation_rate=(dilation, 1), use_bias=False, name=f"dilated{number}"
+            (3, 1), dilation_rate=rate, use_bias=False, name=f"dilated{number}"
         )(x)
         y = _norm_relu(y)
         y = layers.Conv2D(config.trunk, 1, use_bias=False, name=f"mix{number}")(y)

@@ -1,0 +1,105 @@
+"""Nights in the database: what each amounted to, and what was told of it."""
+
+import json
+from dataclasses import asdict, dataclass, field
+from datetime import date
+from typing import Any
+
+from edge.errors import BadInputError
+from edge.records import Detector, Heard, Night
+from edge.store import hours
+from edge.store.database import Database
+
+# Onsets closer than this are one spell: a bout of coughs, a piece of music on the television.
+SPELL_GAP_S = 15.0
+
+
+@dataclass(frozen=True, slots=True)
+class Summary:
+    """What was heard in a span of time, and how much of it was listened to.
+
+    Attributes:
+        start_unix_s, end_unix_s: the span, seconds since 1970.
+        counts: events that began in the span, by label; a label without events is absent.
+        monitored_s: seconds of it that went through the model.
+        lost_s: seconds of it that were dropped.
+        spells: groups of events with less than `SPELL_GAP_S` from onset to onset, by label.
+    """
+
+    start_unix_s: float
+    end_unix_s: float
+    counts: dict[str, int]
+    monitored_s: float
+    lost_s: float
+    spells: dict[str, int] = field(default_factory=dict)
+
+
+def summary(db: Database, start_unix_s: float, end_unix_s: float) -> Summary:
+    """Counts and coverage from `start_unix_s` up to, not with, `end_unix_s`.
+
+    Raises:
+        BadInputError: the span is empty.
+    """
+    if not start_unix_s < end_unix_s:
+        raise BadInputError(f"no time between {start_unix_s} and {end_unix_s}; give a later end")
+    span = (start_unix_s, end_unix_s)
+    with db.sentences():
+        rows = db.execute(
+            """SELECT label, count(*), sum(gap_s IS NULL OR gap_s >= ?) FROM (
+                SELECT label, onset_unix_s - lag(onset_unix_s)
+                    OVER (PARTITION BY label ORDER BY onset_unix_s) AS gap_s
+                FROM event WHERE onset_unix_s >= ? AND onset_unix_s < ?
+            ) GROUP BY label ORDER BY label""",
+            SPELL_GAP_S,
+            *span,
+        ).fetchall()
+        monitored_s, lost_s = hours.between(db, *span)
+    counts = {label: count for label, count, _ in rows}
+    return Summary(*span, counts, monitored_s, lost_s, {label: n for label, _, n in rows})
+
+
+def add(db: Database, night: Night) -> bool:
+    """Keep a night, in a transaction; returns False, and keeps nothing, when it is there."""
+    heard = {label: asdict(found) for label, found in night.heard.items()}
+    return bool(
+        db.execute(
+            """INSERT OR IGNORE INTO night
+            (end_unix_s, date, start_unix_s, heard, monitored_s, lost_s, model, alert)
+            VALUES (?, ?, ?, ?, ?, ?, ?, ?)""",
+            night.end_unix_s,
+            night.date.isoformat(),
+            night.start_unix_s,
+            json.dumps(heard, allow_nan=False, separators=(",", ":")),
+            night.monitored_s,
+            night.lost_s,
+            night.model,
+            night.alert,
+        ).rowcount
+    )
+
+
+def read(db: Database) -> list[Night]:
+    """Every night that is kept, the oldest first."""
+    with db.sentences():
+        rows = db.execute(
+            """SELECT date, start_unix_s, end_unix_s, heard, monitored_s, lost_s, model, alert
+            FROM night WHERE date IS NOT NULL ORDER BY end_unix_s"""
+        ).fetchall()
+    return [
+        Night(
+            date.fromisoformat(day),
+            start,
+            end,
+            {label: _heard(values) for label, values in json.loads(heard).items()},
+            monitored_s,
+            lost_s,
+            model,
+            None if alert is None else bool(alert),
+        )
+        for day, start, end, heard, monitored_s, lost_s, model, alert in rows
+    ]
+
+
+def _heard(values: dict[str, Any]) -> Heard:
+    detector = values["detector"]
+    return Heard(values["count"], values["spells"], detector and Detector(**detector))

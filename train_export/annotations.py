@@ -1,0 +1,80 @@
+"""A manifest's recordings with what was annotated in them."""
+
+import csv
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from edge.errors import BadInputError, InputOutputError
+
+# Rows that say something of a whole recording, not of a sound in it.
+_WHOLE = ("scene",)
+_WHOLE_PREFIXES = ("background:", "record:")
+
+
+@dataclass(frozen=True, slots=True)
+class TrueEvent:
+    """An annotated sound, in seconds.
+
+    Attributes:
+        label: as the manifest says it.
+        onset_s, offset_s: on the recording.
+        subject: who made it, or the recording when nobody is named.
+        traits: what else the manifest knows: kind, source, recorder, sex.
+    """
+
+    label: str
+    onset_s: float
+    offset_s: float
+    subject: str
+    traits: dict[str, str] = field(default_factory=dict, hash=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Annotation:
+    """A recording and its annotated sounds, by onset."""
+
+    path: Path
+    events: tuple[TrueEvent, ...]
+
+
+def read_manifest(manifest: Path) -> list[Annotation]:
+    """Recordings of a manifest with their annotated sounds.
+
+    Raises:
+        InputOutputError: it can't be read.
+        BadInputError: a column is missing or a time is no number.
+    """
+    files: dict[Path, list[TrueEvent]] = {}
+    try:
+        with manifest.open(newline="", encoding="utf-8") as file:
+            reader = csv.DictReader(file)
+            for row in reader:
+                events = files.setdefault(manifest.parent / row["path"], [])
+                label = row["label_event"]
+                if label not in _WHOLE and not label.startswith(_WHOLE_PREFIXES):
+                    events.append(_event(row))
+    except OSError as error:
+        raise InputOutputError(f"{manifest} can't be read ({error.strerror})") from error
+    except KeyError as error:
+        raise BadInputError(f"{manifest} has no column {error}") from error
+    except ValueError as error:
+        raise BadInputError(f"{manifest}, line {reader.line_num}: {error}") from error
+    return [
+        Annotation(path, tuple(sorted(events, key=lambda event: event.onset_s)))
+        for path, events in files.items()
+    ]
+
+
+def _event(row: dict[str, str]) -> TrueEvent:
+    subject = row.get("subject") or row["path"]
+    extra = dict(part.strip().partition("=")[::2] for part in (row.get("extra") or "").split(";"))
+    traits = {
+        # A spliced scene names the source of each sound in its subject.
+        "source": subject.partition("/")[0] if "/" in subject else row.get("source", ""),
+        "recorder": row.get("recorder") or "",
+        "sex": extra.get("sex", ""),
+        "kind": extra.get("kind", row["label_event"]),
+    }
+    return TrueEvent(
+        row["label_event"], float(row["start_s"]), float(row["end_s"]), subject, traits
+    )

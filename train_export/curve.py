@@ -1,0 +1,83 @@
+"""The detection error trade-off of one label over scored recordings.
+
+The rule's opening level moves, its hysteresis stays; each level gives one point. Source:
+Martin et al., The DET curve in assessment of detection task performance, 1997.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from edge.bundle import Bundle
+from edge.card import EventRule
+from edge.events import Detector
+from edge.pipeline import step_begin_s
+from train_export.metrics import EventScore, score_events
+
+LEVELS = 41  # points of a curve
+# False alarms an hour at which the sensitivity is told: one a night, one and four an hour, ten.
+AT_FALSE_ALARMS = (0.125, 1.0, 4.0, 10.0)
+
+
+@dataclass(frozen=True, slots=True)
+class Scored:
+    """A recording's scores and its truth for one label.
+
+    Attributes:
+        logits: int8 [steps] of the label.
+        true_s: true onsets in seconds, rising.
+        hours: of audio.
+    """
+
+    logits: NDArray[np.int8]
+    true_s: Sequence[float]
+    hours: float
+
+
+def detection_curve(
+    bundle: Bundle, rule: EventRule, recordings: Sequence[Scored]
+) -> list[dict[str, float]]:
+    """Points of the curve from the most eager level to the strictest.
+
+    Returns:
+        For each level: `level` (logit), `sensitivity`, `precision`, `f1` and
+        `false_alarms_per_hour`.
+    """
+    points = []
+    for level in np.unique(np.linspace(-100, 127, LEVELS).round().astype(int)):
+        moved = replace(
+            rule, open=int(level), close=max(-128, int(level) - (rule.open - rule.close))
+        )
+        score = sum(
+            (_score(bundle, moved, recording) for recording in recordings),
+            EventScore(0, 0, 0, 0.0),
+        )
+        points.append(
+            {
+                "level": (float(level) - bundle.layout.logit_zero) * bundle.layout.logit_scale,
+                "sensitivity": score.sensitivity,
+                "precision": score.precision,
+                "f1": score.f1,
+                "false_alarms_per_hour": score.false_alarms_per_hour,
+            }
+        )
+    return points
+
+
+def sensitivity_at(points: Sequence[dict[str, float]], false_alarms_per_hour: float) -> float:
+    """The highest sensitivity of a point with at most so many false alarms; 0 when none is."""
+    allowed = [
+        point["sensitivity"]
+        for point in points
+        if point["false_alarms_per_hour"] <= false_alarms_per_hour
+    ]
+    return max(allowed, default=0.0)
+
+
+def _score(bundle: Bundle, rule: EventRule, recording: Scored) -> EventScore:
+    detector = Detector(rule)
+    spans = detector.push(recording.logits) + detector.finish()
+    found = [step_begin_s(span.onset, bundle.layout.step_frames, bundle.spec) for span in spans]
+    return score_events(recording.true_s, found, recording.hours)

@@ -1,0 +1,36 @@
+"""What was found of one label in one recording, beside what was there."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from edge.records import Event
+from train_export.annotations import TrueEvent
+from train_export.metrics import EventScore
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What was found of one label in one recording; the pairs index the two tuples.
+
+    Attributes:
+        others: the annotated sounds of every other label.
+        logits: int8 [steps] of the label.
+    """
+
+    path: Path
+    label: str
+    truth: tuple[TrueEvent, ...]
+    found: tuple[Event, ...]
+    pairs: tuple[tuple[int, int], ...]
+    hours: float
+    others: tuple[TrueEvent, ...]
+    logits: NDArray[np.int8]
+
+    @property
+    def score(self) -> EventScore:
+        """The counts."""
+        matched = len(self.pairs)
+        return EventScore(matched, len(self.truth) - matched, len(self.found) - matched, self.hours)
