@@ -9,7 +9,7 @@ from edge.errors import BadInputError
 from train_export import table as tables
 from train_export.cli import main
 from train_export.quantize import float_tensors
-from train_export.readers.table import Table, read_features
+from train_export.readers.table import read_features
 
 
 def write_table(path, people=24, rows_each=8, grouped=True):
@@ -120,13 +120,3 @@ def test_faults_name_the_line_and_the_column(tmp_path, content, says):
     path.write_text(content)
     with pytest.raises(BadInputError, match=says):
         read_features(path)
-
-
-def test_a_label_of_too_few_people_is_refused():
-    """A split that leaves a label untested says so instead of reporting nothing for it."""
-    people = np.array([f"P{n // 4}" for n in range(48)])
-    labels = np.array(["a"] * 48)
-    labels[[0, 1, 2, 3, 4, 5, 6, 7]] = "b"  # of two people
-    table = Table(np.zeros((48, 2)), labels, people, ("x", "y"), True)
-    with pytest.raises(BadInputError, match="no sample of b is left to"):
-        tables.split(table, 0)
