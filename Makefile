@@ -12,7 +12,7 @@ export MPLCONFIGDIR := $(CURDIR)/.cache/matplotlib
 export NUMBA_CACHE_DIR := $(CURDIR)/.cache/numba
 
 .DEFAULT_GOAL := help
-.PHONY: help run test check faults bench lock clean
+.PHONY: help run test check faults fuzz bench lock clean
 
 help: ## list the targets
 	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 10
@@ -36,6 +36,10 @@ check: ## format, lint, types and the directions of imports
 faults: ## break everything around the daemon, at full size, and print what was lost
 	@scripts/prepare.sh test
 	@FAULTS=full .venv/bin/python -m pytest tests/faults $(ARGS)
+
+fuzz: ## try 100,000 damaged inputs of each kind (about an hour)
+	@scripts/prepare.sh test
+	@FUZZ=full .venv/bin/python -m pytest tests/edge/test_fuzz.py --timeout 7200 $(ARGS)
 
 bench: ## measure the frontend beside its peers, in one run
 	@scripts/prepare.sh test

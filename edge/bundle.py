@@ -7,6 +7,9 @@ names a bundle. Every byte is checked before anything is believed.
 import hashlib
 import io
 import json
+import struct
+import zipfile
+import zlib
 from dataclasses import dataclass
 from importlib import resources
 from pathlib import Path
@@ -21,6 +24,12 @@ from edge.frontend import FrontendSpec, FrontendTables, digest
 
 FORMAT = 1
 FILES = ("model.tflite", "tables.npz", "golden.npz")
+
+# What NumPy's reader raises for a file that is none, or that asks for absurd things.
+_NPZ_ERRORS = (
+    *(AttributeError, EOFError, KeyError, MemoryError, NotImplementedError, OSError, TypeError),
+    *(struct.error, zipfile.BadZipFile, zlib.error),
+)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -100,16 +109,18 @@ def load_bundle(name_or_path: str) -> Bundle:
     raw_card = _read(folder, "card.json")
     card = _parse_card(folder, raw_card)
     files = {name: _read(folder, name) for name in FILES}
+    digests = card.get("files")
+    digests = digests if isinstance(digests, dict) else {}
     for name, content in files.items():
         found = hashlib.sha256(content).hexdigest()
-        if card.get("files", {}).get(name) != found:
+        if digests.get(name) != found:
             raise BadInputError(
                 f"bundle {folder}: {name} was changed (SHA-256 {found[:12]}… is not the card's); "
                 "install the bundle again"
             )
     try:
         return _assemble(card, hashlib.sha256(raw_card).hexdigest(), files)
-    except (KeyError, TypeError, ValueError) as error:
+    except (AttributeError, KeyError, TypeError, ValueError) as error:
         raise BadInputError(
             f"bundle {folder}: card.json lacks or garbles {error}; export the bundle again"
         ) from error
@@ -127,7 +138,7 @@ def _read(folder: Path, name: str) -> bytes:
 def _parse_card(folder: Path, raw: bytes) -> dict[str, Any]:
     try:
         card = json.loads(raw)
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise BadInputError(
             f"bundle {folder}: card.json is not JSON ({error}); install the bundle again"
         ) from error
@@ -146,14 +157,12 @@ def _parse_card(folder: Path, raw: bytes) -> dict[str, Any]:
 
 def _assemble(card: dict[str, Any], card_digest: str, files: dict[str, bytes]) -> Bundle:
     spec = FrontendSpec.from_dict(card["frontend"])
-    with np.load(io.BytesIO(files["tables.npz"])) as arrays:
-        tables = FrontendTables(**{name: arrays[name] for name in arrays.files})
+    tables = FrontendTables(**_arrays(files, "tables.npz"))
     if digest(spec, tables) != card["frontend_digest"]:
         raise BadInputError(
             f"bundle {card['name']}: its tables do not belong to its frontend spec; export it again"
         )
-    with np.load(io.BytesIO(files["golden.npz"])) as arrays:
-        golden = {name: arrays[name] for name in arrays.files}
+    golden = _arrays(files, "golden.npz")
     return Bundle(
         name=card["name"],
         version=card["version"],
@@ -171,6 +180,15 @@ def _assemble(card: dict[str, Any], card_digest: str, files: dict[str, bytes]) -
         golden=golden,
         card=card,
     )
+
+
+def _arrays(files: dict[str, bytes], name: str) -> dict[str, NDArray[Any]]:
+    """The arrays of an .npz file; ValueError for whatever is wrong with it."""
+    try:
+        with np.load(io.BytesIO(files[name])) as arrays:
+            return {key: arrays[key] for key in arrays.files}
+    except _NPZ_ERRORS as error:
+        raise ValueError(f"{name} ({error})") from error
 
 
 def write_bundle(

@@ -41,6 +41,8 @@ def load_settings(path: Path, environ: Mapping[str, str] | None = None) -> Setti
         raise ConfigError(f"can't read the configuration {path}: {error.strerror}") from error
     except (UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
         raise ConfigError(f"{path} is not valid TOML: {error}") from error
+    except RecursionError as error:
+        raise ConfigError(f"{path} is not valid TOML: its values are nested too deep") from error
     errors: list[str] = []
     overridden = _override(document, environ or {}, errors)
     settings = _read_table(Settings, document, "", path.parent, errors)
