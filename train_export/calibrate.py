@@ -35,12 +35,15 @@ def choose_rule(
     """The rule with the highest F1 on these scenes: first its levels, then its lengths."""
     unit = bundle.layout.logit_scale
     zero = bundle.layout.logit_zero
+    longest = _longest_steps(bundle, scenes, label)
     best: tuple[EventRule, EventScore] | None = None
     coarse = itertools.product((1, 3), (-1.5, -1.0, -0.5, 0.0, 0.5, 1.0, 1.5, 2.0), (0.5, 1.5, 2.5))
     for smooth, level, drop in coarse:
         top = int(np.clip(round(level / unit) + zero, -127, 127))
         bottom = int(np.clip(round((level - drop) / unit) + zero, -128, top))
-        rule = EventRule(label=label, open=top, close=bottom, smooth_steps=smooth)
+        rule = EventRule(
+            label=label, open=top, close=bottom, smooth_steps=smooth, max_steps=longest
+        )
         score = evaluate_rule(logits, scenes, rule, bundle.spec)
         if best is None or score.f1 > best[1].f1:
             best = rule, score
@@ -58,6 +61,18 @@ def choose_rule(
     return best
 
 
+def _longest_steps(bundle: Bundle, scenes: SceneSet, label: str) -> int:
+    """Where an event is cut: a quarter beyond the longest true one, at least 50 steps."""
+    step_s = bundle.layout.step_frames * bundle.spec.hop_samples / bundle.spec.rate_hz
+    lengths_s = [
+        truth.offset_s - truth.onset_s
+        for truths in scenes.truths
+        for truth in truths
+        if truth.label == label
+    ]
+    return max(50, round(1.25 * max(lengths_s, default=0.0) / step_s))
+
+
 def calibrate(bundle: Bundle, logits: Logits, scenes: SceneSet, rule: EventRule) -> Calibration:
     """Platt scaling of the peak logit of each event that an eager rule finds.
 
@@ -70,7 +85,7 @@ def calibrate(bundle: Bundle, logits: Logits, scenes: SceneSet, rule: EventRule)
     truth: list[int] = []
     for rows, truths in zip(logits, scenes.truths, strict=True):
         true_s = [item.onset_s for item in truths if item.label == rule.label]
-        spans = detect(rows, eager)
+        spans = detect(rows, eager, scenes.labels)
         found = [onset_s(span, bundle.spec) for span in spans]
         hits = {j for _, j in match_onsets(true_s, found)}
         peaks += [span.peak for span in spans]

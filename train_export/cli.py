@@ -13,9 +13,10 @@ from edge.bundle import load_bundle
 from edge.errors import AirwayError, UsageError
 from train_export.chest import evaluate as chest
 from train_export.commands import compile as compile_command
-from train_export.commands import index
+from train_export.commands import index, select
 from train_export.evaluate import evaluate
 from train_export.prepare import KINDS, prepare
+from train_export.readers import layout_of
 
 
 class _Parser(argparse.ArgumentParser):
@@ -40,9 +41,11 @@ def _parser() -> argparse.ArgumentParser:
     commands = parser.add_subparsers(title="commands", required=True, parser_class=_Parser)
 
     index.add(commands)
+    select.add(commands)
 
     mix = commands.add_parser("prepare", help="mix soundscapes with their ground truth")
     mix.add_argument("--corpus", type=Path, required=True, metavar="DIR")
+    index.add_layout(mix)
     mix.add_argument("--split", default="test", choices=("train", "val", "test"))
     mix.add_argument("--kind", default="home", choices=KINDS)
     mix.add_argument("--hours", type=float, default=1.0)
@@ -52,13 +55,16 @@ def _parser() -> argparse.ArgumentParser:
 
     fit = commands.add_parser("train", help="train a profile and write its bundle")
     fit.add_argument("--profile", default="room", choices=("room", "chest"))
-    fit.add_argument("--corpus", type=Path, required=True, metavar="DIR")
-    fit.add_argument("--out", type=Path, required=True, metavar="DIR", help="the bundle's folder")
+    given = fit.add_mutually_exclusive_group(required=True)
+    given.add_argument("--corpus", type=Path, metavar="DIR")
+    given.add_argument("--features", type=Path, metavar="F.csv", help="a table, the label last")
+    index.add_layout(fit)
+    fit.add_argument("--out", type=Path, required=True, metavar="DIR", help="the folder to write")
     fit.add_argument(
         "--work", type=Path, default=Path(".cache/train"), help="scenes and checkpoints"
     )
-    fit.add_argument("--hours", type=float, default=48.0, help="of the room's training scenes")
-    fit.add_argument("--epochs", type=int, default=14, help="of the room's network")
+    fit.add_argument("--hours", type=float, help="of training scenes (room 48, own folder 2)")
+    fit.add_argument("--epochs", type=int, help="of training (room 14, own folder 30)")
     fit.add_argument("--steps", type=int, default=2_400, help="of each of the chest's networks")
     fit.add_argument("--seed", type=int, default=1)
     fit.set_defaults(command=_train)
@@ -83,6 +89,7 @@ def _prepare(arguments: argparse.Namespace) -> int:
         arguments.hours,
         arguments.seed,
         arguments.out,
+        arguments.layout,
     )
     print(manifest)
     return 0
@@ -91,17 +98,28 @@ def _prepare(arguments: argparse.Namespace) -> int:
 def _train(arguments: argparse.Namespace) -> int:
     # TensorFlow and scikit-learn take seconds to import
     from train_export.chest.train import train_chest
+    from train_export.own_sounds import train_own
     from train_export.room import train_room
+    from train_export.table import train_table
 
+    if arguments.features:
+        print(train_table(arguments.features, arguments.out, arguments.seed))
+        return 0
     folders = arguments.corpus, arguments.out, arguments.work
+    times = {"hours": arguments.hours, "epochs": arguments.epochs, "seed": arguments.seed}
     if arguments.profile == "chest":
         bundle = train_chest(*folders, steps=arguments.steps, seed=arguments.seed)
+    elif layout_of(arguments.corpus, arguments.layout) == "folder":
+        bundle = train_own(*folders, **_given(times, hours=2.0, epochs=30))
     else:
-        bundle = train_room(
-            *folders, hours=arguments.hours, epochs=arguments.epochs, seed=arguments.seed
-        )
+        bundle = train_room(*folders, **_given(times, hours=48.0, epochs=14))
     print(f"{arguments.out}: {bundle.name} {bundle.version}, {len(bundle.model)} bytes")
     return 0
+
+
+def _given(times: dict[str, Any], **defaults: float) -> dict[str, Any]:
+    """The numbers of the command line, or what serves this kind of training."""
+    return defaults | {name: value for name, value in times.items() if value is not None}
 
 
 def _evaluate(arguments: argparse.Namespace) -> int:

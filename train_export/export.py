@@ -14,7 +14,7 @@ from edge.classifier import Classifier
 from edge.demo import demo_night
 from edge.frontend import Frontend, FrontendSpec, build_tables, digest
 from edge.pipeline import Scorer
-from train_export.features import BEFORE_FRAMES, FEATURE_SCALE, ROOM_LABELS, SceneSet
+from train_export.features import BEFORE_FRAMES, FEATURE_SCALE, SceneSet
 from train_export.models.config import CnnConfig
 from train_export.quantize import REPRESENTATIVE_PATCHES, operators, quantization, quantize
 
@@ -58,7 +58,7 @@ def export(
         "before_frames": BEFORE_FRAMES,
     }
     network = {"architecture": "cnn", "parameters": sum(array.size for array in weights)}
-    card = about | {"name": name, "version": version, "labels": list(ROOM_LABELS)}
+    card = about | {"name": name, "version": version, "labels": list(training.labels)}
     return begin(flatbuffer, spec, folder, card, place, network)
 
 

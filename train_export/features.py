@@ -17,10 +17,11 @@ from numpy.typing import NDArray
 from tqdm import tqdm
 
 from edge.frontend import PRESETS, Frontend, FrontendSpec, build_tables, digest
-from train_export.datasets import SPLITS, Clip, merge_duplicates, read_corpus, split_of
+from train_export.datasets import SPLITS, Clip, split_corpus, split_of
 from train_export.soundscape import Recipe, Scene, SoundBank, Truth, mix_scene
+from train_export.synthetic import bank_of
+from train_export.taxonomy import ROOM_LABELS
 
-ROOM_LABELS = ("cough", "sneeze", "snore", "breath", "speech", "other")
 STEP_FRAMES = 4
 # Features are Q8.7 log2 power, 0 to about 28: an eighth of it suits a network.
 FEATURE_SCALE = 1 / 1024
@@ -40,14 +41,21 @@ class SceneSet:
         features: int16 [scenes, frames, bands], Q8.7.
         targets: uint8 [scenes, steps, labels], share of a step that a label fills, of 255.
         truths: the ground truth of each scene.
+        labels: of the targets' columns.
     """
 
     features: NDArray[np.int16]
     targets: NDArray[np.uint8]
     truths: tuple[tuple[Truth, ...], ...]
+    labels: tuple[str, ...] = ROOM_LABELS
 
 
-def step_targets(truths: Sequence[Truth], steps: int, spec: FrontendSpec) -> NDArray[np.uint8]:
+def step_targets(
+    truths: Sequence[Truth],
+    steps: int,
+    spec: FrontendSpec,
+    labels: tuple[str, ...] = ROOM_LABELS,
+) -> NDArray[np.uint8]:
     """Share of each step that each label fills; uint8 [steps, labels], 255 for the whole.
 
     Step j stands for frames [j * STEP_FRAMES, (j + 1) * STEP_FRAMES): each frame for the hop
@@ -56,13 +64,13 @@ def step_targets(truths: Sequence[Truth], steps: int, spec: FrontendSpec) -> NDA
     step_s = STEP_FRAMES * spec.hop_samples / spec.rate_hz
     shift_s = (spec.window_samples - spec.hop_samples) / 2 / spec.rate_hz
     edges = np.arange(steps + 1) * step_s + shift_s
-    filled = np.zeros((steps, len(ROOM_LABELS)))
+    filled = np.zeros((steps, len(labels)))
     for truth in truths:
         offset = truth.offset_s
         if truth.label == "cough":
             offset = min(offset, truth.onset_s + COUGH_TARGET_S)
         overlap = np.minimum(edges[1:], offset) - np.maximum(edges[:-1], truth.onset_s)
-        filled[:, ROOM_LABELS.index(truth.label)] += np.clip(overlap, 0, step_s) / step_s
+        filled[:, labels.index(truth.label)] += np.clip(overlap, 0, step_s) / step_s
     return np.round(np.minimum(filled, 1.0) * 255).astype(np.uint8)
 
 
@@ -74,9 +82,9 @@ def clips_of(clips: Sequence[Clip], split: str) -> list[Clip]:
 _bank: SoundBank | None = None
 
 
-def _start_worker(corpus: Path, split: str) -> None:
+def _start_worker(corpus: Path, layout: str, split: str) -> None:
     global _bank
-    _bank = SoundBank(clips_of(merge_duplicates(read_corpus(corpus)), split))
+    _bank = bank_of(clips_of(split_corpus(corpus, layout), split))
 
 
 def _one_scene(job: tuple[int, str, int, Recipe, FrontendSpec]) -> tuple[Scene, NDArray[np.int16]]:
@@ -94,6 +102,8 @@ def prepare_scenes(
     recipe: Recipe,
     *,
     spec: FrontendSpec = PRESETS["room-16k"],
+    layout: str = "auto",
+    labels: tuple[str, ...] = ROOM_LABELS,
     seed: int = 0,
     workers: int = 2,
     cache: Path | None = None,
@@ -101,24 +111,24 @@ def prepare_scenes(
     """Mix scenes of a split and compute their features; kept in `cache` under their digest."""
     key = {
         "split": split, "scenes": scenes, "seed": seed, "recipe": asdict(recipe),
-        "frontend": digest(spec, build_tables(spec)), "labels": ROOM_LABELS,
+        "frontend": digest(spec, build_tables(spec)), "labels": labels,
     }  # fmt: skip
     name = hashlib.sha256(json.dumps(key, sort_keys=True).encode()).hexdigest()[:16]
     folder = cache / f"{split}-{name}" if cache else None
     if folder and (folder / "truths.json").is_file():
-        return _load(folder)
+        return _load(folder, labels)
     jobs = ((seed, split, number, recipe, spec) for number in range(scenes))
     features, targets, truths = [], [], []
     with ProcessPoolExecutor(
-        workers, get_context("spawn"), initializer=_start_worker, initargs=(corpus, split)
+        workers, get_context("spawn"), initializer=_start_worker, initargs=(corpus, layout, split)
     ) as pool:
         results = pool.map(_one_scene, jobs, chunksize=4)
         for scene, frames in tqdm(results, total=scenes, desc=f"mixing {split}", unit="scene"):
             steps = len(frames) // STEP_FRAMES
             features.append(frames[: steps * STEP_FRAMES])
-            targets.append(step_targets(scene.truths, steps, spec))
+            targets.append(step_targets(scene.truths, steps, spec, labels))
             truths.append(scene.truths)
-    made = SceneSet(np.stack(features), np.stack(targets), tuple(truths))
+    made = SceneSet(np.stack(features), np.stack(targets), tuple(truths), labels)
     if folder:
         _save(folder, made)
     return made
@@ -132,10 +142,11 @@ def _save(folder: Path, scenes: SceneSet) -> None:
     (folder / "truths.json").write_text(json.dumps(rows))  # last: it marks the set as whole
 
 
-def _load(folder: Path) -> SceneSet:
+def _load(folder: Path, labels: tuple[str, ...]) -> SceneSet:
     rows = json.loads((folder / "truths.json").read_text())
     return SceneSet(
         np.load(folder / "features.npy", mmap_mode="r"),
         np.load(folder / "targets.npy", mmap_mode="r"),
         tuple(tuple(Truth(**truth) for truth in truths) for truths in rows),
+        labels,
     )

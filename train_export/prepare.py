@@ -11,9 +11,10 @@ from numpy.typing import NDArray
 from tqdm import tqdm
 
 from edge.errors import UsageError
-from train_export.datasets import SPLITS, Clip, load_pcm, merge_duplicates, read_corpus
+from train_export.datasets import SPLITS, Clip, load_pcm, split_corpus
 from train_export.features import clips_of
-from train_export.soundscape import RATE_HZ, Recipe, SoundBank, Truth, mix_scene
+from train_export.soundscape import RATE_HZ, Recipe, Truth, mix_scene
+from train_export.synthetic import bank_of
 
 COLUMNS = (
     "path", "source", "subject", "session", "label_event", "label_disease",
@@ -43,7 +44,9 @@ class Recording:
     truths: tuple[Truth, ...]
 
 
-def prepare(corpus: Path, split: str, kind: str, hours: float, seed: int, out: Path) -> Path:
+def prepare(
+    corpus: Path, split: str, kind: str, hours: float, seed: int, out: Path, layout: str = "auto"
+) -> Path:
     """Mix recordings of the people and clips of one split, and write them.
 
     Args:
@@ -54,13 +57,14 @@ def prepare(corpus: Path, split: str, kind: str, hours: float, seed: int, out: P
         hours: length of `home` and `stress`.
         seed: the same seed gives the same audio.
         out: a folder for the WAV files and `manifest.csv`.
+        layout: how the corpus lies on disk; see `readers`.
 
     Returns:
         The manifest's path.
     """
     if split not in SPLITS or kind not in KINDS:
         raise UsageError(f"no split {split!r} or kind {kind!r}; see airway-train prepare --help")
-    clips = clips_of(merge_duplicates(read_corpus(corpus)), split)
+    clips = clips_of(split_corpus(corpus, layout), split)
     if kind == "household":
         recordings, total = _household(clips), None
     else:
@@ -80,7 +84,7 @@ def prepare(corpus: Path, split: str, kind: str, hours: float, seed: int, out: P
 def _scenes(
     clips: list[Clip], recipe: Recipe, count: int, seed: list[int], kind: str
 ) -> Iterator[Recording]:
-    bank = SoundBank(clips)
+    bank = bank_of(clips)
     for number in range(count):
         scene = mix_scene(np.random.default_rng([*seed, number]), bank, recipe)
         yield Recording(f"{kind}-{number:03}.wav", scene.pcm, scene.truths)

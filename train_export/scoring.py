@@ -7,7 +7,7 @@ from edge.card import EventRule
 from edge.events import Detector, Span
 from edge.frontend import FrontendSpec
 from edge.pipeline import step_begin_s
-from train_export.features import ROOM_LABELS, STEP_FRAMES, SceneSet
+from train_export.features import STEP_FRAMES, SceneSet
 from train_export.metrics import EventScore, score_events
 
 Logits = NDArray[np.int8]
@@ -18,10 +18,10 @@ def onset_s(span: Span, spec: FrontendSpec) -> float:
     return step_begin_s(span.onset, STEP_FRAMES, spec)
 
 
-def detect(scene: Logits, rule: EventRule) -> list[Span]:
+def detect(scene: Logits, rule: EventRule, labels: tuple[str, ...]) -> list[Span]:
     """Events of one scene, from int8 [steps, labels]."""
     detector = Detector(rule)
-    column = np.ascontiguousarray(scene[:, ROOM_LABELS.index(rule.label)])
+    column = np.ascontiguousarray(scene[:, labels.index(rule.label)])
     return detector.push(column) + detector.finish()
 
 
@@ -33,6 +33,6 @@ def evaluate_rule(
     total = EventScore(0, 0, 0, 0.0)
     for scene, truths in zip(logits, scenes.truths, strict=True):
         true_s = [truth.onset_s for truth in truths if truth.label == rule.label]
-        found_s = [onset_s(span, spec) for span in detect(scene, rule)]
+        found_s = [onset_s(span, spec) for span in detect(scene, rule, scenes.labels)]
         total += score_events(true_s, found_s, hours)
     return total

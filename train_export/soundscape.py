@@ -15,6 +15,7 @@ from scipy.signal import butter, fftconvolve, sosfilt
 
 from train_export.datasets import Clip, load_pcm
 from train_export.segment import SegmentRules, find_sounds
+from train_export.taxonomy import BEDS, ROOM_LABELS, is_counted
 
 RATE_HZ = 16_000
 # Sounds that last: an event is a stretch of them, not a burst.
@@ -118,13 +119,21 @@ class Recipe:
 
 
 class SoundBank:
-    """Clips in memory, cut into sounds, by label."""
+    """Clips in memory, cut into sounds, by label.
 
-    def __init__(self, clips: Iterable[Clip]) -> None:
+    Attributes:
+        sounds: of each label.
+        others: the labels of events beside coughs, in the order of the room's labels; one's own
+            behind them.
+    """
+
+    def __init__(self, clips: Iterable[Clip], also: Iterable[Sound] = ()) -> None:
+        """Cut the clips; `also` are sounds that are ready."""
         self.sounds: dict[str, list[Sound]] = {}
-        for clip in clips:
-            for sound in cut(clip):
-                self.sounds.setdefault(sound.label, []).append(sound)
+        for sound in (*(sound for clip in clips for sound in cut(clip)), *also):
+            self.sounds.setdefault(sound.label, []).append(sound)
+        own = sorted(set(self.sounds) - {*ROOM_LABELS, *BEDS})
+        self.others = [label for label in (*ROOM_LABELS[1:], *own) if label in self.sounds]
         # The same chance for every kind, then for every group in it: a source with many clips
         # of one person must not drown the others.
         self._tree: dict[str, dict[str, dict[str, list[Sound]]]] = {}
@@ -162,8 +171,20 @@ def cut(clip: Clip) -> list[Sound]:
     else:
         spans = find_sounds(pcm, RATE_HZ, OTHER_RULES)
     if not spans:
-        return []
+        if not is_counted(clip.label) or clip.label == "cough":
+            return []
+        return _pieces(wave, clip)
     return [Sound(wave, tuple(spans), clip.label, clip.kind, clip.group)]
+
+
+def _pieces(wave: Floats, clip: Clip) -> list[Sound]:
+    """A clip that never falls silent, in pieces: its owner says that all of it is the sound."""
+    most = round(OTHER_RULES.max_s * RATE_HZ)
+    parts = [wave[start : start + most] for start in range(0, len(wave), most)]
+    return [
+        Sound(part, ((0.0, len(part) / RATE_HZ),), clip.label, clip.kind, clip.group)
+        for part in parts
+    ]
 
 
 def _active(pcm: NDArray[np.int16]) -> list[tuple[float, float]]:
@@ -179,20 +200,22 @@ def mix_scene(rng: np.random.Generator, bank: SoundBank, recipe: Recipe) -> Scen
     background = _background(rng, bank, recipe, length)
     scene = background.copy()
     truths: list[Truth] = []
-    labels = [label for label in ("sneeze", "snore", "breath", "speech", "other") if label in bank]
+    labels = list(bank.others)
     share = np.array([{"speech": 3.0, "other": 3.0}.get(label, 1.0) for label in labels])
-    share /= share.sum()
+    share /= max(share.sum(), 1.0)
     if recipe.interludes and "background" in bank:
         labels.append("background")
         share = np.append(share * (1 - recipe.interludes), recipe.interludes)
     hours = recipe.duration_s / 3600
-    plan = ["cough"] * rng.poisson(recipe.bouts_per_hour * hours)
-    plan += list(rng.choice(labels, rng.poisson(recipe.others_per_hour * hours), p=share))
+    bouts = rng.poisson(recipe.bouts_per_hour * hours)
+    others = rng.poisson(recipe.others_per_hour * hours)
+    plan = ["cough"] * bouts if "cough" in bank else []
+    plan += list(rng.choice(labels, others, p=share)) if labels else []
     room = bank.draw(rng, "rir").pcm if "rir" in bank else None
     for label in rng.permutation(np.array(plan, dtype=object)):
         sound = _hasten(excerpt(rng, bank.draw(rng, label)), rng.uniform(*recipe.speed))
         at = rng.uniform(0.2, max(0.3, recipe.duration_s - len(sound.pcm) / RATE_HZ - 0.2))
-        if label == "cough" and _overlaps(sound, at, truths):
+        if is_counted(label) and _overlaps(sound, at, truths):
             continue  # two people's coughs at once have no single onset
         wave = _colour(rng, sound.pcm, recipe)
         if room is not None and rng.random() < recipe.reverb:
@@ -226,10 +249,10 @@ def mix_scene(rng: np.random.Generator, bank: SoundBank, recipe: Recipe) -> Scen
 def excerpt(rng: np.random.Generator, sound: Sound) -> Sound:
     """A run of one to five coughs, or a stretch of a longer sound, with soft edges."""
     spans = sound.spans
-    if sound.label == "cough":
+    if is_counted(sound.label):
         first = int(rng.integers(len(spans)))
         spans = spans[first : first + int(rng.choice([1, 2, 3, 5], p=[0.35, 0.25, 0.2, 0.2]))]
-    elif sound.label in LONG_SOUNDS and spans[-1][1] - spans[0][0] > 1.5:
+    if sound.label in LONG_SOUNDS and spans[-1][1] - spans[0][0] > 1.5:
         low, high = LONG_SOUNDS[sound.label]
         wanted = rng.uniform(low, high)
         start = rng.uniform(spans[0][0], max(spans[0][0], spans[-1][1] - wanted))
@@ -258,7 +281,7 @@ def _hasten(sound: Sound, factor: float) -> Sound:
 
 def _overlaps(sound: Sound, at: float, truths: Sequence[Truth]) -> bool:
     begin, end = at - 0.3, at + len(sound.pcm) / RATE_HZ + 0.3
-    return any(t.label == "cough" and t.onset_s < end and begin < t.offset_s for t in truths)
+    return any(t.label == sound.label and t.onset_s < end and begin < t.offset_s for t in truths)
 
 
 def _background(rng: np.random.Generator, bank: SoundBank, recipe: Recipe, length: int) -> Floats:

@@ -18,6 +18,11 @@ ROOM = {
     "unknown_noise": "",
 }
 
+# The outputs of the room's model, in order.
+ROOM_LABELS = ("cough", "sneeze", "snore", "breath", "speech", "other")
+# What a scene is made of, beside its events.
+BEDS = ("background", "rir")
+
 # What a contact microphone hears of a chest, in the four classes of ICBHI 2017. A rhonchus is a
 # low-pitched continuous sound and stridor one of the upper airway; the official binary and
 # ternary tasks of SPRSound group both with the wheezes. Labels of whole records and bronchial
@@ -67,6 +72,22 @@ def room_label(kind: str) -> str:
 def chest_label(kind: str) -> str:
     """A source's kind of sound among the chest's four; empty where it fits none."""
     return CHEST.get(kind, "")
+
+
+def is_counted(label: str) -> bool:
+    """Whether the sounds of a label never overlap in a scene: coughs, and labels of one's own."""
+    return label == "cough" or label not in (*ROOM_LABELS, *BEDS)
+
+
+def events_of(labels: tuple[str, ...]) -> tuple[str, ...]:
+    """Which of a model's labels are told as events.
+
+    The room's other labels are scored so that coughs are told from them; on their own they are
+    not found well enough yet to be published. Of one's own labels all but `other` are.
+    """
+    if labels == ROOM_LABELS:
+        return ("cough",)
+    return tuple(label for label in labels if label != "other")
 
 
 def own_label(folder: str) -> str:

@@ -1,0 +1,157 @@
+"""From a folder of labelled recordings to a bundle: the room's way with one's own labels."""
+
+import hashlib
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from edge import __version__
+from edge.bundle import Bundle
+from edge.errors import BadInputError
+from edge.frontend import PRESETS
+from train_export.datasets import SPLITS, Clip, split_corpus, split_of
+from train_export.export import export
+from train_export.features import SceneSet, prepare_scenes
+from train_export.models.config import CnnConfig
+from train_export.room import TRAINING, VALIDATION, choose, in_own_process
+from train_export.soundscape import Recipe, cut
+from train_export.taxonomy import BEDS
+
+# Half an hour holds some 150 events: fewer make the choice of the levels a matter of luck.
+LEAST_VALIDATION_HOURS = 0.5
+
+
+def train_own(
+    corpus: Path, out: Path, work: Path, *, hours: float, epochs: int, seed: int
+) -> Bundle:
+    """Train on a folder of labelled recordings, and write a bundle named after `out`.
+
+    Raises:
+        BadInputError: a label has too few recordings, or none in which a sound stands out.
+    """
+    clips = split_corpus(corpus, "folder")
+    for line in survey(clips):
+        print(line)
+    labels = labels_of(clips)
+    work = work / f"own-{fingerprint(clips)}"
+    job = {"labels": labels, "hours": hours, "seed": seed}
+    training, validation = scenes(corpus, work, **job)
+    config = CnnConfig(labels=len(labels))
+    weights = in_own_process(fit, corpus, work, config, epochs, job)
+    bundle = export(
+        weights, config, PRESETS["room-16k"], training, out,
+        name=out.resolve().name, version=__version__,
+        about=about(clips, labels) | {"protocol": {
+            "split": "by person or file, label by label, 70 % train, 12 % validation, 18 % test",
+            "training_hours": hours, "epochs": epochs, "seed": seed,
+            "chosen_on": f"{_validation_hours(hours):g} h of scenes of validation people",
+        }},
+    )  # fmt: skip
+    return choose(bundle, validation, out)
+
+
+def survey(clips: Sequence[Clip]) -> list[str]:
+    """What the folder gives, a line a label: files, people or files of their own, sounds found.
+
+    Raises:
+        BadInputError: there is no label to find, or one has no sound in training or validation.
+    """
+    if not labels_of(clips):
+        raise BadInputError("no label to find: every folder is a background or other sounds")
+    lines = []
+    for label in sorted({clip.label for clip in clips}):
+        members = [clip for clip in clips if clip.label == label]
+        sounds = Counter(split_of(clip) for clip in members for _ in cut(clip))
+        found = ", ".join(f"{name} {sounds[name]}" for name in SPLITS)
+        groups = len({clip.group for clip in members})
+        lines.append(f"{label}: {len(members)} files, {groups} people or files; used: {found}")
+        lacking = [name for name in ("train", "val") if not sounds[name]]
+        if lacking and label not in BEDS:
+            raise BadInputError(
+                f"label {label!r}: no sound stands out in the recordings for "
+                f"{' and '.join(lacking)}; add recordings in which it is clearly heard"
+            )
+    return lines
+
+
+def labels_of(clips: Sequence[Clip]) -> tuple[str, ...]:
+    """The model's labels: every folder but the beds, `other` last; empty when none is to find.
+
+    `other` is there as soon as there are backgrounds, stretches of which begin and end.
+    """
+    found = {clip.label for clip in clips}
+    told = tuple(sorted(found - {*BEDS, "other"}))
+    more = ("other",) if found & {"other", "background"} else ()
+    return told + more if told else ()
+
+
+def fingerprint(clips: Sequence[Clip]) -> str:
+    """Short digest of what was read, so that scenes of one folder never serve another."""
+    text = "\n".join(
+        f"{clip.path.resolve()} {clip.path.stat().st_size} {clip.path.stat().st_mtime_ns} "
+        f"{clip.label} {clip.split}"
+        for clip in clips
+    )
+    return hashlib.sha256(text.encode()).hexdigest()[:12]
+
+
+def recipe_of(recipe: Recipe, labels: tuple[str, ...]) -> Recipe:
+    """The room's recipe without what the folder does not hold."""
+    others = [label for label in labels if label not in ("cough", "other")]
+    return replace(
+        recipe,
+        bouts_per_hour=recipe.bouts_per_hour if "cough" in labels else 0.0,
+        others_per_hour=recipe.others_per_hour if others or "other" in labels else 0.0,
+        interludes=recipe.interludes if "other" in labels else 0.0,
+    )
+
+
+def scenes(
+    corpus: Path, work: Path, *, labels: tuple[str, ...], hours: float, seed: int
+) -> tuple[SceneSet, SceneSet]:
+    """Training and validation scenes, mixed now or read from the working folder."""
+
+    def mixed(split: str, hours: float, recipe: Recipe) -> SceneSet:
+        return prepare_scenes(
+            corpus, split, round(hours * 60), recipe_of(recipe, labels),
+            layout="folder", labels=labels, seed=seed, cache=work / "scenes",
+        )  # fmt: skip
+
+    return mixed("train", hours, TRAINING), mixed("val", _validation_hours(hours), VALIDATION)
+
+
+def fit(
+    corpus: Path, work: Path, config: CnnConfig, epochs: int, job: dict[str, Any]
+) -> list[NDArray[np.float32]]:
+    """Train on the scenes; gives the best epoch's weights."""
+    from train_export.train import TrainConfig, train
+
+    training, validation = scenes(corpus, work, **job)
+    run = TrainConfig(epochs=epochs, seed=job["seed"])
+    return train(training, validation, config, run, work / "run").get_weights()
+
+
+def about(clips: Sequence[Clip], labels: tuple[str, ...]) -> dict[str, Any]:
+    """What the card says of such a model."""
+    counts = Counter(clip.label for clip in clips)
+    told = [label for label in labels if label != "other"]
+    return {
+        "profile": "room",
+        "purpose": f"Finds {', '.join(told)}. A screening aid, not a diagnosis.",
+        "data": [f"{counts[label]} recordings of {label}" for label in sorted(counts)],
+        "licence": "that of the recordings it was trained on",
+        "limits": [
+            "Trained on one folder of recordings; other people, rooms and microphones than "
+            "theirs may sound different.",
+            "Scenes are spliced from clips.",
+        ],
+    }
+
+
+def _validation_hours(hours: float) -> float:
+    return max(LEAST_VALIDATION_HOURS, hours / 4)
