@@ -12,10 +12,10 @@ export MPLCONFIGDIR := $(CURDIR)/.cache/matplotlib
 export NUMBA_CACHE_DIR := $(CURDIR)/.cache/numba
 
 .DEFAULT_GOAL := help
-.PHONY: help run test check faults fuzz bench lock clean
+.PHONY: help run test check faults fuzz bench lock clean test-arm64 test-armhf
 
 help: ## list the targets
-	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 10
+	@sed -n 's/^\([a-z0-9-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 12
 
 run: ## play a synthetic night (or WAV=recording) through the daemon and a broker
 	@scripts/prepare.sh run
@@ -24,6 +24,14 @@ run: ## play a synthetic night (or WAV=recording) through the daemon and a broke
 test: ## pass the whole test suite
 	@scripts/prepare.sh test
 	@.venv/bin/python -m pytest $(ARGS)
+
+test-arm64: ## the device's tests on an emulated 64-bit ARM, and its bits beside these
+	@scripts/prepare.sh test
+	@.venv/bin/python scripts/arm.py arm64
+
+test-armhf: ## the same on an emulated 32-bit ARM
+	@scripts/prepare.sh test
+	@.venv/bin/python scripts/arm.py armhf
 
 check: ## format, lint, types and the directions of imports
 	@scripts/prepare.sh test

@@ -23,7 +23,7 @@ from edge.bundle import Bundle, load_bundle, shipped_bundles
 from edge.capture import Recording, list_inputs, meter_lines, open_wav_or_flac
 from edge.card import measured_detectors
 from edge.classifier import Classifier, installed_runtimes
-from edge.commands import bench
+from edge.commands import bench, install_service
 from edge.commands.output import DISCLAIMER, each_file, say_json
 from edge.config import LogSettings, json_schema, load_settings
 from edge.errors import (
@@ -113,6 +113,7 @@ def _parser() -> argparse.ArgumentParser:
 
     for module in (bench,):
         module.add(commands)
+    install_service.add(commands)
     return parser
 
 
