@@ -13,13 +13,14 @@ static inline int32_t high_product(int32_t x, int32_t multiplier) {
     return (int32_t)(((int64_t)x * multiplier + ((int64_t)1 << 30)) >> 31);
 }
 
-/* x / 2^bits to the nearest integer. */
+/* x / 2^bits to the nearest integer; 32 bits hold every step, since |x| < 2^31 - 1. */
 static inline int32_t divided_by_power(int32_t x, int bits, bool ties_up) {
     if (bits == 0) {
         return x;
     }
-    /* A half less for negative numbers turns their ties away from zero. */
-    return (int32_t)(((int64_t)x + ((int64_t)1 << (bits - 1)) - (!ties_up && x < 0)) >> bits);
+    /* One less for negative numbers turns their ties away from zero, and nothing else. */
+    x -= !ties_up && x < 0;
+    return ((x >> (bits - 1)) + 1) >> 1;
 }
 
 static inline int8_t clamped(int32_t x, int16_t low, int16_t high) {
