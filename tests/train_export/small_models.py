@@ -27,7 +27,13 @@ class ModelWriter:
     current: int = -1
 
     def tensor(
-        self, shape: tuple[int, ...], scale: Any, zero: Any, kind: int, data: Any = None, axis: int = 0
+        self,
+        shape: tuple[int, ...],
+        scale: Any,
+        zero: Any,
+        kind: int,
+        data: Any = None,
+        axis: int = 0,
     ) -> int:
         """A tensor; a constant when it has data."""
         quantization = schema.QuantizationParametersT()
@@ -93,7 +99,9 @@ class ModelWriter:
         channels = channels or channels_in
         sizes = [
             -(-size // step) if same else (size - (tap - 1) * dilated - 1) // step + 1
-            for size, tap, step, dilated in zip((rows, columns), taps, stride, dilation, strict=True)
+            for size, tap, step, dilated in zip(
+                (rows, columns), taps, stride, dilation, strict=True
+            )
         ]
         fan_in = taps[0] * taps[1] * (1 if depthwise else channels_in)
         shape = (1, *taps, channels) if depthwise else (channels, *taps, channels_in)

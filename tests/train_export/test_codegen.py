@@ -15,7 +15,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from small_models import Activation, ModelWriter
 
-from benchmarks.watch import FRONTEND, WARNINGS, WATCH
+from benchmarks.watch_build import FRONTEND, WARNINGS, WATCH
 from edge.bundle import Bundle, load_bundle
 from edge.card import Layout
 from edge.classifier import MODULES, quantize

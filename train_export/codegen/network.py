@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from edge.bundle import Bundle
 from edge.errors import BadInputError
 from train_export.codegen.c_text import array, listed, struct, table
-from train_export.codegen.graph import Addition, Convolution
+from train_export.codegen.nodes import Addition, Convolution
 from train_export.codegen.plan import Layer, Plan
 from train_export.codegen.scaling import addition_factors, factor, output_range
 

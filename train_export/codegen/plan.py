@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 
 from edge.card import Layout
 from edge.errors import BadInputError
-from train_export.codegen.graph import Addition, Alias, Convolution, Graph, Tensor
+from train_export.codegen.nodes import Addition, Alias, Convolution, Graph, Tensor
 
 MAX_TAPS = 16  # AIRWAY_MODEL_TAPS
 NOT_A_STREAM = "the model can't run on a stream"
@@ -147,9 +147,7 @@ def _views(graph: Graph) -> tuple[list[_Rows], list[_Pace]]:
     return rows, paces
 
 
-def _pace(
-    node: Convolution | Addition, views: dict[int, _View], rows: list[_Rows]
-) -> _Pace:
+def _pace(node: Convolution | Addition, views: dict[int, _View], rows: list[_Rows]) -> _Pace:
     if isinstance(node, Addition):
         sources = tuple(views[tensor.index] for tensor in node.sources)
         return _Pace(node, sources, len(rows), 1, 0)

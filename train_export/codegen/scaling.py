@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from train_export.codegen.graph import Addition, Range, Tensor
+from train_export.codegen.nodes import Addition, Range, Tensor
 
 ADD_BITS = 20  # that ADD takes more for its inputs
 
