@@ -13,7 +13,7 @@ from edge.bundle import load_bundle
 from edge.errors import AirwayError, UsageError
 from train_export.chest import evaluate as chest
 from train_export.commands import compile as compile_command
-from train_export.commands import index, select
+from train_export.commands import export, index, select
 from train_export.evaluate import evaluate
 from train_export.prepare import KINDS, prepare
 from train_export.readers import layout_of
@@ -78,6 +78,8 @@ def _parser() -> argparse.ArgumentParser:
     score.add_argument("--html", type=Path, metavar="F.html", help="a page (events only)")
     score.set_defaults(command=_evaluate)
     compile_command.add(commands)
+
+    export.add(commands)
     return parser
 
 
