@@ -47,9 +47,7 @@ def test_poor_quality_is_a_class_of_its_own():
 def test_merging_never_lowers_a_score(pairs):
     """What is right among seven classes is right among two."""
     truth, found = zip(*pairs, strict=True)
-    exact, merged = (
-        counts(truth, found, "Normal", TASKS[name][1]) for name in ("1-2", "1-1")
-    )
+    exact, merged = (counts(truth, found, "Normal", TASKS[name][1]) for name in ("1-2", "1-1"))
     assert (merged >= exact).all()
     assert merged[[1, 3]].tolist() == exact[[1, 3]].tolist()
 

@@ -27,8 +27,8 @@ from edge.patches import patches
 from train_export.chest import about
 from train_export.chest.folds import fold_of_subject, training_units
 from train_export.chest.golden import chest_pcm
-from train_export.chest.labels import KINDS, OUTPUTS
 from train_export.chest.inputs import inputs_of
+from train_export.chest.labels import KINDS, OUTPUTS
 from train_export.chest.readouts import Heard, fit_readout
 from train_export.chest.rules import Stream, choose_rules
 from train_export.chest.sampling import MIDDLE_FRAMES, Sampler, key
@@ -77,9 +77,23 @@ def train_chest(corpus: Path, out: Path, work: Path, *, steps: int, seed: int) -
     jobs = [(corpus, work, config, fold, steps, seed) for fold in (*range(FOLDS), None)]
     with ProcessPoolExecutor(2, get_context("spawn"), max_tasks_per_child=1) as pool:
         *folds, shipped = pool.map(train_network, *zip(*jobs, strict=True))
+    protocol = about.PROTOCOL | {"folds": FOLDS, "steps": steps, "seed": seed}
+    return assemble(corpus, out, config, folds, shipped, protocol)
+
+
+def assemble(
+    corpus: Path,
+    out: Path,
+    config: ClipConfig,
+    folds: Sequence[Network],
+    shipped: Network,
+    protocol: dict[str, Any],
+) -> Bundle:
+    """Quantize the network that ships, and write it with what its siblings held out."""
     units = training_units(corpus_units(corpus))
-    frames = corpus_frames(units)
-    flatbuffer = quantize(shipped.weights, config, 1, representative(units, frames, config))
+    chosen = np.random.default_rng(0).permutation(len(units))[:REPRESENTATIVE_PATCHES]
+    patches_seen = representative([units[index] for index in chosen], config)
+    flatbuffer = quantize(shipped.weights, config, 1, patches_seen)
     card = about.ABOUT | {"name": "chest", "version": __version__, "labels": list(OUTPUTS)}
     place = {
         "patch_frames": config.patch_frames,
@@ -97,7 +111,7 @@ def train_chest(corpus: Path, out: Path, work: Path, *, steps: int, seed: int) -
         "events": [rule.to_dict() for rule in rules],
         "calibration": {label: asdict(numbers) for label, numbers in odds.items()},
         "figures": {"cross_validation": figures, "events_cross_validation": event_figures},
-        "protocol": about.PROTOCOL | {"folds": FOLDS, "steps": steps, "seed": seed},
+        "protocol": protocol,
     }
     print(json.dumps(own["figures"], indent=1))
     return seal(bundle, out, own, chest_pcm())
@@ -219,15 +233,12 @@ def read_out(folds: Sequence[Network]) -> tuple[dict[str, Any], dict[str, Any]]:
     return readouts, figures
 
 
-def representative(
-    units: Sequence[Unit], frames: Frames, config: ClipConfig
-) -> NDArray[np.float32]:
-    """Patches of training people that set the quantizer's ranges, as the device cuts them."""
+def representative(units: Sequence[Unit], config: ClipConfig) -> NDArray[np.float32]:
+    """Patches of training people that set the quantizer's ranges, one a unit."""
+    frames = corpus_frames(units)
     rng = np.random.default_rng(0)
-    chosen = rng.choice(len(units), min(REPRESENTATIVE_PATCHES, len(units)), replace=False)
     cuts = []
-    for index in chosen:
-        unit = units[index]
+    for unit in units:
         part = stretch(frames[key(unit)], unit.start_s, unit.end_s, SPEC)
         cuts.append(rng.choice(patches(part, _layout(config))))
     return (np.stack(cuts)[..., None] * FEATURE_SCALE).astype(np.float32)
