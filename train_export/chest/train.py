@@ -63,7 +63,9 @@ class Network:
     streams: list[Stream]
 
 
-def train_chest(corpus: Path, out: Path, work: Path, *, steps: int, seed: int) -> Bundle:
+def train_chest(
+    corpus: Path, out: Path, work: Path, *, steps: int, seed: int, folds: int = FOLDS
+) -> Bundle:
     """Train and write the chest bundle; the same arguments give the same bundle.
 
     Args:
@@ -72,13 +74,15 @@ def train_chest(corpus: Path, out: Path, work: Path, *, steps: int, seed: int) -
         work: keeps trained networks under their settings' digest.
         steps: of each network's training.
         seed: of the weights and the batches.
+        folds: parts that the people are dealt into, each held out once.
     """
     config = ClipConfig(labels=len(OUTPUTS), bands=SPEC.coefficients)
-    jobs = [(corpus, work, config, fold, steps, seed) for fold in (*range(FOLDS), None)]
+    parts = (*((fold, folds) for fold in range(folds)), (None, folds))
+    jobs = [(corpus, work, config, part, steps, seed) for part in parts]
     with ProcessPoolExecutor(2, get_context("spawn"), max_tasks_per_child=1) as pool:
-        *folds, shipped = pool.map(train_network, *zip(*jobs, strict=True))
-    protocol = about.PROTOCOL | {"folds": FOLDS, "steps": steps, "seed": seed}
-    return assemble(corpus, out, config, folds, shipped, protocol)
+        *siblings, shipped = pool.map(train_network, *zip(*jobs, strict=True))
+    protocol = about.PROTOCOL | {"folds": folds, "steps": steps, "seed": seed}
+    return assemble(corpus, out, config, siblings, shipped, protocol)
 
 
 def assemble(
@@ -138,13 +142,21 @@ def corpus_frames(units: Sequence[Unit]) -> Frames:
 
 
 def train_network(
-    corpus: Path, work: Path, config: ClipConfig, fold: int | None, steps: int, seed: int
+    corpus: Path,
+    work: Path,
+    config: ClipConfig,
+    part: tuple[int | None, int],
+    steps: int,
+    seed: int,
 ) -> Network:
-    """Train on everybody outside a fold, or on all; from the working folder when it is there.
+    """Train on everybody outside a part of the people; from the working folder if it is there.
+
+    `part` is the fold that is held out, None for nobody, and the number of folds.
 
     It needs a process of its own: TensorFlow and tflite-runtime can't share one.
     """
-    settings = {"config": asdict(config), "fold": fold, "of": FOLDS, "steps": steps, "seed": seed}
+    fold, folds = part
+    settings = {"config": asdict(config), "fold": fold, "of": folds, "steps": steps, "seed": seed}
     digest = hashlib.sha256(json.dumps(settings, sort_keys=True).encode()).hexdigest()
     kept = work / "chest" / f"{fold}-{digest[:12]}.pickle"
     if kept.is_file():
@@ -156,7 +168,7 @@ def train_network(
     tf.config.threading.set_intra_op_parallelism_threads(1)
     units = training_units(corpus_units(corpus))
     frames = corpus_frames(units)
-    fold_of = fold_of_subject(units, FOLDS)
+    fold_of = fold_of_subject(units, folds)
     known = [unit for unit in units if fold_of[unit.subject] != fold]
     held = [unit for unit in units if fold_of[unit.subject] == fold]
     sampler = Sampler(known, frames, SPEC, config.patch_frames, seed)
