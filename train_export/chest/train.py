@@ -71,7 +71,8 @@ def train_chest(
     Args:
         corpus: with a folder for each of SOURCES, at least one.
         out: the bundle's folder.
-        work: keeps trained networks under their settings' digest.
+        work: keeps trained networks under their settings' digest; to be emptied when the
+            corpus or the code changed.
         steps: of each network's training.
         seed: of the weights and the batches.
         folds: parts that the people are dealt into, each held out once.
