@@ -93,3 +93,39 @@ class Coverage:
     audio_s: float
     processed_s: float
     lost_s: float
+
+
+@dataclass(frozen=True, slots=True)
+class SoundCount:
+    """How often a sound was heard in a recording.
+
+    Attributes:
+        label: the sound.
+        heard: stretches that hold it.
+        stretches: all of them; neighbours overlap by half.
+    """
+
+    label: str
+    heard: int
+    stretches: int
+
+
+@dataclass(frozen=True, slots=True)
+class Screening:
+    """What one recording says about disease: an aid, never a diagnosis.
+
+    Attributes:
+        probabilities: calibrated, by label, 0 to 1; they sum to 1.
+        decision: a label, or "abstain".
+        reasons: why it abstains; empty when it decides.
+        novelty: distance from the recordings that the bundle knows; above 1 is refused.
+        sounds: what was heard how often.
+        duration_s: length of the recording in seconds.
+    """
+
+    probabilities: dict[str, float]
+    decision: str
+    reasons: tuple[str, ...]
+    novelty: float
+    sounds: tuple[SoundCount, ...]
+    duration_s: float

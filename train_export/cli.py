@@ -11,6 +11,7 @@ from typing import Any, NoReturn
 from edge import __version__
 from edge.bundle import load_bundle
 from edge.errors import AirwayError, UsageError
+from train_export.commands.screen import evaluate_screen, in_words, train_screen
 from train_export.evaluate import evaluate
 from train_export.prepare import KINDS, prepare
 
@@ -46,7 +47,7 @@ def _parser() -> argparse.ArgumentParser:
     mix.set_defaults(command=_prepare)
 
     fit = commands.add_parser("train", help="train a profile and write its bundle")
-    fit.add_argument("--profile", default="room", choices=("room",))
+    fit.add_argument("--profile", default="room", choices=("room", "screen-chest"))
     fit.add_argument("--corpus", type=Path, required=True, metavar="DIR")
     fit.add_argument("--out", type=Path, required=True, metavar="DIR", help="the bundle's folder")
     fit.add_argument(
@@ -81,6 +82,8 @@ def _prepare(arguments: argparse.Namespace) -> int:
 
 
 def _train(arguments: argparse.Namespace) -> int:
+    if arguments.profile == "screen-chest":
+        return train_screen(arguments)
     from train_export.room import train_room  # TensorFlow takes seconds to import
 
     bundle = train_room(
@@ -96,7 +99,11 @@ def _train(arguments: argparse.Namespace) -> int:
 
 
 def _evaluate(arguments: argparse.Namespace) -> int:
-    report, rows = evaluate(load_bundle(arguments.bundle), arguments.manifest, arguments.runtime)
+    bundle = load_bundle(arguments.bundle)
+    if "screening" in bundle.card:
+        report, rows = evaluate_screen(bundle, arguments.manifest, arguments.runtime)
+    else:
+        report, rows = evaluate(bundle, arguments.manifest, arguments.runtime)
     if arguments.predictions:
         with arguments.predictions.open("w", newline="", encoding="utf-8") as file:
             names = list(rows[0]) if rows else ["path", "start_s", "end_s", "truth", "predicted"]
@@ -105,6 +112,9 @@ def _evaluate(arguments: argparse.Namespace) -> int:
             writer.writerows(rows)
     if arguments.json:
         print(json.dumps(report))
+        return 0
+    if report["type"] == "screening_evaluation":
+        print(in_words(report))
         return 0
     for label, numbers in report["labels"].items():
         print(_in_words(label, numbers))

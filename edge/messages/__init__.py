@@ -26,6 +26,7 @@ from edge.messages.reports import (
     event_message,
     health_message,
     info_message,
+    screening_message,
     state_message,
     summary_message,
 )
@@ -45,6 +46,7 @@ __all__ = [
     "info_message",
     "mute_topic",
     "rfc3339",
+    "screening_message",
     "state_message",
     "summary_message",
     "uuid7",

@@ -5,7 +5,7 @@ from dataclasses import asdict
 
 from edge.messages.base import Message, Origin, common
 from edge.messages.health import Health
-from edge.records import Event
+from edge.records import Event, Screening
 
 
 def event_message(
@@ -32,6 +32,48 @@ def event_message(
             "duration_s": round(event.duration_s, 3),
             "score": round(event.score, 4),
             "p": round(event.p, 4),
+            "model": model,
+        },
+    )
+
+
+def screening_message(
+    origin: Origin,
+    screening: Screening,
+    *,
+    id: str,
+    ts: str,
+    clock_synced: bool,
+    explanation: Mapping[str, str],
+    clinician: Mapping[str, str],
+    model: str,
+) -> Message:
+    """One screening result.
+
+    Args:
+        origin: who recorded.
+        screening: the result.
+        id: stable identifier, see `uuid7`.
+        ts: when the recording began, see `rfc3339`.
+        clock_synced: the device's clock was synchronised then.
+        explanation, clinician: texts by language, "en" and "zh".
+        model: name of the bundle.
+    """
+    return Message(
+        f"{origin.base}/{origin.node}/{origin.source}/screening",
+        {
+            **common(origin, id, ts, clock_synced),
+            "probabilities": {k: round(p, 4) for k, p in screening.probabilities.items()},
+            "decision": screening.decision,
+            "reasons": list(screening.reasons),
+            "novelty": round(screening.novelty, 3),
+            "sounds": {
+                sound.label: {"heard": sound.heard, "stretches": sound.stretches}
+                for sound in screening.sounds
+            },
+            "duration_s": round(screening.duration_s, 3),
+            "explanation": dict(explanation),
+            "clinician": dict(clinician),
             "model": model,
         },
     )
