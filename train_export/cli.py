@@ -11,6 +11,7 @@ from typing import Any, NoReturn
 from edge import __version__
 from edge.bundle import load_bundle
 from edge.errors import AirwayError, UsageError
+from train_export.chest import evaluate as chest
 from train_export.commands.screen import evaluate_screen, in_words, train_screen
 from train_export.evaluate import evaluate
 from train_export.prepare import KINDS, prepare
@@ -47,14 +48,15 @@ def _parser() -> argparse.ArgumentParser:
     mix.set_defaults(command=_prepare)
 
     fit = commands.add_parser("train", help="train a profile and write its bundle")
-    fit.add_argument("--profile", default="room", choices=("room", "screen-chest"))
+    fit.add_argument("--profile", default="room", choices=("room", "chest", "screen-chest"))
     fit.add_argument("--corpus", type=Path, required=True, metavar="DIR")
     fit.add_argument("--out", type=Path, required=True, metavar="DIR", help="the bundle's folder")
     fit.add_argument(
         "--work", type=Path, default=Path(".cache/train"), help="scenes and checkpoints"
     )
-    fit.add_argument("--hours", type=float, default=20.0, help="of training scenes")
-    fit.add_argument("--epochs", type=int, default=15)
+    fit.add_argument("--hours", type=float, default=20.0, help="of the room's training scenes")
+    fit.add_argument("--epochs", type=int, default=15, help="of the room's network")
+    fit.add_argument("--steps", type=int, default=2_400, help="of each of the chest's networks")
     fit.add_argument("--seed", type=int, default=1)
     fit.set_defaults(command=_train)
 
@@ -63,7 +65,7 @@ def _parser() -> argparse.ArgumentParser:
     score.add_argument("--manifest", type=Path, required=True, metavar="CSV")
     score.add_argument("--runtime", default="auto")
     score.add_argument("--json", action="store_true", help="one JSON object")
-    score.add_argument("--predictions", type=Path, metavar="F.csv", help="a row an event")
+    score.add_argument("--predictions", type=Path, metavar="F.csv", help="a row a unit")
     score.set_defaults(command=_evaluate)
     return parser
 
@@ -84,26 +86,27 @@ def _prepare(arguments: argparse.Namespace) -> int:
 def _train(arguments: argparse.Namespace) -> int:
     if arguments.profile == "screen-chest":
         return train_screen(arguments)
-    from train_export.room import train_room  # TensorFlow takes seconds to import
+    # TensorFlow and scikit-learn take seconds to import
+    from train_export.chest.train import train_chest
+    from train_export.room import train_room
 
-    bundle = train_room(
-        arguments.corpus,
-        arguments.out,
-        arguments.work,
-        hours=arguments.hours,
-        epochs=arguments.epochs,
-        seed=arguments.seed,
-    )
+    folders = arguments.corpus, arguments.out, arguments.work
+    if arguments.profile == "chest":
+        bundle = train_chest(*folders, steps=arguments.steps, seed=arguments.seed)
+    else:
+        bundle = train_room(
+            *folders, hours=arguments.hours, epochs=arguments.epochs, seed=arguments.seed
+        )
     print(f"{arguments.out}: {bundle.name} {bundle.version}, {len(bundle.model)} bytes")
     return 0
 
 
 def _evaluate(arguments: argparse.Namespace) -> int:
     bundle = load_bundle(arguments.bundle)
-    if "screening" in bundle.card:
-        report, rows = evaluate_screen(bundle, arguments.manifest, arguments.runtime)
-    else:
-        report, rows = evaluate(bundle, arguments.manifest, arguments.runtime)
+    chest_task = bundle.card.get("task") == "chest"
+    screens = "screening" in bundle.card
+    score = chest.evaluate if chest_task else evaluate_screen if screens else evaluate
+    report, rows = score(bundle, arguments.manifest, arguments.runtime)
     if arguments.predictions:
         with arguments.predictions.open("w", newline="", encoding="utf-8") as file:
             names = list(rows[0]) if rows else ["path", "start_s", "end_s", "truth", "predicted"]
@@ -113,8 +116,11 @@ def _evaluate(arguments: argparse.Namespace) -> int:
     if arguments.json:
         print(json.dumps(report))
         return 0
-    if report["type"] == "screening_evaluation":
+    if screens:
         print(in_words(report))
+        return 0
+    if chest_task:
+        chest.say(report, print)
         return 0
     for label, numbers in report["labels"].items():
         print(_in_words(label, numbers))

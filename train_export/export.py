@@ -51,30 +51,48 @@ def export(
 ) -> Bundle:
     """Quantize, and write a bundle that detects nothing yet: `finish` adds its rules."""
     flatbuffer = quantize(weights, config, PATCH_STEPS, representative_patches(training, config))
+    place = {
+        "patch_frames": config.patch_frames(PATCH_STEPS),
+        "patch_steps": PATCH_STEPS,
+        "step_frames": config.step_frames,
+        "before_frames": BEFORE_FRAMES,
+    }
+    network = {"architecture": "cnn", "parameters": sum(array.size for array in weights)}
+    card = about | {"name": name, "version": version, "labels": list(ROOM_LABELS)}
+    return begin(flatbuffer, spec, folder, card, place, network)
+
+
+def begin(
+    flatbuffer: bytes,
+    spec: FrontendSpec,
+    folder: Path,
+    card: dict[str, Any],
+    place: dict[str, int],
+    network: dict[str, Any],
+) -> Bundle:
+    """Write a bundle of a converted model, without rules and golden vectors yet.
+
+    Args:
+        flatbuffer: the int8 model.
+        spec: its frontend.
+        folder: where to.
+        card: name, version, labels and all that is told about it.
+        place: the layout's numbers that are not the quantizer's.
+        network: its architecture and number of parameters.
+    """
     (in_scale, in_zero), (out_scale, out_zero) = quantization(flatbuffer)
     tables = build_tables(spec)
-    card = about | {
-        "name": name,
-        "version": version,
-        "labels": list(ROOM_LABELS),
+    own = card | {
         "frontend": spec.to_dict(),
         "frontend_digest": digest(spec, tables),
-        "layout": {
-            "patch_frames": config.patch_frames(PATCH_STEPS),
-            "patch_steps": PATCH_STEPS,
-            "step_frames": config.step_frames,
-            "before_frames": BEFORE_FRAMES,
+        "layout": place
+        | {
             "input_multiplier_q20": round(FEATURE_SCALE / in_scale * 2**20),
             "input_zero": in_zero,
             "logit_scale": out_scale,
             "logit_zero": out_zero,
         },
-        "model": {
-            "architecture": "cnn",
-            "parameters": sum(array.size for array in weights),
-            "bytes": len(flatbuffer),
-            "operators": operators(flatbuffer),
-        },
+        "model": network | {"bytes": len(flatbuffer), "operators": operators(flatbuffer)},
         "commit": _commit(),
         "events": [],
         "calibration": {},
@@ -82,9 +100,9 @@ def export(
     silence = {
         "pcm": np.zeros(0, np.int16),
         "features": np.zeros((0, spec.coefficients), np.int16),
-        "logits": np.zeros((0, len(ROOM_LABELS)), np.int8),
+        "logits": np.zeros((0, len(card["labels"])), np.int8),
     }
-    write_bundle(folder, card, model=flatbuffer, tables=tables, golden=silence)
+    write_bundle(folder, own, model=flatbuffer, tables=tables, golden=silence)
     return load_bundle(str(folder))
 
 
@@ -101,21 +119,26 @@ def finish(
         "calibration": {label: asdict(numbers) for label, numbers in calibration.items()},
         "figures": figures,
     }
-    write_bundle(
-        folder, card, model=bundle.model, tables=bundle.tables, golden=golden_vectors(bundle)
-    )
+    return seal(bundle, folder, card, room_golden_pcm())
+
+
+def seal(bundle: Bundle, folder: Path, card: dict[str, Any], pcm: NDArray[np.int16]) -> Bundle:
+    """Write a bundle again with its final card and the golden vectors of some audio."""
+    golden = golden_vectors(bundle, pcm)
+    write_bundle(folder, card, model=bundle.model, tables=bundle.tables, golden=golden)
     return load_bundle(str(folder))
 
 
-def golden_vectors(bundle: Bundle) -> dict[str, NDArray[Any]]:
-    """Synthetic audio, and the features and logits that it must give.
-
-    The room's is the first ten seconds with a cough of a synthetic night.
-    """
+def room_golden_pcm() -> NDArray[np.int16]:
+    """The first ten seconds with a cough of a synthetic night, int16 [samples] at 16 kHz."""
     night, marks = demo_night(GOLDEN_SEED, 1.0)
     onset = next(mark[0] for mark in marks if mark[2] == "cough")
     start = max(0, int((onset - 2.0) * 16_000))
-    pcm = np.asarray(night[start : start + 160_000])
+    return np.asarray(night[start : start + 160_000])
+
+
+def golden_vectors(bundle: Bundle, pcm: NDArray[np.int16]) -> dict[str, NDArray[Any]]:
+    """Synthetic audio at the frontend's rate, and the features and logits that it must give."""
     features = Frontend(bundle.spec, bundle.tables).push(pcm).frames
     scorer = Scorer(bundle, Classifier(bundle))
     logits = np.concatenate([scorer.push(features).logits, scorer.finish().logits])

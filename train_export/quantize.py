@@ -11,20 +11,21 @@ import sys
 import tempfile
 from dataclasses import asdict
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from edge.classifier import MODULES, installed_runtimes
 from edge.errors import BadInputError
-from train_export.models.config import CnnConfig
+from train_export.models.config import ClipConfig, CnnConfig, ScreenConfig
 
 REPRESENTATIVE_PATCHES = 400
 
 
 def quantize(
     weights: list[NDArray[np.float32]],
-    config: CnnConfig,
+    config: CnnConfig | ClipConfig | ScreenConfig,
     patch_steps: int,
     representative: NDArray[np.float32],
 ) -> bytes:
@@ -47,7 +48,7 @@ def quantize(
         folder = Path(name)
         np.savez(folder / "weights.npz", *weights)
         np.save(folder / "representative.npy", representative)
-        np.save(folder / "config.npy", np.array([asdict(config) | {"steps": patch_steps}]))
+        np.save(folder / "config.npy", np.array([_recipe(config, patch_steps)]))
         command = [sys.executable, "-m", "train_export.quantize", name]
         done = subprocess.run(command, capture_output=True, text=True, check=False)
         if done.returncode != 0:
@@ -97,18 +98,29 @@ def _interpreter(model: bytes):  # noqa: ANN202 - the type lives in whichever ru
     return interpreter
 
 
+def _recipe(config: CnnConfig | ClipConfig | ScreenConfig, patch_steps: int) -> dict[str, Any]:
+    return asdict(config) | {"architecture": type(config).__name__, "steps": patch_steps}
+
+
+def _network(recipe: dict[str, Any]):  # noqa: ANN202 - a keras.Model, which only loads here
+    from train_export.models import clip_cnn, cnn, screen_cnn
+
+    architecture, steps = recipe.pop("architecture"), recipe.pop("steps")
+    # A fixed batch of one: a free batch puts shape arithmetic into the graph.
+    if architecture == ClipConfig.__name__:
+        return clip_cnn.build(ClipConfig(**recipe), batch=1)
+    if architecture == ScreenConfig.__name__:
+        return screen_cnn.build(ScreenConfig(**recipe), batch=1)
+    config = CnnConfig(**recipe)
+    return cnn.build(config, config.patch_frames(steps), batch=1)
+
+
 def _convert(folder: Path) -> None:
     import tensorflow as tf
 
-    from train_export.models.cnn import build
-
-    values = np.load(folder / "config.npy", allow_pickle=True)[0]
-    steps = values.pop("steps")
-    config = CnnConfig(**values)
     with np.load(folder / "weights.npz") as arrays:
         weights = [arrays[name] for name in arrays.files]
-    # A fixed batch of one: a free batch puts shape arithmetic into the graph.
-    model = build(config, config.patch_frames(steps), batch=1)
+    model = _network(np.load(folder / "config.npy", allow_pickle=True)[0])
     model.set_weights(weights)
     representative = np.load(folder / "representative.npy")
     converter = tf.lite.TFLiteConverter.from_keras_model(model)

@@ -69,3 +69,24 @@ class ScreenConfig:
     def embedding(self) -> int:
         """Values of the embedding."""
         return 2 * self.blocks[-1][0]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class ClipConfig:
+    """Shape of the network that scores a whole patch at once.
+
+    Attributes:
+        bands: features a frame.
+        labels: outputs.
+        patch_frames: feature frames of a patch.
+        stem: channels of the first convolution.
+        stages: (channels, residual blocks) of each stage; each halves time and frequency.
+        dropout: share of the pooled channels dropped in training.
+    """
+
+    bands: int = 40
+    labels: int = 18
+    patch_frames: int = 192
+    stem: int = 16
+    stages: tuple[tuple[int, int], ...] = ((32, 1), (64, 1))
+    dropout: float = 0.3

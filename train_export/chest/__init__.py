@@ -1,0 +1,1 @@
+"""The chest profile: lung sounds from a contact microphone or an electronic stethoscope."""

@@ -1,0 +1,178 @@
+"""Scores a chest bundle on the units of a manifest, by the official rules.
+
+Every event, record and cycle row is a unit. A unit is read from audio alone: an event with its
+whole recording, a record without its events.
+"""
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from tqdm import tqdm
+
+from edge.bundle import Bundle
+from edge.classifier import Classifier
+from edge.errors import BadInputError
+from edge.patches import recording_logits
+from edge.readout import readouts_of
+from train_export.chest.inputs import inputs_of
+from train_export.chest.scores import (
+    ICBHI,
+    NORMAL,
+    SPRSOUND,
+    TASKS,
+    Merge,
+    counts,
+    rated,
+    unmerged,
+)
+from train_export.chest.units import Unit, frames_of, read_units, stretch
+
+Logits = NDArray[np.float64]
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """What the bundle says of a unit.
+
+    Attributes:
+        unit: with its truth.
+        predicted: in the manifest's words.
+        probabilities: by label.
+    """
+
+    unit: Unit
+    predicted: str
+    probabilities: dict[str, float]
+
+
+def evaluate(
+    bundle: Bundle, manifest: Path, runtime: str = "auto"
+) -> tuple[dict[str, Any], list[dict[str, Any]]]:
+    """Compare a chest bundle with a manifest.
+
+    Returns:
+        The report, with the scores of each SPRSound task and of ICBHI that the manifest has
+        units for; and a row for each unit.
+    """
+    classifier = Classifier(bundle, runtime)
+    units = read_units(manifest)
+    if not units:
+        raise BadInputError(f"{manifest} has no event, record or cycle of the chest profile")
+    readings = list(read_all(bundle, classifier, units))
+    report = {
+        "type": "evaluation",
+        "bundle": bundle.name,
+        "digest": bundle.digest,
+        "commit": bundle.card.get("commit", ""),
+        "runtime": classifier.runtime_name,
+        "note": "A screening aid, not a diagnosis.",
+        "tasks": tasks(readings),
+        "icbhi": icbhi(readings),
+    }
+    labels = [label for readout in readouts_of(bundle.card).values() for label in readout.labels]
+    return report, [_row(reading, labels) for reading in readings]
+
+
+def unit_logits(
+    bundle: Bundle, classifier: Classifier, units: Sequence[Unit]
+) -> Iterator[tuple[Unit, Logits, Logits]]:
+    """Each unit with its own patches' logits and its recording's, float64 [patches, outputs]."""
+    spec, tables = bundle.spec, bundle.tables
+    recordings: dict[Path, list[Unit]] = {}
+    for unit in units:
+        recordings.setdefault(unit.path, []).append(unit)
+    for path, members in tqdm(recordings.items(), desc="scoring", unit="file"):
+        frames = frames_of(path, spec, tables)
+        recording = recording_logits(classifier, frames)
+        for unit in members:
+            own = recording
+            if unit.kind != "record":
+                part = stretch(frames, unit.start_s, unit.end_s, spec)
+                own = recording_logits(classifier, part)
+            yield unit, own, recording
+
+
+def read_all(bundle: Bundle, classifier: Classifier, units: Sequence[Unit]) -> Iterator[Reading]:
+    """What the bundle says of each unit."""
+    readouts = readouts_of(bundle.card)
+    for unit, own, recording in unit_logits(bundle, classifier, units):
+        readout = readouts[unit.kind]
+        chances = readout.probabilities(inputs_of(unit.kind, own, recording))
+        named = dict(zip(readout.labels, chances.tolist(), strict=True))
+        yield Reading(unit, readout.decide(chances), named)
+
+
+def tasks(readings: Sequence[Reading]) -> dict[str, Any]:
+    """SPRSound's scores of each task that there are units for."""
+    return {
+        name: rated(_by_person(chosen, merge), SPRSOUND)
+        for name, (kind, merge) in TASKS.items()
+        if (chosen := [reading for reading in readings if reading.unit.kind == kind])
+    }
+
+
+def icbhi(readings: Sequence[Reading]) -> dict[str, Any]:
+    """ICBHI's score of all cycles and of each device's; empty without cycles."""
+    cycles = [reading for reading in readings if reading.unit.kind == "cycle"]
+    if not cycles:
+        return {}
+    devices = sorted({reading.unit.recorder for reading in cycles})
+    return {
+        "all": rated(_by_person(cycles), ICBHI),
+        "devices": {
+            device: rated(
+                _by_person([reading for reading in cycles if reading.unit.recorder == device]),
+                ICBHI,
+            )
+            for device in devices
+        },
+    }
+
+
+def _by_person(
+    readings: Sequence[Reading], merge: Merge = unmerged
+) -> dict[str, NDArray[np.float64]]:
+    people: dict[str, NDArray[np.float64]] = {}
+    for reading in readings:
+        unit = reading.unit
+        one = counts([unit.label], [reading.predicted], NORMAL[unit.kind], merge)
+        people[unit.subject] = people.get(unit.subject, np.zeros(4)) + one
+    return people
+
+
+def _row(reading: Reading, labels: Sequence[str]) -> dict[str, Any]:
+    unit = reading.unit
+    return {
+        "path": unit.name,
+        "start_s": unit.start_s,
+        "end_s": unit.end_s,
+        "truth": unit.label,
+        "predicted": reading.predicted,
+    } | {f"p_{label}": round(reading.probabilities.get(label, 0.0), 4) for label in labels}
+
+
+Words = Callable[[str], None]
+
+
+def say(report: dict[str, Any], write: Words) -> None:
+    """Put a report into lines."""
+    for name, numbers in report["tasks"].items():
+        write(f"SPRSound task {name}: {_words(numbers, SPRSOUND)}")
+    groups = report["icbhi"]
+    if groups:
+        write(f"ICBHI: {_words(groups['all'], ICBHI)}")
+        for device, numbers in groups["devices"].items():
+            write(f"  {device}: {_words(numbers, ICBHI)}")
+
+
+def _words(numbers: dict[str, Any], measures: dict[str, Any]) -> str:
+    words = [f"{numbers['units']} units of {numbers['people']} people"]
+    for name in measures:
+        value, bounds = numbers[name], numbers[f"{name}_95"]
+        span = f" [{bounds[0]:.3f}, {bounds[1]:.3f}]" if bounds else ""
+        words.append(f"{name} {value:.3f}{span}" if value is not None else f"{name} –")
+    return ", ".join(words)

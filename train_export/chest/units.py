@@ -1,0 +1,100 @@
+"""The scored units of a chest manifest: events, records and breathing cycles."""
+
+import csv
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from edge.errors import BadInputError, InputOutputError
+from edge.frontend import Frontend, FrontendSpec, FrontendTables
+from train_export.chest.labels import kind_of
+from train_export.datasets import load_pcm
+
+
+@dataclass(frozen=True, slots=True)
+class Unit:
+    """One row of a manifest that has a truth.
+
+    Attributes:
+        path: the recording.
+        name: its path as the manifest spells it.
+        kind: `event`, `record` or `cycle`.
+        label: the truth, as the manifest spells it.
+        start_s, end_s: its place in the recording, in seconds.
+        source, subject, recorder, split: as the manifest says; `subject` is the file where
+            nobody is named.
+    """
+
+    path: Path
+    name: str
+    kind: str
+    label: str
+    start_s: float
+    end_s: float
+    source: str
+    subject: str
+    recorder: str
+    split: str
+
+
+def read_units(manifest: Path) -> list[Unit]:
+    """Units of a manifest, in its order; rows of other profiles are left out.
+
+    Raises:
+        InputOutputError: it can't be read.
+        BadInputError: a column is missing, or a time is no number or runs backwards.
+    """
+    units = []
+    try:
+        with manifest.open(newline="", encoding="utf-8") as file:
+            reader = csv.DictReader(file)
+            for row in reader:
+                unit = _unit(row, manifest.parent)
+                if unit and not 0 <= unit.start_s < unit.end_s:
+                    raise ValueError(f"start_s={unit.start_s:g} and end_s={unit.end_s:g} must rise")
+                units += [unit] if unit else []
+    except OSError as error:
+        raise InputOutputError(f"{manifest} can't be read ({error.strerror})") from error
+    except KeyError as error:
+        raise BadInputError(f"{manifest} has no column {error}") from error
+    except ValueError as error:
+        raise BadInputError(f"{manifest}, line {reader.line_num}: {error}") from error
+    return units
+
+
+def _unit(row: dict[str, str], folder: Path) -> Unit | None:
+    kind = kind_of(row["label_event"])
+    if kind is None:
+        return None
+    return Unit(
+        path=folder / row["path"],
+        name=row["path"],
+        kind=kind,
+        label=row["label_event"],
+        start_s=float(row["start_s"]),
+        end_s=float(row["end_s"]),
+        source=row.get("source") or "",
+        subject=row.get("subject") or row["path"],
+        recorder=row.get("recorder") or "",
+        split=row.get("split") or "",
+    )
+
+
+def frames_of(path: Path, spec: FrontendSpec, tables: FrontendTables) -> NDArray[np.int16]:
+    """Feature frames of a whole recording, int16 [frames, coefficients]."""
+    return Frontend(spec, tables).push(load_pcm(path, spec.rate_hz)).frames
+
+
+def frame_at(time_s: float, spec: FrontendSpec) -> int:
+    """The frame that speaks for an instant, at least 0: the hop around its window's middle."""
+    shift_samples = (spec.window_samples - spec.hop_samples) / 2
+    return max(0, round((time_s * spec.rate_hz - shift_samples) / spec.hop_samples))
+
+
+def stretch(
+    frames: NDArray[np.int16], start_s: float, end_s: float, spec: FrontendSpec
+) -> NDArray[np.int16]:
+    """The frames of a part of a recording, int16 [frames, coefficients]."""
+    return frames[frame_at(start_s, spec) : frame_at(end_s, spec)]
