@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from edge import phrases
 from edge.occlusion import Grounds, Share
 from edge.records import Screening, SoundCount
-from edge.screening import ABSTAIN, UNFAMILIAR, Measured
+from edge.screening import ABSTAIN, Measured
 
 # A share smaller than this is noise of the int8 scores.
 LEAST_LOGIT = 0.05
@@ -65,7 +65,7 @@ def explain(screening: Screening, grounds: Grounds, source: Source) -> Explanati
 def _person(screening: Screening, grounds: Grounds, source: Source, code: str) -> str:
     if screening.decision == ABSTAIN:
         said = [phrases.REASONS[reason][code] for reason in screening.reasons]
-        if not set(screening.reasons) & set(phrases.FAULTS):
+        if not _faulty(screening):
             said += _heard(screening.sounds, phrases.HEARD[code], code)
     else:
         group = phrases.GROUPS.get(screening.decision, phrases.ANY_GROUP)[code]
@@ -82,6 +82,11 @@ def _person(screening: Screening, grounds: Grounds, source: Source, code: str) -
         ]
     following = phrases.NEXT.get(screening.decision, phrases.NEXT[ABSTAIN])[code]
     return _SEPARATOR[code].join([*said, following, phrases.URGENT[code], phrases.AID[code]])
+
+
+def _faulty(screening: Screening) -> bool:
+    """Whether nothing in the recording is worth telling."""
+    return bool(set(screening.reasons) & set(phrases.FAULTS))
 
 
 def _heard(sounds: Sequence[SoundCount], phrase: str, code: str) -> list[str]:
@@ -132,9 +137,10 @@ def _clinician(screening: Screening, grounds: Grounds, source: Source, code: str
             reasons=reasons,
             novelty=f"{screening.novelty:.2f}",
         ),
-        *_heard(screening.sounds, phrases.CLINICIAN_SOUND[code], code),
     ]
-    if UNFAMILIAR not in screening.reasons and (grounds.seconds or grounds.bands):
+    if not _faulty(screening):
+        said += _heard(screening.sounds, phrases.CLINICIAN_SOUND[code], code)
+    if not _faulty(screening) and (grounds.seconds or grounds.bands):
         said.append(
             phrases.CLINICIAN_GROUNDS[code].format(
                 label=grounds.label,

@@ -14,7 +14,7 @@ GROUPS = {
         "zh": "气道狭窄者(哮喘或慢阻肺)的录音",
     },
     "other": {
-        "en": "recordings of people without asthma or COPD, healthy or ill otherwise",
+        "en": "recordings of people without asthma or COPD (healthy, or ill otherwise)",
         "zh": "没有哮喘或慢阻肺者(健康,或有其他疾病)的录音",
     },
 }
@@ -79,8 +79,8 @@ SPOKE = {
     "zh": "最支持这一结果的声音在第 {start} 至 {end} 秒附近,频率在 {low} 至 {high} 赫兹之间。",
 }
 SURE = {
-    "en": "How sure: on people the model had never heard, it put a recording of this kind above one "
-    "of the rest in about {percent} of 100 pairs (between {low} and {high}); mistakes are common.",
+    "en": "How sure: on people the model had never heard, it put a recording of this kind above "
+    "one of the rest in about {percent} of 100 pairs (between {low} and {high}); mistakes are common.",
     "zh": "有多可靠:在模型从未听过的人身上,每 100 对录音中约有 {percent} 对排序正确"
     "(区间 {low} 至 {high});出错很常见。",
 }
@@ -112,13 +112,13 @@ AID = {
 
 CLINICIAN = {
     "en": "Bundle {name} {version}, {seconds} s of audio. Calibrated probabilities: {odds}. "
-    "Decision: {decision}{reasons}. Distance from the reference recordings: {novelty} of the limit.",
+    "Decision: {decision}{reasons}. Distance from the known recordings: {novelty} of the limit.",
     "zh": "模型包 {name} {version},录音 {seconds} 秒。校准概率:{odds}。判定:{decision}{reasons}。"
     "与参考录音的距离:限值的 {novelty} 倍。",
 }
 CLINICIAN_SOUND = {
-    "en": "{sound}: {heard} of {stretches} windows of 2 s.",
-    "zh": "{sound}:{stretches} 个 2 秒窗中有 {heard} 个。",
+    "en": "Possible {sound} in {heard} of {stretches} windows of 2 s.",
+    "zh": "可能的{sound}:{stretches} 个 2 秒窗中有 {heard} 个。",
 }
 CLINICIAN_GROUNDS = {
     "en": "Occlusion of the int8 model, change of the log-odds of “{label}”: by second {seconds}; "
@@ -126,7 +126,8 @@ CLINICIAN_GROUNDS = {
     "zh": "对 int8 模型的遮挡分析,“{label}”对数几率的变化:按秒 {seconds};按频带 {bands}。",
 }
 CLINICIAN_MEASURED = {
-    "en": "Measured patient-disjoint: AUROC {auroc} (95 % interval {low} to {high}, {people} people).",
+    "en": "Measured patient-disjoint: AUROC {auroc} (95 % interval {low} to {high}, {people} "
+    "people).",
     "zh": "按患者分离测得:AUROC {auroc}(95 % 区间 {low} 至 {high},{people} 人)。",
 }
 CLINICIAN_NEXT = {

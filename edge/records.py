@@ -6,6 +6,7 @@ divided by the rate. Only the store turns an index into UTC, once.
 """
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -129,3 +130,17 @@ class Screening:
     novelty: float
     sounds: tuple[SoundCount, ...]
     duration_s: float
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain JSON values, rounded, one a field: what a command prints and a message carries."""
+        return {
+            "probabilities": {label: round(p, 4) for label, p in self.probabilities.items()},
+            "decision": self.decision,
+            "reasons": list(self.reasons),
+            "novelty": round(self.novelty, 3),
+            "sounds": {
+                sound.label: {"heard": sound.heard, "stretches": sound.stretches}
+                for sound in self.sounds
+            },
+            "duration_s": round(self.duration_s, 3),
+        }

@@ -1,4 +1,4 @@
-"""`airway checkin`: guides through four recordings, checks and measures each, and says what it saw."""
+"""`airway checkin`: guides through four recordings, measures each, says what it saw."""
 
 import argparse
 import sys

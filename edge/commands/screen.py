@@ -63,14 +63,7 @@ def screen_pcm(name: str, pcm: Pcm, rate_hz: int, screener: Screener) -> dict[st
     return {
         "type": "screening",
         "file": name,
-        "probabilities": {label: round(p, 4) for label, p in result.probabilities.items()},
-        "decision": result.decision,
-        "reasons": list(result.reasons),
-        "novelty": round(result.novelty, 3),
-        "sounds": {
-            sound.label: {"heard": sound.heard, "stretches": sound.stretches}
-            for sound in result.sounds
-        },
+        **result.to_dict(),
         **as_json(explain(result, grounds, source)),
     }
 

@@ -56,22 +56,15 @@ def screening_message(
         id: stable identifier, see `uuid7`.
         ts: when the recording began, see `rfc3339`.
         clock_synced: the device's clock was synchronised then.
-        explanation, clinician: texts by language, "en" and "zh".
+        explanation: for the person, by language, "en" and "zh".
+        clinician: for a professional, likewise.
         model: name of the bundle.
     """
     return Message(
         f"{origin.base}/{origin.node}/{origin.source}/screening",
         {
             **common(origin, id, ts, clock_synced),
-            "probabilities": {k: round(p, 4) for k, p in screening.probabilities.items()},
-            "decision": screening.decision,
-            "reasons": list(screening.reasons),
-            "novelty": round(screening.novelty, 3),
-            "sounds": {
-                sound.label: {"heard": sound.heard, "stretches": sound.stretches}
-                for sound in screening.sounds
-            },
-            "duration_s": round(screening.duration_s, 3),
+            **screening.to_dict(),
             "explanation": dict(explanation),
             "clinician": dict(clinician),
             "model": model,

@@ -34,7 +34,7 @@ def fit_scaling(logits: Vector, truth: Truth) -> Scaling:
 
 
 def expected_calibration_error(p: Vector, truth: Truth, bins: int = ECE_BINS) -> float:
-    """Mean distance of probability and frequency over bins of equally many (Naeini et al., 2015)."""
+    """Mean gap of probability and frequency, bins of equally many (Naeini et al., 2015)."""
     order = np.argsort(p, kind="stable")
     parts = np.array_split(order, bins)
     gaps = [abs(p[part].mean() - truth[part].mean()) * len(part) for part in parts if len(part)]

@@ -42,7 +42,7 @@ from train_export.screen.known import (
     told_apart,
 )
 from train_export.screen.labels import GROUPS, POSITIVE, REST, labels_of, obstructive
-from train_export.screen.pretrain import POSITIVE_WEIGHT, PretrainConfig, pretrain
+from train_export.screen.run import POSITIVE_WEIGHT, PretrainConfig, pretrained
 from train_export.screen.synthetic import breathing
 
 SPEC = PRESETS["chest-4k"]
@@ -77,7 +77,7 @@ def train_screen_chest(corpus: Path, out: Path, *, epochs: int, seed: int) -> Bu
     """Train, measure and write the bundle; the same arguments give the same bundle."""
     config = ScreenConfig()
     run = PretrainConfig(epochs=epochs, seed=seed)
-    weights = in_own_process(pretrain, corpus, SPEC, config, run)
+    weights = in_own_process(pretrained, corpus, SPEC, config, run)
     return build_bundle(corpus, out, config, weights, run)
 
 
@@ -160,11 +160,11 @@ def measure(
         POSITIVE: protocol.report(scores),
         "shuffled_labels": {"auroc_mean": round(mean, 4), "auroc_deviation": round(deviation, 4)},
         "baselines": {
-            name: _short(protocol.nested(values, truth, people))
+            name: _short(protocol.nested(values, truth, people, protocol.FEWER_REPEATS))
             for name, values in baselines.items()
         },
         "other_questions": {
-            label: _short(protocol.nested(embeddings, asked, people))
+            label: _short(protocol.nested(embeddings, asked, people, protocol.FEWER_REPEATS))
             for label, asked in _questions(recordings).items()
         },
     }
@@ -268,9 +268,7 @@ def int8_figures(
 ) -> dict[str, float]:
     """What quantization changes, on the development people."""
     classifier = Classifier(bundle)
-    means = np.stack(
-        [recording_logits(classifier, levelled(one)).mean(axis=0) for one in frames]
-    )
+    means = np.stack([recording_logits(classifier, levelled(one)).mean(axis=0) for one in frames])
     integers = means[:, 0] - means[:, 1]
     return {
         "auroc_difference": round(

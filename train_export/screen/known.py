@@ -81,9 +81,7 @@ def _gather(
 ) -> list[NDArray[np.int16]]:
     recordings = [r for name in folders for r in read_manifest(corpus / name / "manifest.csv")]
     chosen = [
-        r
-        for r in recordings
-        if _is(r, event) and (recorder is None or r.recorder == recorder)
+        r for r in recordings if _is(r, event) and (recorder is None or r.recorder == recorder)
     ]
     step = max(1, len(chosen) // MOST)
     frames = [features(recording, spec) for recording in chosen[::step]]

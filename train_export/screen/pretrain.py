@@ -24,28 +24,9 @@ from train_export.screen.corpus import (
     read_manifest,
     sound_frames,
 )
+from train_export.screen.run import FULL_FRAMES, POSITIVE_WEIGHT, PretrainConfig
 
 SOURCES = ("sprsound", "icbhi2017_partial", "icbhi2017_cycles")
-# A sound counts in full from this many frames on, a quarter of a second.
-FULL_FRAMES = 25
-POSITIVE_WEIGHT = 3.0
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class PretrainConfig:
-    """A training run.
-
-    Attributes:
-        epochs: passes, each as many crops as the recordings hold without overlap.
-        batch: crops a step.
-        rate: peak learning rate of a cosine schedule with a warm-up of half an epoch.
-        seed: of the weights and the crops.
-    """
-
-    epochs: int = 12
-    batch: int = 64
-    rate: float = 3e-3
-    seed: int = 0
 
 
 @dataclass(frozen=True, slots=True)
