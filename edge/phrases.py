@@ -80,7 +80,8 @@ SPOKE = {
 }
 SURE = {
     "en": "How sure: on people the model had never heard, it put a recording of this kind above "
-    "one of the rest in about {percent} of 100 pairs (between {low} and {high}); mistakes are common.",
+    "one of the rest in about {percent} of 100 pairs (between {low} and {high}); "
+    "mistakes are common.",
     "zh": "有多可靠:在模型从未听过的人身上,每 100 对录音中约有 {percent} 对排序正确"
     "(区间 {low} 至 {high});出错很常见。",
 }
