@@ -23,7 +23,7 @@ from edge.bundle import Bundle, load_bundle, shipped_bundles
 from edge.capture import Recording, list_inputs, meter_lines, open_wav_or_flac
 from edge.card import measured_detectors
 from edge.classifier import Classifier, installed_runtimes
-from edge.commands import bench, install_service
+from edge.commands import bench, checkin, install_service, screen
 from edge.commands.output import DISCLAIMER, each_file, say_json
 from edge.config import LogSettings, json_schema, load_settings
 from edge.errors import (
@@ -111,9 +111,8 @@ def _parser() -> argparse.ArgumentParser:
     doctor.add_argument("--json", action="store_true", help="one JSON object")
     doctor.set_defaults(command=_doctor)
 
-    for module in (bench,):
+    for module in (bench, checkin, install_service, screen):
         module.add(commands)
-    install_service.add(commands)
     return parser
 
 

@@ -27,6 +27,7 @@ from edge.messages.reports import (
     event_message,
     health_message,
     info_message,
+    screening_message,
     state_message,
     summary_message,
 )
@@ -47,6 +48,7 @@ __all__ = [
     "info_message",
     "mute_topic",
     "rfc3339",
+    "screening_message",
     "state_message",
     "summary_message",
     "uuid7",

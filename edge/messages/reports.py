@@ -6,7 +6,7 @@ from datetime import date
 
 from edge.messages.base import Message, Origin, common, rfc3339
 from edge.messages.health import Health
-from edge.records import Event, Night
+from edge.records import Event, Night, Screening
 
 
 def event_message(
@@ -33,6 +33,41 @@ def event_message(
             "duration_s": round(event.duration_s, 3),
             "score": round(event.score, 4),
             "p": round(event.p, 4),
+            "model": model,
+        },
+    )
+
+
+def screening_message(
+    origin: Origin,
+    screening: Screening,
+    *,
+    id: str,
+    ts: str,
+    clock_synced: bool,
+    explanation: Mapping[str, str],
+    clinician: Mapping[str, str],
+    model: str,
+) -> Message:
+    """One screening result.
+
+    Args:
+        origin: who recorded.
+        screening: the result.
+        id: stable identifier, see `uuid7`.
+        ts: when the recording began, see `rfc3339`.
+        clock_synced: the device's clock was synchronised then.
+        explanation: for the person, by language, "en" and "zh".
+        clinician: for a professional, likewise.
+        model: name of the bundle.
+    """
+    return Message(
+        f"{origin.base}/{origin.node}/{origin.source}/screening",
+        {
+            **common(origin, id, ts, clock_synced),
+            **screening.to_dict(),
+            "explanation": dict(explanation),
+            "clinician": dict(clinician),
             "model": model,
         },
     )

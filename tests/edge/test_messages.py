@@ -15,12 +15,12 @@ from jsonschema import Draft202012Validator, ValidationError
 
 from edge import messages
 from edge.messages import Health, Message, Origin, rfc3339, uuid7
-from edge.records import Event, Heard, Night
+from edge.records import Event, Heard, Night, Screening, SoundCount
 from edge.trend import Change, reason
 
 ORIGIN = Origin("airway", "bedroom", "mic", "0198")
 HEAD = {"id": uuid7(1, bytes(10)), "ts": rfc3339(0.0), "clock_synced": True}
-SCHEMAS = ("event", "state", "info", "health", "summary", "alert")
+SCHEMAS = ("event", "state", "info", "health", "summary", "alert", "screening")
 
 
 def health(**figures: Any) -> Health:
@@ -74,6 +74,32 @@ def test_any_event_fits_its_schema(onset_s, length_s, score, p, unix_s, rand):
     assert not message.retain
     assert message.payload["event_type"] == message.payload["label"] == "cough"
     assert message.payload["duration_s"] == pytest.approx(length_s, abs=1e-3)
+
+
+@given(
+    p=st.floats(0, 1),
+    novelty=st.floats(0, 1e6),
+    heard=st.integers(0, 100),
+    duration_s=st.floats(0, 120),
+    refused=st.booleans(),
+)
+def test_any_screening_fits_its_schema(p, novelty, heard, duration_s, refused):
+    """Decided or refused, a result is valid and goes to the microphone's own topic."""
+    result = Screening(
+        probabilities={"obstructive": p, "other": 1 - p},
+        decision="abstain" if refused else "obstructive",
+        reasons=("unfamiliar", "uncertain") if refused else (),
+        novelty=novelty,
+        sounds=(SoundCount("wheeze", heard, 100),),
+        duration_s=duration_s,
+    )
+    texts = {"en": "Words.", "zh": "文字。"}
+    message = messages.screening_message(
+        ORIGIN, result, **HEAD, explanation=texts, clinician=texts, model="screen-chest"
+    )
+    check("screening", message)
+    assert message.topic == "airway/bedroom/mic/screening"
+    assert not message.retain
 
 
 @given(
