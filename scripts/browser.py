@@ -41,7 +41,7 @@ class Browser:
         from playwright.sync_api import sync_playwright
 
         self._driver = sync_playwright().start()
-        # Root has no use of the sandbox and Chromium refuses to start with it; what is shown is ours.
+        # Chromium refuses its sandbox to root; what is shown here is ours alone.
         self._chromium = self._driver.chromium.launch(
             executable_path=find_browser(), args=["--no-sandbox", "--disable-gpu"]
         )

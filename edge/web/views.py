@@ -176,7 +176,10 @@ class Pages:
             (found.onset_unix_s - onset, self._mark(found, language))
             for found in sorted(around, key=lambda found: (found.id == id, found.onset_unix_s))
         ]
-        ends = tuple(language.time(onset + k * AROUND_S, self.zone) for k in (-1, 0, 1))
+        early, middle, late = (
+            language.time(onset + k * AROUND_S, self.zone) for k in (-1, 0, 1)
+        )
+        ends = (early, middle, late)
         words = language("around_aria", count=len(around))
         plot = tuple(
             strip_plot(marks, AROUND_S, ends, Frame(width, 84, left=16, right=16), words)

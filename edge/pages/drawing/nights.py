@@ -48,10 +48,9 @@ def nights_plot(
     for x, (day, view) in zip(middles, days, strict=True):
         shapes += _night(x, day, view, frame, values[-1], pitch, language)
     every = max(1, -int(-_LABEL_PX // pitch))
-    for k in range(len(days) - 1, -1, -every):  # the newest night has a label
-        if middles[k] + _LABEL_PX / 2 <= frame.width:
-            text = language.short_day(days[k][0])
-            shapes.append(Label(middles[k], frame.floor + 16, text, "middle"))
+    for k in range(0, len(days), every):
+        text = language.short_day(days[k][0])
+        shapes.append(Label(middles[k], frame.floor + 16, text, "middle"))
     return Drawing(frame.width, frame.height, tuple(shapes), words)
 
 

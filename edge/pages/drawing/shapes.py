@@ -93,7 +93,7 @@ class Frame:
     width: float
     height: float
     left: float = 34.0
-    right: float = 8.0
+    right: float = 18.0
     top: float = 10.0
     bottom: float = 24.0
 
@@ -121,7 +121,7 @@ def ticks(largest: float, most: int = 5) -> list[float]:
     """Round values from 0 to at least `largest`, in steps of 1, 2 or 5 times a power of ten.
 
     Args:
-        largest: what must fit, 0 or more.
+        largest: what must fit; 0, or 1e-6 and more.
         most: steps at most.
     """
     if largest <= 0:

@@ -20,6 +20,7 @@ WORDS = {
     "cough_one": "{count} cough",
     "cough_many": "{count} coughs",
     "hours": "{hours} h",
+    "seconds": "{seconds} s",
     "just_now": "just now",
     "minutes_ago": "{count} min ago",
     "hours_ago": "{count} h ago",
@@ -37,8 +38,8 @@ WORDS = {
     "logout": "Sign out",
     "disclaimer": (
         "Airway is a screening aid, not a diagnosis. It counts sounds; it does not know what "
-        "causes them, nor whose they are. Ask a clinician about any symptom that worries you, whatever "
-        "Airway counts."
+        "causes them, nor whose they are. Ask a clinician about any symptom that worries you, "
+        "whatever Airway counts."
     ),
     # Rates
     "per_hour": "coughs an hour",
@@ -116,6 +117,7 @@ WORDS = {
     "legend_none": "not monitored",
     "alerts": "Alerts",
     "alerts_none": "No alert in this time.",
+    "alerts_earlier": "and {count} earlier ones",
     "alert_span": "{first} to {last}: more coughing than usual",
     "how_to_read": "How to read this",
     "table_nights": "The same as a table",
@@ -174,7 +176,7 @@ WORDS = {
     "report_nights": "Nights monitored",
     "report_nights_of": "{monitored} of {nights}",
     "report_listened": "Listened to",
-    "report_mean": "Median night",
+    "report_median": "Median night",
     "report_range": "Lowest and highest night",
     "report_alerts": "Nights with an alert",
     "report_coughs": "Coughs reported",

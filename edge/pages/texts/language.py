@@ -62,6 +62,10 @@ class Language:
         """A length of time in hours."""
         return self("hours", hours=f"{seconds / 3600:.1f}")
 
+    def seconds(self, seconds: float, digits: int = 0) -> str:
+        """A length of time in seconds, with so many digits after the point."""
+        return self("seconds", seconds=f"{seconds:.{digits}f}")
+
     def ago(self, seconds: float) -> str:
         """How long since, in the largest unit that fits."""
         minutes = max(0, round(seconds / 60))
