@@ -13,6 +13,8 @@ from numpy.typing import NDArray
 
 Pcm = NDArray[np.int16]
 
+TREND_LABEL = "cough"  # the label whose nights are compared with each other
+
 
 @dataclass(frozen=True, slots=True)
 class AudioBlock:

@@ -23,6 +23,7 @@ from edge.messages.base import (
 from edge.messages.discovery import discovery_message
 from edge.messages.health import Health
 from edge.messages.reports import (
+    alert_message,
     event_message,
     health_message,
     info_message,
@@ -37,6 +38,7 @@ __all__ = [
     "Message",
     "Origin",
     "OutboxRow",
+    "alert_message",
     "availability_topic",
     "discovery_message",
     "encode",
