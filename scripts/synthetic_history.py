@@ -8,7 +8,7 @@ about how well anything is detected.
 
 import argparse
 import sys
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, time, timedelta
 from pathlib import Path
 
@@ -19,6 +19,7 @@ from edge.errors import AirwayError
 from edge.messages import Origin, event_message, rfc3339, uuid7
 from edge.records import Coverage, Detector, Event, Heard, Night
 from edge.store import Store
+from edge.trend import judge
 
 NODE, SOURCE, LABELS = "bedroom", "mic", ("cough", "sneeze", "snore")
 # Invented, like the rest.
@@ -37,14 +38,12 @@ class Scenario:
         now_unix_s: the end of it all, on a morning after the last night; UTC.
         nights: how many.
         ill: the last so many nights have three times as many coughs.
-        told: at the end of the last so many of those an alert stood.
         missing: so many nights before the last, nothing was listened to for these nights.
     """
 
     now_unix_s: float = datetime(2026, 3, 2, 10, 20, tzinfo=UTC).timestamp()
     nights: int = 120
     ill: int = 6
-    told: int = 4
     missing: tuple[int, ...] = (17, 18, 44, 71)
 
 
@@ -61,12 +60,15 @@ def make_history(path: Path, scenario: Scenario = Scenario(), seed: int = 1) -> 
     with Store(path) as store:
         first = scenario.now_unix_s - _EVENTS_DAYS * 86_400
         store.start_session("synthetic", SOURCE, first, clock_synced=True)
+        nights: list[Night] = []
         for back in range(scenario.nights, 0, -1):
-            _night(store, rng, today - timedelta(days=back), back, scenario)
+            nights.append(_night(store, rng, today - timedelta(days=back), back, scenario))
+            nights[-1] = replace(nights[-1], alert=judge(nights).alert)  # as the daemon does
+            store.add_night(nights[-1], [])
         _coverage(store, scenario.now_unix_s - first)
 
 
-def _night(store: Store, rng: Generator, day: date, back: int, scenario: Scenario) -> None:
+def _night(store: Store, rng: Generator, day: date, back: int, scenario: Scenario) -> Night:
     start = datetime.combine(day, BEGIN, UTC).timestamp()
     monitored_s = 0.0 if back in scenario.missing else float(rng.uniform(0.75, 1.0)) * NIGHT_S
     if back == 30:
@@ -83,9 +85,7 @@ def _night(store: Store, rng: Generator, day: date, back: int, scenario: Scenari
             _event(store, rng, onset, str(rng.choice(LABELS[1:])), scenario)
     spells = int(np.ceil(count * 0.7))
     heard = {label: Heard(0, 0) for label in LABELS} | {"cough": Heard(count, spells, DETECTOR)}
-    alert = back <= scenario.told
-    night = Night(day, start, start + NIGHT_S, heard, monitored_s, 0.0, "synthetic", alert)
-    store.add_night(night, [])
+    return Night(day, start, start + NIGHT_S, heard, monitored_s, 0.0, "synthetic")
 
 
 def _event(

@@ -1,10 +1,11 @@
 """The long view as pages show it: a night for each day, also where none was kept."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, timedelta
 
-from edge.trend import NightView
+from edge.pages.texts import Language
+from edge.trend import Change, NightView, reason
 
 
 @dataclass(frozen=True, slots=True)
@@ -13,10 +14,18 @@ class AlertSpan:
 
     Attributes:
         first, last: local days on which the nights began.
+        change: how it began; None when that lies before the nights that are known.
     """
 
     first: date
     last: date
+    change: Change | None
+
+    def why(self, t: Language) -> str:
+        """Why it stands, in words for a person."""
+        if self.change is None:
+            return t("alert_since", day=t.day(self.first))
+        return reason(self.change)[t.code]
 
 
 def day_by_day(
@@ -35,8 +44,8 @@ def alert_spans(views: Sequence[NightView]) -> list[AlertSpan]:
     standing = False
     for view in views:
         if view.alert and standing:
-            spans[-1] = AlertSpan(spans[-1].first, view.date)
+            spans[-1] = replace(spans[-1], last=view.date)
         elif view.alert:
-            spans.append(AlertSpan(view.date, view.date))
+            spans.append(AlertSpan(view.date, view.date, view.change))
         standing = view.alert
     return spans

@@ -10,12 +10,12 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 
 from edge.pages.drawing import Drawing, Frame, bars_plot, nights_plot, strip_plot
 from edge.pages.hourly import Hour, by_hour, count_bars, coverage_bars
-from edge.pages.nights import alert_spans, day_by_day
+from edge.pages.nights import AlertSpan, alert_spans, day_by_day
 from edge.pages.templates import environment
 from edge.pages.texts import Language
-from edge.records import Night
+from edge.records import TREND_LABEL, Night
 from edge.store import Reader, StoredEvent
-from edge.trend import LABEL, NightView, views
+from edge.trend import NightView, views
 
 if TYPE_CHECKING:
     from jinja2 import Environment
@@ -176,9 +176,7 @@ class Pages:
             (found.onset_unix_s - onset, self._mark(found, language))
             for found in sorted(around, key=lambda found: (found.id == id, found.onset_unix_s))
         ]
-        early, middle, late = (
-            language.time(onset + k * AROUND_S, self.zone) for k in (-1, 0, 1)
-        )
+        early, middle, late = (language.time(onset + k * AROUND_S, self.zone) for k in (-1, 0, 1))
         ends = (early, middle, late)
         words = language("around_aria", count=len(around))
         plot = tuple(
@@ -236,15 +234,15 @@ def _twice(draw: Callable[[Frame], Drawing]) -> Plot:
 
 def _hours(reader: Reader, start_unix_s: float, end_unix_s: float) -> list[Hour]:
     spans = reader.spans(start_unix_s, end_unix_s)
-    onsets = reader.onsets(LABEL, start_unix_s, end_unix_s)
+    onsets = reader.onsets(TREND_LABEL, start_unix_s, end_unix_s)
     return by_hour(spans, onsets, start_unix_s, end_unix_s)
 
 
-def _standing(nights: Sequence[NightView]) -> date | None:
-    """Since which night an alert stands; None when none does."""
+def _standing(nights: Sequence[NightView]) -> AlertSpan | None:
+    """The alert that stands; None when none does."""
     if not nights or not nights[-1].alert:
         return None
-    return alert_spans(nights)[-1].first
+    return alert_spans(nights)[-1]
 
 
 def _status(heard_until_unix_s: float | None, muted: bool, now: float) -> str:

@@ -122,10 +122,10 @@ WORDS = {
     "how_to_read": "How to read this",
     "table_nights": "The same as a table",
     "how_to_read_text": (
-        "Each dot is one night and its line the interval that holds the true rate in 95 of 100 "
-        "nights. The fewer hours were listened to, the longer the line. The band is the person's "
-        "own usual range. A night outside of the band is no alert by itself: an alert looks at "
-        "several nights together."
+        "Each dot is one night and its line the 95 % interval, in which the true rate probably "
+        "lies. The fewer hours were listened to, the longer the line. The band is the person's own "
+        "usual range: nine of ten usual nights of that length are inside. A night outside of the "
+        "band is no alert by itself: an alert looks at several nights together."
     ),
     # One event
     "event": "Event",

@@ -38,6 +38,11 @@ class Language:
         """
         return self.words[key].format(**values)
 
+    @property
+    def code(self) -> str:
+        """Its key in `LANGUAGES`."""
+        return self.tag.partition("-")[0]
+
     def label(self, label: str) -> str:
         """The name of a sound."""
         return self.labels.get(label, label)

@@ -43,7 +43,7 @@ WORDS = {
     # Rates
     "per_hour": "次咳嗽/小时",
     "interval": "95% 区间 {span}",
-    "usual": "平常范围",
+    "usual": "平时范围",
     "usual_learning": "仍在学习中",
     "usual_note": "此人自己在该夜之前的范围",
     "coughs_in": "监听 {hours}，{coughs}",
@@ -75,9 +75,9 @@ WORDS = {
     "hour": "时段",
     "listened": "监听时长",
     "minutes_of": "{minutes} 分钟",
-    "alert_title": "咳嗽比平常多",
+    "alert_title": "咳嗽比平时多",
     "alert_since": (
-        "自 {day} 夜间起，咳嗽多于此人的平常范围。房间里其他人的声音也会计入。"
+        "自 {day} 夜间起，咳嗽多于此人的平时范围。房间里其他人的声音也会计入。"
         "如果您感到担心，或伴有呼吸困难、发热、咯血，请咨询医生。"
     ),
     # Tables
@@ -90,7 +90,7 @@ WORDS = {
     "coughs": "咳嗽次数",
     "rate": "每小时咳嗽次数（95% 区间）",
     "note": "备注",
-    "alert": "高于平常",
+    "alert": "高于平时",
     "older": "更早的夜晚",
     "newer": "更近的夜晚",
     "nights_none": "还没有完成汇总的夜晚。第一个夜晚结束后会显示在这里。",
@@ -102,18 +102,19 @@ WORDS = {
     "gap_title": "{day}：未监听",
     "legend_rate": "一夜及其 95% 区间",
     "legend_alert": "有提醒的夜晚",
-    "legend_usual": "平常范围",
+    "legend_usual": "平时范围",
     "legend_none": "未监听",
     "alerts": "提醒",
     "alerts_none": "此时段内没有提醒。",
     "alerts_earlier": "以及更早的 {count} 次",
-    "alert_span": "{first} 至 {last}：咳嗽比平常多",
+    "alert_span": "{first} 至 {last}：咳嗽比平时多",
     "how_to_read": "如何看这张图",
     "table_nights": "以表格显示",
     "how_to_read_text": (
-        "每个点代表一夜，竖线是区间：100 夜中约有 95 夜，真实的每小时次数落在其中。"
-        "监听的时间越短，竖线越长。色带是此人自己的平常范围。单独一夜超出色带并不构成提醒："
-        "提醒是综合几夜得出的。"
+        "每个点代表一夜，竖线是 95% 区间：真实的每小时次数很可能落在其中。"
+        "监听的时间越短，竖线越长。"
+        "色带是此人自己的平时范围：同样长度的平时夜晚，十夜中有九夜落在其中。"
+        "单独一夜超出色带并不构成提醒：提醒是综合几夜得出的。"
     ),
     # One event
     "event": "事件",
