@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from edge.pages.drawing.shapes import Drawing, Frame, Label, Rect, Shape, ticks, value_axis
 
-_LABEL_PX = 52.0  # room for one label below the axis
+_LABEL_PX = 60.0  # room for one label below the axis
 _GAP_PX = 2.0
 
 

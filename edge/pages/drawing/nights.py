@@ -19,7 +19,7 @@ from edge.pages.drawing.shapes import (
 from edge.pages.texts import Language
 from edge.trend import NightView
 
-_LABEL_PX = 52.0
+_LABEL_PX = 60.0
 _ROOM = 1.3  # the axis ends this far above the highest night, and long intervals are cut there
 _GAP_PX = 6.0  # height of the mark of a night without data
 

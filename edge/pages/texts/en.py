@@ -71,7 +71,6 @@ WORDS = {
     "chart_hours_aria": "Bar chart: {coughs} in {hours} of listening, by hour.",
     "bar_title": "{start}–{end}: {coughs}, {minutes} of {whole} min listened to",
     "legend_gap": "not listened to",
-    "legend_part": "in part",
     "latest_events": "Latest events",
     "events": "Events",
     "events_none": "No event in this time.",
@@ -140,9 +139,7 @@ WORDS = {
         "There is no spectrogram and nothing to play: Airway keeps no audio. Only the time, the "
         "length and the probability of a sound are written down."
     ),
-    "back_to_night": "Back",
     # Device
-    "device_health": "Device",
     "source": "Source",
     "listened_24h": "Listened to in the last 24 hours",
     "chart_coverage": "Minutes listened to in each hour",
@@ -157,8 +154,6 @@ WORDS = {
     "waiting_since": "{count}, the oldest from {ago}",
     "database": "History on this device",
     "megabytes": "{size} MB",
-    "yes": "yes",
-    "no": "no",
     # Sign-in and faults
     "login": "Sign in",
     "login_text": "Paste the token of this device. It is in the file that --token-file names.",
@@ -190,5 +185,4 @@ WORDS = {
         "Nights without data are left out, never counted as nights without coughs."
     ),
     "report_none": "No night in this period was monitored.",
-    "report_column_night": "night",
 }

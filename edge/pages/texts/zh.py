@@ -66,7 +66,6 @@ WORDS = {
     "chart_hours_aria": "柱状图：按小时统计，监听 {hours}，{coughs}。",
     "bar_title": "{start}–{end}：{coughs}，{whole} 分钟中监听了 {minutes} 分钟",
     "legend_gap": "未监听",
-    "legend_part": "部分监听",
     "latest_events": "最近的事件",
     "events": "事件",
     "events_none": "此时段内没有事件。",
@@ -126,9 +125,7 @@ WORDS = {
     "around_aria": "时间线：此事件前后十分钟内共有 {count} 个事件。",
     "spectrogram": "声谱图",
     "no_clip": ("没有声谱图，也没有录音可播放：Airway 不保存音频，只记录声音的时间、时长和概率。"),
-    "back_to_night": "返回",
     # Device
-    "device_health": "设备",
     "source": "声音来源",
     "listened_24h": "最近 24 小时监听",
     "chart_coverage": "每小时监听的分钟数",
@@ -143,8 +140,6 @@ WORDS = {
     "waiting_since": "{count} 条，最早的一条：{ago}",
     "database": "本设备上的历史数据",
     "megabytes": "{size} MB",
-    "yes": "是",
-    "no": "否",
     # Sign-in and faults
     "login": "登录",
     "login_text": "请粘贴本设备的令牌。它在 --token-file 所指的文件中。",
@@ -176,5 +171,4 @@ WORDS = {
         "没有数据的夜晚不计入，绝不当作没有咳嗽的夜晚。"
     ),
     "report_none": "此时段内没有监听过的夜晚。",
-    "report_column_night": "夜晚",
 }
