@@ -12,6 +12,8 @@ from waitress import create_server
 # Debian's names, the small one first; chrome is what other systems have.
 NAMES = ("chromium-headless-shell", "chromium", "chromium-browser", "google-chrome")
 
+_PATIENCE_MS = 120_000  # for one step, on a machine that has other things to do
+
 
 def find_browser() -> str | None:
     """Where a Chromium is; None when there is none."""
@@ -69,6 +71,7 @@ class Browser:
             color_scheme=scheme,
             locale=language,
         )
+        context.set_default_timeout(_PATIENCE_MS)
         page = context.new_page()
         page.on("console", lambda said: self._hear(said.type, said.text))
         page.on("pageerror", lambda error: self.complaints.append(str(error)))

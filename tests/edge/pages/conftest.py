@@ -8,13 +8,13 @@ import pytest
 from edge.web import Gate, Pages, Site
 from scripts.synthetic_history import Scenario, make_history
 
-SCENARIO = Scenario()
+SCENARIO = Scenario(nights=60)
 NOW_UNIX_S = SCENARIO.now_unix_s
 
 
 @pytest.fixture(scope="session")
 def history(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A database of 120 invented nights; not to be written."""
+    """A database of 60 invented nights; not to be written."""
     path = tmp_path_factory.mktemp("history") / "airway.db"
     make_history(path, SCENARIO)
     return path
