@@ -117,7 +117,8 @@ def build_for(board: Board, bundle: Bundle, folder: Path) -> Firmware:
     folder.mkdir()
     target = [f"-mcpu={board.cpu}", "-mthumb"]
     compiler = [COMPILER, *target, "-O2", "-ffunction-sections", "-fdata-sections"]
-    core = compiled([*compiler, "-fstack-usage"], CORE, folder)
+    measuring = [*compiler, "-fstack-usage"]
+    core = compiled(measuring, CORE, folder)
     start = folder / "start.o"
     run([*compiler, "-c", QEMU / "start.c", "-o", start])
     programs = {}
@@ -125,7 +126,8 @@ def build_for(board: Board, bundle: Bundle, folder: Path) -> Firmware:
         ("image", "nosys", "crt0.o"),
         ("listen", "rdimon", "rdimon-crt0.o"),
     ):
-        objects = compiled_bundle(compiler, bundle, f"{main}.c", folder)
+        given = measuring if main == "image" else compiler
+        objects = compiled_bundle(given, bundle, f"{main}.c", folder)
         found = run([COMPILER, *target, f"-print-file-name={begin}"]).strip()
         link = [f"--specs={system}.specs", "-nostartfiles", "-Wl,--gc-sections"]
         programs[main] = folder / f"{main}.elf"
