@@ -30,7 +30,6 @@ from benchmarks.watch_build import (
     emulator,
     expected,
     listen,
-    memory_bytes,
     run,
 )
 from edge.bundle import Bundle, load_bundle
@@ -79,10 +78,9 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as name:
         for board in BOARDS:
             print(f"{board.machine}, {board.core} …", flush=True)
-            folder = Path(name) / board.machine
-            flash, ram = memory_bytes(board, bundle, Path(f"{folder}-image"))
-            program = build_for(board, bundle, "listen.c", "rdimon-", folder)
-            found = listen(emulator(board, program), bundle, pcm)
+            firmware = build_for(board, bundle, Path(name) / board.machine)
+            flash, ram = firmware.flash_bytes, firmware.ram_bytes
+            found = listen(emulator(board, firmware.listener), bundle, pcm)
             different = differences(found, wanted)
             good &= not any(different)
             seconds = len(pcm) / bundle.spec.rate_hz

@@ -78,30 +78,66 @@ def run(command: Sequence[str | Path], **options: object) -> str:
     return done.stdout
 
 
-def build(compiler: Sequence[str | Path], bundle: Bundle, main: str, folder: Path) -> list[Path]:
-    """Generate the bundle's C and compile it with the core and a main program; the objects."""
-    sources = [*CORE, export_c(bundle, folder)[1], QEMU / main]
+def compiled(
+    compiler: Sequence[str | Path], sources: Sequence[Path], folder: Path, *given: str
+) -> list[Path]:
+    """Compile every source with every warning an error; the objects."""
+    targets = [folder / f"{source.stem}.o" for source in sources]
+    include = [f"-I{path}" for path in (WATCH, FRONTEND, folder)]
+    for source, target in zip(sources, targets, strict=True):
+        run([*compiler, *WARNINGS, *include, *given, "-c", source, "-o", target])
+    return targets
+
+
+def compiled_bundle(
+    compiler: Sequence[str | Path], bundle: Bundle, main: str, folder: Path
+) -> list[Path]:
+    """Generate a bundle's C and compile it with a main program."""
     given = ['-DBUNDLE_HEADER="airway_bundle.h"', f"-DBUNDLE={symbol(bundle)}"]
-    given += [f"-I{path}" for path in (WATCH, FRONTEND, folder)]
-    for source in sources:
-        target = folder / f"{source.stem}.o"
-        run([*compiler, *WARNINGS, *given, "-c", source, "-o", target])
-    return [folder / f"{source.stem}.o" for source in sources]
+    return compiled(compiler, [export_c(bundle, folder)[1], QEMU / main], folder, *given)
 
 
-def build_for(board: Board, bundle: Bundle, main: str, specs: str, folder: Path) -> Path:
-    """A program for a board; `specs` says which of newlib's systems it stands on."""
+@dataclass(frozen=True, slots=True)
+class Firmware:
+    """What was built for a board.
+
+    Attributes:
+        listener: tells all that it hears.
+        flash_bytes: of the smallest firmware.
+        ram_bytes: of it, with a bound on its stack.
+    """
+
+    listener: Path
+    flash_bytes: int
+    ram_bytes: int
+
+
+def build_for(board: Board, bundle: Bundle, folder: Path) -> Firmware:
+    """Build both programs; the smallest one is only measured."""
     folder.mkdir()
     target = [f"-mcpu={board.cpu}", "-mthumb"]
-    compiler = [COMPILER, *target, "-O2", "-ffunction-sections", "-fdata-sections", "-fstack-usage"]
-    objects = build(compiler, bundle, main, folder)
-    run([*compiler, "-c", QEMU / "start.c", "-o", folder / "start.o"])
-    begin = run([COMPILER, *target, f"-print-file-name={specs}crt0.o"]).strip()
-    program = folder / f"{Path(main).stem}.elf"
-    system = "rdimon" if specs else "nosys"
-    link = [f"--specs={system}.specs", "-nostartfiles", "-Wl,--gc-sections", "-T"]
-    run([*compiler, *objects, folder / "start.o", begin, *link, QEMU / board.script, "-o", program])
-    return program
+    compiler = [COMPILER, *target, "-O2", "-ffunction-sections", "-fdata-sections"]
+    measuring = [*compiler, "-fstack-usage"]
+    core = compiled(measuring, CORE, folder)
+    start = folder / "start.o"
+    run([*compiler, "-c", QEMU / "start.c", "-o", start])
+    programs = {}
+    for main, system, begin in (
+        ("image", "nosys", "crt0.o"),
+        ("listen", "rdimon", "rdimon-crt0.o"),
+    ):
+        given = measuring if main == "image" else compiler
+        objects = compiled_bundle(given, bundle, f"{main}.c", folder)
+        found = run([COMPILER, *target, f"-print-file-name={begin}"]).strip()
+        link = [f"--specs={system}.specs", "-nostartfiles", "-Wl,--gc-sections"]
+        programs[main] = folder / f"{main}.elf"
+        script = ["-T", QEMU / board.script, "-o", programs[main]]
+        run([*compiler, *core, *objects, start, found, *link, *script])
+    sizes = run(["arm-none-eabi-size", programs["image"]]).splitlines()[1].split()
+    code, data, zeros = (int(size) for size in sizes[:3])
+    # No function calls itself, so all frames together are more than any chain's.
+    stack = sum(int(line.split("\t")[1]) for path in folder.glob("*.su") for line in path.open())
+    return Firmware(programs["listen"], code + data, data + zeros + stack)
 
 
 def emulator(board: Board, program: Path) -> list[str]:
@@ -109,15 +145,6 @@ def emulator(board: Board, program: Path) -> list[str]:
     machine = ["-M", board.machine, "-nographic", "-monitor", "none", "-serial", "none"]
     counting = ["-icount", "shift=0", "-semihosting-config", "enable=on,target=native"]
     return [EMULATOR, *machine, *counting, "-kernel", str(program)]
-
-
-def memory_bytes(board: Board, bundle: Bundle, folder: Path) -> tuple[int, int]:
-    """Flash, and RAM with a bound on the stack, of the smallest firmware."""
-    program = build_for(board, bundle, "image.c", "", folder)
-    code, data, zeros = run(["arm-none-eabi-size", program]).splitlines()[1].split()[:3]
-    # No function calls itself, so all frames together are more than any chain's.
-    stack = sum(int(line.split("\t")[1]) for path in folder.glob("*.su") for line in path.open())
-    return int(code) + int(data), int(data) + int(zeros) + stack
 
 
 def listen(command: Sequence[str | Path], bundle: Bundle, pcm: NDArray[np.int16]) -> Heard:
