@@ -222,7 +222,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
     parser.add_argument("--devices", type=int, default=1000)
     parser.add_argument("--seconds", type=float, default=30.0)
-    parser.add_argument("--interval", type=float, default=2.0, help="seconds between two events")
+    parser.add_argument("--interval", type=float, default=10.0, help="seconds between two events")
     arguments = parser.parse_args()
     if not 1 <= arguments.devices <= 4000 or not 1 <= arguments.seconds <= 120:
         sys.exit("--devices from 1 to 4000, --seconds from 1 to 120")
