@@ -216,7 +216,9 @@ def stage(machine: Machine) -> Path:
 
 def emulated(machine: Machine, tree: Path) -> tuple[list[str], dict[str, str]]:
     """How to start the ARM Python, and its environment."""
-    blas = ":".join(f"/usr/lib/{machine.triple}/{name}" for name in ("blas", "lapack"))
+    # Debian's links to these two are made by a package's script, which nobody ran.
+    libraries = machine.root / "usr/lib" / machine.triple
+    blas = ":".join(str(libraries / name) for name in ("blas", "lapack"))
     command = [
         emulator(machine), "-L", str(machine.root), "-E", f"LD_LIBRARY_PATH={blas}",
         str(machine.root / "usr/bin" / DEBIAN_PYTHON),
