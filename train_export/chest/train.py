@@ -185,14 +185,16 @@ def own_logits(
     weights: list[NDArray[np.float32]], config: ClipConfig, units: Sequence[Unit], frames: Frames
 ) -> dict[Unit, Logits]:
     """Logits of each unit's patches, cut as the device cuts them."""
+    if not units:
+        return {}
     cuts = []
     for unit in units:
         whole = frames[key(unit)]
         part = whole if unit.kind == "record" else stretch(whole, unit.start_s, unit.end_s, SPEC)
         cuts.append(patches(part, _layout(config)))
-    scores = _scores(weights, config, np.concatenate([np.zeros((0, *cuts[0].shape[1:])), *cuts]))
+    scores = _scores(weights, config, np.concatenate(cuts))
     ends = np.cumsum([len(cut) for cut in cuts])
-    return dict(zip(units, np.split(scores, ends[:-1]), strict=True)) if cuts else {}
+    return dict(zip(units, np.split(scores, ends[:-1]), strict=True))
 
 
 def streams_of(
