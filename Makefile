@@ -12,10 +12,13 @@ export MPLCONFIGDIR := $(CURDIR)/.cache/matplotlib
 export NUMBA_CACHE_DIR := $(CURDIR)/.cache/numba
 
 .DEFAULT_GOAL := help
-.PHONY: help run test check faults fuzz bench lock clean
+.PHONY: help run test check faults fuzz bench lock clean test-arm64 test-armhf watch-test
 
 help: ## list the targets
-	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 10
+	@sed -n 's/^\([a-z0-9-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 12
+
+help: ## list the targets
+	@sed -n 's/^\([a-z0-9-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 13
 
 run: ## play a synthetic night (or WAV=recording) through the daemon and a broker
 	@scripts/prepare.sh run
@@ -24,6 +27,14 @@ run: ## play a synthetic night (or WAV=recording) through the daemon and a broke
 test: ## pass the whole test suite
 	@scripts/prepare.sh test
 	@.venv/bin/python -m pytest $(ARGS)
+
+test-arm64: ## the device's tests on an emulated 64-bit ARM, and its bits beside these
+	@scripts/prepare.sh test
+	@.venv/bin/python scripts/arm.py arm64
+
+test-armhf: ## the same on an emulated 32-bit ARM
+	@scripts/prepare.sh test
+	@.venv/bin/python scripts/arm.py armhf
 
 check: ## format, lint, types and the directions of imports
 	@scripts/prepare.sh test
@@ -46,6 +57,10 @@ bench: ## measure the frontend beside its peers, in one run
 	@.venv/bin/python -m pip install --quiet --no-cache-dir --no-build-isolation \
 		-c .venv/constraints.txt -e '.[bench]'
 	@.venv/bin/python benchmarks/frontend.py
+
+watch-test: ## run the watch's monitor on emulated Cortex-M boards beside the device's path
+	@scripts/prepare.sh test
+	@.venv/bin/python -m benchmarks.watch
 
 lock: ## write requirements.lock anew from pyproject.toml
 	@scripts/prepare.sh test

@@ -23,7 +23,7 @@ from edge.bundle import Bundle, load_bundle, shipped_bundles
 from edge.capture import Recording, list_inputs, meter_lines, open_wav_or_flac
 from edge.card import measured_detectors
 from edge.classifier import Classifier, installed_runtimes
-from edge.commands import bench
+from edge.commands import bench, checkin, install_service, report, screen, web
 from edge.commands.output import DISCLAIMER, each_file, say_json
 from edge.config import LogSettings, json_schema, load_settings
 from edge.errors import (
@@ -111,7 +111,7 @@ def _parser() -> argparse.ArgumentParser:
     doctor.add_argument("--json", action="store_true", help="one JSON object")
     doctor.set_defaults(command=_doctor)
 
-    for module in (bench,):
+    for module in (bench, checkin, install_service, report, screen, web):
         module.add(commands)
     return parser
 

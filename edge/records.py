@@ -7,11 +7,14 @@ divided by the rate. Only the store turns an index into UTC, once.
 
 from dataclasses import dataclass
 from datetime import date
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 Pcm = NDArray[np.int16]
+
+TREND_LABEL = "cough"  # the label whose nights are compared with each other
 
 
 @dataclass(frozen=True, slots=True)
@@ -151,3 +154,53 @@ class Night:
     lost_s: float
     model: str
     alert: bool | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class SoundCount:
+    """How often a sound was heard in a recording.
+
+    Attributes:
+        label: the sound.
+        heard: stretches that hold it.
+        stretches: all of them; neighbours overlap by half.
+    """
+
+    label: str
+    heard: int
+    stretches: int
+
+
+@dataclass(frozen=True, slots=True)
+class Screening:
+    """What one recording says about disease: an aid, never a diagnosis.
+
+    Attributes:
+        probabilities: calibrated, by label, 0 to 1; they sum to 1.
+        decision: a label, or "abstain".
+        reasons: why it abstains; empty when it decides.
+        novelty: distance from the recordings that the bundle knows; above 1 is refused.
+        sounds: what was heard how often.
+        duration_s: length of the recording in seconds.
+    """
+
+    probabilities: dict[str, float]
+    decision: str
+    reasons: tuple[str, ...]
+    novelty: float
+    sounds: tuple[SoundCount, ...]
+    duration_s: float
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain JSON values, rounded, one a field: what a command prints and a message carries."""
+        return {
+            "probabilities": {label: round(p, 4) for label, p in self.probabilities.items()},
+            "decision": self.decision,
+            "reasons": list(self.reasons),
+            "novelty": round(self.novelty, 3),
+            "sounds": {
+                sound.label: {"heard": sound.heard, "stretches": sound.stretches}
+                for sound in self.sounds
+            },
+            "duration_s": round(self.duration_s, 3),
+        }

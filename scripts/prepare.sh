@@ -88,21 +88,36 @@ EOF
     "$tools/bin/mosquitto" -h >/dev/null 2>&1 || [ $? -ne 127 ] || die "the fetched mosquitto does not start"
 }
 
-# A compiler for the C frontend. Without one everything works on the NumPy reference, so only
-# the tests are worth a change to the machine, and only where that needs no password.
+# install_debian PACKAGE…: the only change to the machine itself. Only the tests are worth it, and
+# only where it needs no password.
+install_debian() {
+    local root=()
+    [ "$(id -u)" = 0 ] || root=(sudo -n)
+    [ "$target" = test ] && command -v apt-get >/dev/null && "${root[@]}" true 2>/dev/null || return 1
+    say "installing $*"
+    "${root[@]}" apt-get -qq update >.cache/apt.log 2>&1 &&
+        "${root[@]}" apt-get -qq -y --no-install-recommends install "$@" >>.cache/apt.log 2>&1
+}
+
+# A compiler for the C frontend. Without one everything works on the NumPy reference.
 need_compiler() {
-    local packages=(gcc libc6-dev python3-dev) root=()
+    local packages=(gcc libc6-dev python3-dev)
     command -v cc >/dev/null && "$python" -c '
 import os, sys, sysconfig
 sys.exit(not os.path.exists(sysconfig.get_path("include") + "/Python.h"))' && return
-    [ "$(id -u)" = 0 ] || root=(sudo -n)
-    if [ "$target" = test ] && command -v apt-get >/dev/null && "${root[@]}" true 2>/dev/null; then
-        say "installing ${packages[*]}"
-        "${root[@]}" apt-get -qq update >.cache/apt.log 2>&1 &&
-            "${root[@]}" apt-get -qq -y --no-install-recommends install "${packages[@]}" \
-                >>.cache/apt.log 2>&1 && return
-    fi
+    install_debian "${packages[@]}" && return
     say "no C compiler for $python: the slower NumPy frontend serves; install ${packages[*]} for the C one"
+}
+
+# A browser for the tests of the pages, which are skipped without one.
+need_browser() {
+    local name
+    [ "$target" = test ] || return 0
+    for name in chromium-headless-shell chromium chromium-browser google-chrome; do
+        command -v "$name" >/dev/null && return
+    done
+    install_debian chromium-headless-shell || install_debian chromium ||
+        say "no Chromium here: the tests of the pages in a browser are skipped"
 }
 
 need_python() {
@@ -150,6 +165,7 @@ main() {
     fi
     need_venv
     need_compiler
+    need_browser
     local lean=$venv/constraints.txt # the locked versions, without hashes: `.` can't have one
     grep -oE '^[a-z][^\\]*[^ \\]' requirements.lock >"$lean"
     if [ "$target" = run ]; then

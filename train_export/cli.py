@@ -13,7 +13,8 @@ from edge.bundle import load_bundle
 from edge.errors import AirwayError, UsageError
 from train_export.chest import evaluate as chest
 from train_export.commands import compile as compile_command
-from train_export.commands import index, select
+from train_export.commands import export, index, select
+from train_export.commands.screen import evaluate_screen, in_words, train_screen
 from train_export.evaluate import evaluate
 from train_export.prepare import KINDS, prepare
 from train_export.readers import layout_of
@@ -54,7 +55,7 @@ def _parser() -> argparse.ArgumentParser:
     mix.set_defaults(command=_prepare)
 
     fit = commands.add_parser("train", help="train a profile and write its bundle")
-    fit.add_argument("--profile", default="room", choices=("room", "chest"))
+    fit.add_argument("--profile", default="room", choices=("room", "chest", "screen-chest"))
     given = fit.add_mutually_exclusive_group(required=True)
     given.add_argument("--corpus", type=Path, metavar="DIR")
     given.add_argument("--features", type=Path, metavar="F.csv", help="a table, the label last")
@@ -78,6 +79,8 @@ def _parser() -> argparse.ArgumentParser:
     score.add_argument("--html", type=Path, metavar="F.html", help="a page (events only)")
     score.set_defaults(command=_evaluate)
     compile_command.add(commands)
+
+    export.add(commands)
     return parser
 
 
@@ -96,6 +99,8 @@ def _prepare(arguments: argparse.Namespace) -> int:
 
 
 def _train(arguments: argparse.Namespace) -> int:
+    if arguments.profile == "screen-chest":
+        return train_screen(arguments)
     # TensorFlow and scikit-learn take seconds to import
     from train_export.chest.train import train_chest
     from train_export.own_sounds import train_own
@@ -125,7 +130,8 @@ def _given(times: dict[str, Any], **defaults: float) -> dict[str, Any]:
 def _evaluate(arguments: argparse.Namespace) -> int:
     bundle = load_bundle(arguments.bundle)
     chest_task = bundle.card.get("task") == "chest"
-    score = chest.evaluate if chest_task else evaluate
+    screens = "screening" in bundle.card
+    score = chest.evaluate if chest_task else evaluate_screen if screens else evaluate
     report, rows = score(bundle, arguments.manifest, arguments.runtime)
     if arguments.predictions:
         with arguments.predictions.open("w", newline="", encoding="utf-8") as file:
@@ -139,6 +145,9 @@ def _evaluate(arguments: argparse.Namespace) -> int:
         write_html(report, arguments.html)
     if arguments.json:
         print(json.dumps(report))
+        return 0
+    if screens:
+        print(in_words(report))
         return 0
     if chest_task:
         chest.say(report, print)

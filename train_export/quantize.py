@@ -18,14 +18,14 @@ from numpy.typing import NDArray
 
 from edge.classifier import MODULES, installed_runtimes
 from edge.errors import BadInputError
-from train_export.models.config import ClipConfig, CnnConfig
+from train_export.models.config import ClipConfig, CnnConfig, ScreenConfig
 
 REPRESENTATIVE_PATCHES = 400
 
 
 def quantize(
     weights: list[NDArray[np.float32]],
-    config: CnnConfig | ClipConfig,
+    config: CnnConfig | ClipConfig | ScreenConfig,
     patch_steps: int,
     representative: NDArray[np.float32],
 ) -> bytes:
@@ -99,17 +99,19 @@ def interpreter_of(model: bytes) -> Any:
     return interpreter
 
 
-def _recipe(config: CnnConfig | ClipConfig, patch_steps: int) -> dict[str, Any]:
+def _recipe(config: CnnConfig | ClipConfig | ScreenConfig, patch_steps: int) -> dict[str, Any]:
     return asdict(config) | {"architecture": type(config).__name__, "steps": patch_steps}
 
 
 def _network(recipe: dict[str, Any]):  # noqa: ANN202 - a keras.Model, which only loads here
-    from train_export.models import clip_cnn, cnn
+    from train_export.models import clip_cnn, cnn, screen_cnn
 
     architecture, steps = recipe.pop("architecture"), recipe.pop("steps")
     # A fixed batch of one: a free batch puts shape arithmetic into the graph.
     if architecture == ClipConfig.__name__:
         return clip_cnn.build(ClipConfig(**recipe), batch=1)
+    if architecture == ScreenConfig.__name__:
+        return screen_cnn.build(ScreenConfig(**recipe), batch=1)
     config = CnnConfig(**recipe)
     return cnn.build(config, config.patch_frames(steps), batch=1)
 

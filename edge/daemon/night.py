@@ -1,12 +1,9 @@
-"""A night: when it was, also when the clocks change, and what it amounted to."""
+"""When a night was: local times of the day -> a span of UTC, also when the clocks change."""
 
-from datetime import datetime, time, timedelta, tzinfo
+from datetime import date, datetime, time, timedelta, tzinfo
 from zoneinfo import ZoneInfo
 
 from edge.config import NightSettings
-from edge.daemon.session import About
-from edge.records import Heard, Night
-from edge.store import Summary
 
 
 def last_night(now_unix_s: float, settings: NightSettings) -> tuple[float, float]:
@@ -28,22 +25,9 @@ def last_night(now_unix_s: float, settings: NightSettings) -> tuple[float, float
     return _unix_s(datetime.combine(begun, start), zone), end_unix_s
 
 
-def summed_up(span: Summary, about: About, settings: NightSettings) -> Night:
-    """What a span amounted to, with all that the long view needs to know of it."""
-    return Night(
-        datetime.fromtimestamp(span.start_unix_s, _zone(settings)).date(),
-        span.start_unix_s,
-        span.end_unix_s,
-        {
-            label: Heard(
-                span.counts.get(label, 0), span.spells.get(label, 0), about.detectors.get(label)
-            )
-            for label in about.labels
-        },
-        span.monitored_s,
-        span.lost_s,
-        about.digest,
-    )
+def local_day(unix_s: float, settings: NightSettings) -> date:
+    """The day of a time, seconds since 1970, where the person is."""
+    return datetime.fromtimestamp(unix_s, _zone(settings)).date()
 
 
 def _zone(settings: NightSettings) -> tzinfo | None:

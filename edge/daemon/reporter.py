@@ -1,7 +1,7 @@
 """What the daemon keeps and says: events, the rolling state, its own health, the night."""
 
 import logging
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -10,8 +10,8 @@ from edge.daemon.board import Board
 from edge.daemon.diary import Diary
 from edge.daemon.feeder import SourceFigures
 from edge.daemon.keeper import Keeper
-from edge.daemon.night import summed_up
-from edge.daemon.session import About, Recent, Session, Tally, new_id
+from edge.daemon.nightly import Nightly
+from edge.daemon.session import About, Recent, Session, Tally
 from edge.daemon.system import resident_bytes
 from edge.messages import (
     Health,
@@ -21,11 +21,9 @@ from edge.messages import (
     health_message,
     info_message,
     mute_topic,
-    rfc3339,
     state_message,
-    summary_message,
 )
-from edge.records import Coverage, Event, Night
+from edge.records import Coverage, Event
 from edge.store import Store, Summary
 from edge.uplink import Counters, Uplink
 
@@ -95,6 +93,7 @@ class Reporter:
         self._drain = drain
         self._recent = Recent()
         self._tally = Tally()
+        self._nightly = Nightly(session, about, settings.night)
         self._diary = Diary(session, keeper, self._posted)
         self._pruned_s = 0.0  # session seconds
         self._outbox_dropped = 0
@@ -144,7 +143,7 @@ class Reporter:
         origin = self._session.origin
         onset_unix_s = self._session.start_unix_s + event.onset_s + self._source_figures().lag_s
         message = event_message(
-            origin, event, **self._stamp(onset_unix_s), model=self._about.bundle
+            origin, event, **self._session.stamp(onset_unix_s), model=self._about.bundle
         )
         self._diary.event(event, message)
 
@@ -163,7 +162,7 @@ class Reporter:
         self._diary.coverage(coverage, now=last)
         self.progress(coverage)
         if self._live:
-            self._diary.night(self._settings.night, self._write_up)
+            self._diary.night(self._settings.night, self._nightly.write_up)
         if self._session.elapsed_s - self._pruned_s >= PRUNE_EVERY_S:
             self._pruned_s = self._session.elapsed_s
             self._outbox_dropped += self._diary.prune(self._settings.store)
@@ -196,7 +195,7 @@ class Reporter:
                 coverage.lost_s,
                 self._tally.spells,
             )
-            self._diary.message(self._summary(self._night(whole)))
+            self._diary.message(self._nightly.summary(whole))
         # A short recording may have ended before the broker was reached, and a state that is
         # published without a connection is lost.
         if self._uplink is not None and self._drain() and not self._uplink.drain(DRAIN_S):
@@ -239,16 +238,6 @@ class Reporter:
             dropped_live=counters.dropped_live,
         )
 
-    def _write_up(self, span: Summary, before: Sequence[Night]) -> tuple[Night, list[Message]]:
-        night = self._night(span)
-        return night, [self._summary(night)]
-
-    def _night(self, span: Summary) -> Night:
-        return summed_up(span, self._about, self._settings.night)
-
-    def _summary(self, night: Night) -> Message:
-        return summary_message(self._session.origin, night, **self._now(), model=self._about.bundle)
-
     def _reached_s(self, coverage: Coverage) -> float:
         """Seconds of the session: a file may play faster than the clock, a silent source slower."""
         return max(coverage.audio_s, self._session.elapsed_s)
@@ -277,12 +266,4 @@ class Reporter:
         return None if unix_s is None else max(0.0, self._session.now_unix_s - unix_s)
 
     def _now(self) -> dict[str, Any]:
-        return self._stamp(self._session.now_unix_s)
-
-    def _stamp(self, unix_s: float) -> dict[str, Any]:
-        """The identifier and the time of a message."""
-        return {
-            "id": new_id(unix_s),
-            "ts": rfc3339(unix_s),
-            "clock_synced": self._session.clock_synced,
-        }
+        return self._session.stamp(self._session.now_unix_s)

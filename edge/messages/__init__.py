@@ -23,9 +23,11 @@ from edge.messages.base import (
 from edge.messages.discovery import discovery_message
 from edge.messages.health import Health
 from edge.messages.reports import (
+    alert_message,
     event_message,
     health_message,
     info_message,
+    screening_message,
     state_message,
     summary_message,
 )
@@ -37,6 +39,7 @@ __all__ = [
     "Message",
     "Origin",
     "OutboxRow",
+    "alert_message",
     "availability_topic",
     "discovery_message",
     "encode",
@@ -45,6 +48,7 @@ __all__ = [
     "info_message",
     "mute_topic",
     "rfc3339",
+    "screening_message",
     "state_message",
     "summary_message",
     "uuid7",

@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from edge.messages.base import Message, Origin, availability_topic, mute_topic
+from edge.records import TREND_LABEL
 
 # Home Assistant's own name for "no value"; a rate over no monitored time is one.
 _NO_VALUE = "none"
@@ -108,6 +109,20 @@ def _nights(origin: Origin, labels: Sequence[str]) -> dict[str, dict[str, Any]]:
             "json_attributes_topic": topic,
         }
     }
+    if TREND_LABEL in labels:
+        # From the summary, which is retained: an alert itself is told once.
+        nights["alert"] = {
+            "platform": "binary_sensor",
+            "name": f"More {_words(TREND_LABEL).lower()} than usual",
+            "device_class": "problem",
+            "state_topic": topic,
+            "value_template": (
+                f"{{{{ {_NO_VALUE} if value_json.alert is none "
+                "else 'on' if value_json.alert else 'off' }}"
+            ),
+            "payload_on": "on",
+            "payload_off": "off",
+        }
     for label in labels:
         nights[f"night_{_id(label)}"] = {
             "platform": "sensor",

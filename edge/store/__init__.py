@@ -4,6 +4,7 @@ from edge.messages import OutboxRow
 from edge.store.database import DamagedError
 from edge.store.history import Store
 from edge.store.nights import SPELL_GAP_S, Summary
+from edge.store.reading import Reader, SessionStart, Span, StoredEvent
 from edge.store.rescue import ensure_sound
 from edge.store.retention import Pruned
 
@@ -12,7 +13,11 @@ __all__ = [
     "DamagedError",
     "OutboxRow",
     "Pruned",
+    "Reader",
+    "SessionStart",
+    "Span",
     "Store",
+    "StoredEvent",
     "Summary",
     "ensure_sound",
 ]

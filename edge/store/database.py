@@ -83,7 +83,7 @@ _VERSIONS: tuple[tuple[str, ...], ...] = (
         "ALTER TABLE night ADD COLUMN alert INTEGER",
     ),
 )
-_VERSION = len(_VERSIONS)
+VERSION = len(_VERSIONS)
 
 
 class DamagedError(InputOutputError):
@@ -190,14 +190,14 @@ class Database:
             self._db.execute("PRAGMA auto_vacuum = INCREMENTAL")
         self._log_ahead()
         self._db.execute(f"PRAGMA journal_size_limit = {_WAL_BYTES}")
-        if version == _VERSION:
+        if version == VERSION:
             return
         with self.transaction():
             for statements in _VERSIONS[self._version() :]:  # another thread may have been first
                 for statement in statements:
                     self._db.execute(statement)
             self._db.execute(f"PRAGMA application_id = {_APPLICATION_ID}")
-            self._db.execute(f"PRAGMA user_version = {_VERSION}")
+            self._db.execute(f"PRAGMA user_version = {VERSION}")
         if version:  # an older file: pages can be given back only after it is written anew
             self._db.execute("PRAGMA auto_vacuum = INCREMENTAL")
             self._db.execute("VACUUM")
@@ -229,10 +229,10 @@ class Database:
                 f"{self.path} is the database of another program; set store.path to a file of "
                 "its own"
             )
-        if version > _VERSION:
+        if version > VERSION:
             raise ConfigError(
                 f"{self.path} was written by a newer Airway (schema {version}, this one knows "
-                f"{_VERSION}); install that release, or set store.path to a new file"
+                f"{VERSION}); install that release, or set store.path to a new file"
             )
         return int(version)
 

@@ -4,6 +4,7 @@ No clock, no file: the caller brings the nights, as the store keeps them.
 """
 
 from edge.trend.rate import Rate, rate
-from edge.trend.view import LABEL, NightView, views
+from edge.trend.view import Change, NightView, Verdict, judge, views
+from edge.trend.words import reason
 
-__all__ = ["LABEL", "NightView", "Rate", "rate", "views"]
+__all__ = ["Change", "NightView", "Rate", "Verdict", "judge", "rate", "reason", "views"]

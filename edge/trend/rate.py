@@ -27,7 +27,7 @@ Floats = NDArray[np.float64]
 LEVEL = 0.95  # of the interval
 # Below a second the hours mean nothing: a dead microphone never reads as a quiet night.
 MIN_MONITORED_S = 1.0
-_RATES, _FALSE, _SHARES = 400, 64, 5  # points of the grid
+_RATES, _FALSE = 120, 24  # points of the grid
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,16 +58,21 @@ def rate(heard: Heard, monitored_s: float) -> Rate | None:
     """
     if monitored_s < MIN_MONITORED_S:
         return None
-    return _rate(heard.count, spread(heard), monitored_s / 3600, heard.detector)
+    return rate_of(heard.count, spread(heard), monitored_s / 3600, heard.detector)
 
 
 def spread(heard: Heard) -> float:
-    """Variance of a count over its mean, from the size of its spells; 1 or more."""
-    return max(1.0, 2 * (heard.count + 1) / (heard.spells + 1) - 1)
+    """Variance of a count over its mean, from the size of its spells; 1 or more.
+
+    One standard error is added to the size, since a night has few spells to tell it from.
+    """
+    size = (heard.count + 1) / (heard.spells + 1)
+    return 2 * (size + math.sqrt(size * (size - 1) / (heard.spells + 1))) - 1
 
 
 @lru_cache(maxsize=4096)  # a page shows the same nights again and again
-def _rate(count: int, variance_ratio: float, hours: float, detector: Detector | None) -> Rate:
+def rate_of(count: int, variance_ratio: float, hours: float, detector: Detector | None) -> Rate:
+    """As `rate`, of any count; `variance_ratio` as `spread` gives it, `hours` above 0."""
     effective, exposure = count / variance_ratio, hours / variance_ratio
     top = (count + 6 * math.sqrt(variance_ratio * (count + 1)) + 6 * variance_ratio) / hours
     shares, false, weights = np.ones(1), np.zeros(1), np.ones(1)
@@ -104,6 +109,5 @@ def _shares(detector: Detector) -> Floats:
     """Points of equal weight that stand for the sensitivity's Beta posterior (as a normal)."""
     n = detector.sounds + 1
     s = (detector.sensitivity * detector.sounds + 0.5) / n
-    points = np.array([-1.2816, -0.5244, 0.0, 0.5244, 1.2816])  # of the normal: 10 % to 90 %
-    assert len(points) == _SHARES
+    points = np.array([-1.2247, 0.0, 1.2247])  # with the mean and the variance of the normal
     return np.clip(s + points * math.sqrt(s * (1 - s) / (n + 1)), 0.01, 1.0)

@@ -1,14 +1,41 @@
-"""The long view: nights -> what a person sees of each, with the usual range and the alert."""
+"""The long view: nights -> what a person sees of each, the usual range, and what has changed."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date
+from typing import Literal
 
-from edge.records import Heard, Night
-from edge.trend.rate import rate
+import numpy as np
 
-LABEL = "cough"  # whose trend is followed
-_NOTHING = Heard(0, 0)
+from edge.records import TREND_LABEL, Heard, Night
+from edge.trend.chart import Chart, Usual
+from edge.trend.rate import Rate, rate, rate_of, spread
+
+USUAL_TAIL = 0.05  # of the usual nights, as many are below the usual range, and above it
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """An alert began or ended.
+
+    Attributes:
+        raised: it began.
+        cause: "more" sounds than usual; they are "usual" again; the level has been so for so
+            long that it is "adopted" as usual; or another "bundle" listens, and its counts
+            can't be compared.
+        since: day of the first night that speaks for it.
+        nights: monitored nights since then.
+        rate_per_h: sounds an hour that were reported in them, not corrected.
+        usual_low_per_h, usual_high_per_h: of a usual night, on the same scale.
+    """
+
+    raised: bool
+    cause: Literal["more", "usual", "adopted", "bundle"]
+    since: date
+    nights: int
+    rate_per_h: float
+    usual_low_per_h: float
+    usual_high_per_h: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,10 +49,12 @@ class NightView:
         rate_per_h: coughs an hour, corrected where `corrected` says so; None when nothing was
             listened to.
         low, high: of its 95 % interval; None with it.
-        baseline_low, baseline_high: this person's usual range before the night, coughs an
-            hour, on the scale of `rate_per_h`; None while it is being learnt.
+        baseline_low, baseline_high: between these lie nine of ten usual nights that are as
+            long as this one, by what was known before it, on the scale of `rate_per_h`; None
+            while that is being learnt, and when the night was too short to judge.
         alert: an alert stood at the night's end.
         corrected: the rates allow for what the detector misses and invents.
+        change: how the alert began or ended in this night; None when neither.
     """
 
     date: date
@@ -38,25 +67,140 @@ class NightView:
     baseline_high: float | None
     alert: bool
     corrected: bool
+    change: Change | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """What a night says beside those before it.
+
+    Attributes:
+        alert: an alert stands; None while the usual range is being learnt.
+        change: how it began or ended in this night; None when neither.
+    """
+
+    alert: bool | None
+    change: Change | None
+
+
+@dataclass(frozen=True, slots=True)
+class _Step:
+    night: Night
+    heard: Heard
+    usual: Usual | None  # before it; None when it was not judged
+    verdict: Verdict
 
 
 def views(nights: Sequence[Night]) -> list[NightView]:
-    """The nights of one device, the oldest first -> what to show of each, in the same order."""
-    return [_view(night) for night in nights]
+    """The nights of one device -> what to show of each.
+
+    Args:
+        nights: the oldest first. What was told of a night, its `alert`, stays as it was told.
+
+    Returns:
+        In the same order, less the nights whose bundle does not report `TREND_LABEL`.
+    """
+    return [_view(step) for step in _replay(nights)]
 
 
-def _view(night: Night) -> NightView:
-    heard = night.heard.get(LABEL, _NOTHING)
-    found = rate(heard, night.monitored_s)
-    return NightView(
-        night.date,
-        heard.count,
-        night.monitored_s,
-        found.per_hour if found else None,
-        found.low if found else None,
-        found.high if found else None,
-        None,
-        None,
-        bool(night.alert),
-        found is not None and found.corrected,
+def judge(nights: Sequence[Night]) -> Verdict:
+    """What the last of the nights says, the oldest first."""
+    verdict = Verdict(None, None)
+    for step in _replay(nights):
+        verdict = step.verdict
+    return verdict if nights and TREND_LABEL in nights[-1].heard else Verdict(None, None)
+
+
+def _replay(nights: Sequence[Night]) -> Iterator[_Step]:
+    chart, model, stood = Chart(), "", False
+    begun = date.min  # first night that speaks for a change
+    for night in nights:
+        heard = night.heard.get(TREND_LABEL)
+        if heard is None:
+            continue
+        other = bool(model) and night.model != model
+        if other:
+            chart = Chart()
+        model = night.model
+        hours = night.monitored_s / 3600
+        judged = bool(chart.ready[0]) and hours >= chart.rules.min_hours
+        usual = chart.usual() if judged else None
+        quiet = chart.run_nights[0] == 0
+        chart.push(np.array([float(heard.count)]), np.array([hours]))
+        if night.alert is not None:
+            chart.overrule(np.array([night.alert]))
+        begun = night.date if quiet else begun
+        alert = bool(chart.alert[0])
+        change = None
+        if alert != stood:
+            cause = _cause(alert, other, bool(chart.adopted[0]))
+            since = begun if alert else night.date
+            change = _change(chart, alert, cause, since, heard, hours)
+        stood = alert
+        known = alert or bool(chart.ready[0])
+        yield _Step(night, heard, usual, Verdict(alert if known else None, change))
+
+
+def _cause(
+    alert: bool, other_bundle: bool, adopted: bool
+) -> Literal["more", "usual", "adopted", "bundle"]:
+    if alert:
+        return "more"
+    if other_bundle:
+        return "bundle"
+    return "adopted" if adopted else "usual"
+
+
+def _change(
+    chart: Chart,
+    raised: bool,
+    cause: Literal["more", "usual", "adopted", "bundle"],
+    since: date,
+    heard: Heard,
+    hours: float,
+) -> Change:
+    """Of the run when an alert begins, of the last night when it ends."""
+    run = (chart.run_count[0], chart.run_hours[0], chart.run_nights[0])
+    count, span, nights = run if raised and run[1] > 0 else (heard.count, hours, 1)
+    per_night = max(float(span) / max(float(nights), 1.0), chart.rules.min_hours)
+    low, high = chart.usual().counts(per_night, USUAL_TAIL)
+    return Change(
+        raised,
+        cause,
+        since,
+        max(1, int(nights)),
+        float(count) / float(span) if span > 0 else 0.0,
+        low / per_night,
+        high / per_night,
     )
+
+
+def _view(step: _Step) -> NightView:
+    night, heard = step.night, step.heard
+    found = rate(heard, night.monitored_s)
+    low, high = _range(step)
+    return NightView(
+        date=night.date,
+        coughs=heard.count,
+        covered_s=night.monitored_s,
+        rate_per_h=found.per_hour if found else None,
+        low=found.low if found else None,
+        high=found.high if found else None,
+        baseline_low=low.per_hour if low else None,
+        baseline_high=high.per_hour if high else None,
+        alert=step.verdict.alert is True,
+        corrected=found is not None and found.corrected,
+        change=step.verdict.change,
+    )
+
+
+def _range(step: _Step) -> tuple[Rate, Rate] | tuple[None, None]:
+    """The usual counts, as the rates that they would be shown as."""
+    if step.usual is None:
+        return None, None
+    hours = step.night.monitored_s / 3600
+    low, high = (
+        rate_of(count, spread(step.heard), hours, step.heard.detector)
+        for count in step.usual.counts(hours, USUAL_TAIL)
+    )
+    return low, high

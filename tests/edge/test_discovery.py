@@ -227,18 +227,22 @@ def test_the_last_night_is_shown():
     """Hours monitored and the count; a night without a monitored second shows no count."""
     entities = discovered()["components"]
 
-    def night(monitored_s: float) -> Message:
+    def night(monitored_s: float, alert: bool | None = None) -> Message:
         heard = {"cough": Heard(12, 9), "sneeze": Heard(0, 0)}
         return summary_message(
             ORIGIN,
-            Night(date(1970, 1, 1), 0.0, 43_200.0, heard, monitored_s, 0.0, "ab" * 32),
+            Night(date(1970, 1, 1), 0.0, 43_200.0, heard, monitored_s, 0.0, "ab" * 32, alert),
             **HEAD,
+            estimates={},
             model="room",
         )
 
     assert shown(entities["night_monitored"], night(9_000.0)) == "2.5"
     assert shown(entities["night_cough"], night(9_000.0)) == "12"
     assert shown(entities["night_cough"], night(0.0)) == "None"
+    told = {alert: shown(entities["alert"], night(9_000.0, alert)) for alert in (True, False, None)}
+    assert told == {True: "on", False: "off", None: "None"}
+    assert "alert" not in discovered(("snore",))["components"]
 
 
 def test_the_diagnostics_name_figures_that_exist():

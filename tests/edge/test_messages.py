@@ -15,11 +15,12 @@ from jsonschema import Draft202012Validator, ValidationError
 
 from edge import messages
 from edge.messages import Health, Message, Origin, rfc3339, uuid7
-from edge.records import Event, Heard, Night
+from edge.records import Event, Heard, Night, Screening, SoundCount
+from edge.trend import Change, reason
 
 ORIGIN = Origin("airway", "bedroom", "mic", "0198")
 HEAD = {"id": uuid7(1, bytes(10)), "ts": rfc3339(0.0), "clock_synced": True}
-SCHEMAS = ("event", "state", "info", "health", "summary")
+SCHEMAS = ("event", "state", "info", "health", "summary", "alert", "screening")
 
 
 def health(**figures: Any) -> Health:
@@ -73,6 +74,32 @@ def test_any_event_fits_its_schema(onset_s, length_s, score, p, unix_s, rand):
     assert not message.retain
     assert message.payload["event_type"] == message.payload["label"] == "cough"
     assert message.payload["duration_s"] == pytest.approx(length_s, abs=1e-3)
+
+
+@given(
+    p=st.floats(0, 1),
+    novelty=st.floats(0, 1e6),
+    heard=st.integers(0, 100),
+    duration_s=st.floats(0, 120),
+    refused=st.booleans(),
+)
+def test_any_screening_fits_its_schema(p, novelty, heard, duration_s, refused):
+    """Decided or refused, a result is valid and goes to the microphone's own topic."""
+    result = Screening(
+        probabilities={"obstructive": p, "other": 1 - p},
+        decision="abstain" if refused else "obstructive",
+        reasons=("unfamiliar", "uncertain") if refused else (),
+        novelty=novelty,
+        sounds=(SoundCount("wheeze", heard, 100),),
+        duration_s=duration_s,
+    )
+    texts = {"en": "Words.", "zh": "文字。"}
+    message = messages.screening_message(
+        ORIGIN, result, **HEAD, explanation=texts, clinician=texts, model="screen-chest"
+    )
+    check("screening", message)
+    assert message.topic == "airway/bedroom/mic/screening"
+    assert not message.retain
 
 
 @given(
@@ -157,15 +184,68 @@ def test_a_dead_microphone_is_not_a_quiet_night():
     assert night({"cough": 0}, 3600.0, 0.0).payload["rate_per_hour"] == {"cough": 0.0}
 
 
-def night(counts: dict[str, int], monitored_s: float, lost_s: float) -> Message:
+def night(
+    counts: dict[str, int],
+    monitored_s: float,
+    lost_s: float,
+    alert: bool | None = None,
+    estimates: dict[str, Any] | None = None,
+) -> Message:
     """The summary of an eight-hour night."""
     heard = {label: Heard(count, count) for label, count in counts.items()}
     return messages.summary_message(
         ORIGIN,
-        Night(date(1970, 1, 1), 0.0, 28_800.0, heard, monitored_s, lost_s, "ab" * 32),
+        Night(date(1970, 1, 1), 0.0, 28_800.0, heard, monitored_s, lost_s, "ab" * 32, alert),
         **HEAD,
+        estimates=estimates or {},
         model="room",
     )
+
+
+@given(
+    per_hour=st.floats(0, 1e4),
+    corrected=st.booleans(),
+    alert=st.sampled_from([True, False, None]),
+)
+def test_a_night_carries_its_estimate_and_the_alert(per_hour, corrected, alert):
+    """The rate with its interval is valid beside a label without one, in each state of alert."""
+    found = {
+        "per_hour": per_hour,
+        "low": per_hour / 2,
+        "high": 2 * per_hour,
+        "corrected": corrected,
+    }
+    message = night({"cough": 1, "snore": 0}, 60.0, 0.0, alert, {"cough": found, "snore": None})
+    check("summary", message)
+    estimate = message.payload["estimated_per_hour"]
+    assert estimate["snore"] is None
+    assert estimate["cough"]["per_hour"] == pytest.approx(per_hour, abs=1e-3)
+    assert estimate["cough"]["corrected"] is corrected
+    assert message.payload["alert"] is alert
+
+
+@given(
+    raised=st.booleans(),
+    cause=st.sampled_from(["more", "usual", "adopted", "bundle"]),
+    since=st.dates(),
+    nights=st.integers(1, 400),
+    rates=st.tuples(*3 * [st.floats(0, 1e4)]),
+)
+def test_any_alert_fits_its_schema(raised, cause, since, nights, rates):
+    """Raised or cleared, for each cause, the alert is valid and is not retained."""
+    change = Change(raised, cause, since, nights, *rates)
+    message = messages.alert_message(
+        ORIGIN,
+        **HEAD,
+        **dataclasses.asdict(change),
+        label="cough",
+        reason=reason(change),
+        model="room",
+    )
+    check("alert", message)
+    assert message.topic == "airway/bedroom/alert"
+    assert not message.retain
+    assert message.payload["state"] == ("raised" if raised else "cleared")
 
 
 @pytest.mark.parametrize("name", SCHEMAS)

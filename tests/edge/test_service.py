@@ -13,7 +13,7 @@ import urllib.request
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import fields, replace
-from datetime import datetime
+from datetime import date, datetime
 from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -25,7 +25,7 @@ from test_daemon import ABOUT, Bursts, Child, configured, night, stored, valid
 from test_retention import filled
 
 from edge.config import MetricsSettings, NightSettings, Settings, StoreSettings
-from edge.daemon import Setup, run, serve
+from edge.daemon import About, Setup, run, serve
 from edge.daemon import keeper as keeper_module
 from edge.daemon import listener as listener_module
 from edge.daemon import reporter as reporter_module
@@ -38,7 +38,7 @@ from edge.daemon.notify import Notifier
 from edge.daemon.session import Clocks, Session
 from edge.errors import ConfigError, InputOutputError
 from edge.messages import Health, Message, uuid7
-from edge.records import Event
+from edge.records import AudioBlock, Coverage, Detector, Event, Heard, Night
 from edge.store import DamagedError, Store
 
 T0 = 1_767_225_600.0  # 2026-01-01T00:00:00Z
@@ -47,14 +47,20 @@ T0 = 1_767_225_600.0  # 2026-01-01T00:00:00Z
 class Live:
     """The daemon in a thread, fed through a pipe as a live source."""
 
-    def __init__(self, settings: Settings, **more: Any) -> None:
+    def __init__(
+        self,
+        settings: Settings,
+        pipeline: Callable[[int], Bursts] = Bursts,
+        about: About = ABOUT,
+        **more: Any,
+    ) -> None:
         self.codes: list[int] = []
         reading, writing = os.pipe()
         self.stream = io.FileIO(reading, "rb")
         self.pipe = io.FileIO(writing, "wb")
         self.thread = threading.Thread(
             target=lambda: self.codes.append(
-                run(settings, Bursts, ABOUT, stdin=self.stream, **more)
+                run(settings, pipeline, about, stdin=self.stream, **more)
             ),
             daemon=True,  # a test that fails must not wait for it
         )
@@ -365,6 +371,81 @@ def test_a_night_is_summed_up_at_its_end(tmp_path, mosquitto, quick, wait_until)
     time.sleep(0.5)
     again.end()
     assert len(subscriber.on("/summary/night")) == 2, "a restart sums no night up again"
+
+
+class Coughs(Bursts):
+    """Bursts by the name whose nights are compared."""
+
+    def push(self, block: AudioBlock) -> list[Event]:
+        """Events that end in this block."""
+        return [replace(event, label="cough") for event in super().push(block)]
+
+
+def test_an_alert_is_told_once(tmp_path, mosquitto, quick, wait_until):
+    """Raised after a month of quiet nights and two loud ones, kept over a restart, and cleared."""
+    mosquitto.start()
+    subscriber = mosquitto.listen("airway/#")
+    settings = nightly(tmp_path, mosquitto.port)
+    settings = replace(settings, night=NightSettings("00:00", "09:00", "UTC"))
+    about = replace(ABOUT, labels=("cough",), detectors={"cough": Detector(0.7, 300, 1.0, 10.0)})
+    day_s = 86_400.0
+    counts = [18, 25, 20, 15, 22] * 6 + [60, 66] + [12] * 4
+    begin_s = T0 - (len(counts) - 0.5) * day_s
+
+    def sleep(store: Store, day: int) -> None:
+        """A night that another run has listened to, with all but its summary."""
+        start_unix_s = begin_s + day * day_s + 43_200.0
+        store.start_session(f"s{day}", "mic", start_unix_s, True)
+        store.add_coverage(f"s{day}", Coverage(32_400.0, 32_000.0, 400.0))
+        for number in range(counts[day]):
+            message = Message("airway/n/mic/event", {"id": f"{day}-{number}"})
+            store.add_event(
+                f"s{day}", Event("cough", 400.0 * number, 400.0 * number + 1, 1, 1), message
+            )
+
+    def morning(day: int) -> dict[str, Any]:
+        """A daemon that starts at noon sums the night up, and ends; the payload of the night."""
+        with Store(settings.store.path) as store:
+            sleep(store, day)
+        before = len(subscriber.on("/summary/night"))
+        noon = begin_s + (day + 1) * day_s
+        daemon = Live(settings, Coughs, about, wall=lambda: noon, synced=lambda _: True)
+        daemon.hear(1, [])
+        assert wait_until(lambda: len(subscriber.on("/summary/night")) > before)
+        assert daemon.end() == [0]
+        return valid(subscriber.on("/summary/night")[-1], "summary")
+
+    with Store(settings.store.path) as store:
+        store.start_session("first", "mic", begin_s, True)
+        for day in range(30):
+            store.add_night(
+                Night(
+                    date.fromtimestamp(begin_s + day * day_s),
+                    begin_s + day * day_s + 43_200.0,
+                    begin_s + day * day_s + 75_600.0,
+                    {"cough": Heard(counts[day], counts[day], about.detectors["cough"])},
+                    32_000.0,
+                    400.0,
+                    about.digest,
+                    False if day > 20 else None,
+                ),
+                [],
+            )
+    nights = [morning(day) for day in range(30, len(counts))]
+    assert [night["alert"] for night in nights][:2] == [False, True]
+    assert nights[-1]["alert"] is False
+    told = [valid(message, "alert") for message in subscriber.on("n/alert")]
+    assert [alert["state"] for alert in told] == ["raised", "cleared"]
+    assert [alert["cause"] for alert in told] == ["more", "usual"]
+    raised = told[0]
+    assert raised["nights"] == 2
+    assert raised["rate_per_hour"] == pytest.approx(3600 * (60 + 66) / 64_000, rel=0.02)
+    assert raised["usual_low_per_hour"] < 20 * 3600 / 32_000 < raised["usual_high_per_hour"]
+    assert "More coughs than usual" in raised["reason"]["en"]
+    assert "不作诊断" in raised["reason"]["zh"]
+    estimate = nights[0]["estimated_per_hour"]["cough"]
+    assert estimate["corrected"]
+    assert estimate["low"] < (60 * 3600 / 32_000 - 1.0) / 0.7 < estimate["high"]
 
 
 def test_a_night_without_the_daemon_says_so(tmp_path, mosquitto, quick, wait_until):

@@ -24,8 +24,8 @@ from train_export.metrics import EventScore, match_onsets
 
 FAMILIES = {"crackle": CRACKLES, "wheeze": WHEEZES}
 COLLAR_S = 0.5
-OPEN_LOGITS = tuple(np.arange(-2.0, 2.6, 0.5))
-DROPS = (0.5, 1.0, 2.0)
+OPEN_LOGITS = (-2.0, -1.5, -1.0, -0.5, 0.0, 0.5, 1.0, 2.0)
+DROPS = (1.0, 2.0)
 SMOOTH_STEPS = (1, 3)
 MIN_STEPS = (1, 2)
 GAP_STEPS = 2

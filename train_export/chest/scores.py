@@ -111,11 +111,10 @@ def rated(
         "people": len(rows),
     }
     for name, measure in measures.items():
-        bounds = bootstrap(rows, measure) if rows else (float("nan"), float("nan"))
-        result[name] = rounded(measure(sums))
-        result[f"{name}_95"] = (
-            None if np.isnan(bounds).any() else [round(bound, 4) for bound in bounds]
-        )
+        value = measure(sums)
+        result[name], result[f"{name}_95"] = rounded(value), None
+        if len(rows) > 1 and not np.isnan(value):
+            result[f"{name}_95"] = [round(bound, 4) for bound in bootstrap(rows, measure)]
     return result
 
 

@@ -63,23 +63,42 @@ class Network:
     streams: list[Stream]
 
 
-def train_chest(corpus: Path, out: Path, work: Path, *, steps: int, seed: int) -> Bundle:
+def train_chest(
+    corpus: Path, out: Path, work: Path, *, steps: int, seed: int, folds: int = FOLDS
+) -> Bundle:
     """Train and write the chest bundle; the same arguments give the same bundle.
 
     Args:
         corpus: with a folder for each of SOURCES, at least one.
         out: the bundle's folder.
-        work: keeps trained networks under their settings' digest.
+        work: keeps trained networks under their settings' digest; to be emptied when the
+            corpus or the code changed.
         steps: of each network's training.
         seed: of the weights and the batches.
+        folds: parts that the people are dealt into, each held out once.
     """
     config = ClipConfig(labels=len(OUTPUTS), bands=SPEC.coefficients)
-    jobs = [(corpus, work, config, fold, steps, seed) for fold in (*range(FOLDS), None)]
+    parts = (*((fold, folds) for fold in range(folds)), (None, folds))
+    jobs = [(corpus, work, config, part, steps, seed) for part in parts]
     with ProcessPoolExecutor(2, get_context("spawn"), max_tasks_per_child=1) as pool:
-        *folds, shipped = pool.map(train_network, *zip(*jobs, strict=True))
+        *siblings, shipped = pool.map(train_network, *zip(*jobs, strict=True))
+    protocol = about.PROTOCOL | {"folds": folds, "steps": steps, "seed": seed}
+    return assemble(corpus, out, config, siblings, shipped, protocol)
+
+
+def assemble(
+    corpus: Path,
+    out: Path,
+    config: ClipConfig,
+    folds: Sequence[Network],
+    shipped: Network,
+    protocol: dict[str, Any],
+) -> Bundle:
+    """Quantize the network that ships, and write it with what its siblings held out."""
     units = training_units(corpus_units(corpus))
-    frames = corpus_frames(units)
-    flatbuffer = quantize(shipped.weights, config, 1, representative(units, frames, config))
+    chosen = np.random.default_rng(0).permutation(len(units))[:REPRESENTATIVE_PATCHES]
+    patches_seen = representative([units[index] for index in chosen], config)
+    flatbuffer = quantize(shipped.weights, config, 1, patches_seen)
     card = about.ABOUT | {"name": "chest", "version": __version__, "labels": list(OUTPUTS)}
     place = {
         "patch_frames": config.patch_frames,
@@ -97,7 +116,7 @@ def train_chest(corpus: Path, out: Path, work: Path, *, steps: int, seed: int) -
         "events": [rule.to_dict() for rule in rules],
         "calibration": {label: asdict(numbers) for label, numbers in odds.items()},
         "figures": {"cross_validation": figures, "events_cross_validation": event_figures},
-        "protocol": about.PROTOCOL | {"folds": FOLDS, "steps": steps, "seed": seed},
+        "protocol": protocol,
     }
     print(json.dumps(own["figures"], indent=1))
     return seal(bundle, out, own, chest_pcm())
@@ -124,13 +143,21 @@ def corpus_frames(units: Sequence[Unit]) -> Frames:
 
 
 def train_network(
-    corpus: Path, work: Path, config: ClipConfig, fold: int | None, steps: int, seed: int
+    corpus: Path,
+    work: Path,
+    config: ClipConfig,
+    part: tuple[int | None, int],
+    steps: int,
+    seed: int,
 ) -> Network:
-    """Train on everybody outside a fold, or on all; from the working folder when it is there.
+    """Train on everybody outside a part of the people; from the working folder if it is there.
+
+    `part` is the fold that is held out, None for nobody, and the number of folds.
 
     It needs a process of its own: TensorFlow and tflite-runtime can't share one.
     """
-    settings = {"config": asdict(config), "fold": fold, "of": FOLDS, "steps": steps, "seed": seed}
+    fold, folds = part
+    settings = {"config": asdict(config), "fold": fold, "of": folds, "steps": steps, "seed": seed}
     digest = hashlib.sha256(json.dumps(settings, sort_keys=True).encode()).hexdigest()
     kept = work / "chest" / f"{fold}-{digest[:12]}.pickle"
     if kept.is_file():
@@ -142,7 +169,7 @@ def train_network(
     tf.config.threading.set_intra_op_parallelism_threads(1)
     units = training_units(corpus_units(corpus))
     frames = corpus_frames(units)
-    fold_of = fold_of_subject(units, FOLDS)
+    fold_of = fold_of_subject(units, folds)
     known = [unit for unit in units if fold_of[unit.subject] != fold]
     held = [unit for unit in units if fold_of[unit.subject] == fold]
     sampler = Sampler(known, frames, SPEC, config.patch_frames, seed)
@@ -219,15 +246,12 @@ def read_out(folds: Sequence[Network]) -> tuple[dict[str, Any], dict[str, Any]]:
     return readouts, figures
 
 
-def representative(
-    units: Sequence[Unit], frames: Frames, config: ClipConfig
-) -> NDArray[np.float32]:
-    """Patches of training people that set the quantizer's ranges, as the device cuts them."""
+def representative(units: Sequence[Unit], config: ClipConfig) -> NDArray[np.float32]:
+    """Patches of training people that set the quantizer's ranges, one a unit."""
+    frames = corpus_frames(units)
     rng = np.random.default_rng(0)
-    chosen = rng.choice(len(units), min(REPRESENTATIVE_PATCHES, len(units)), replace=False)
     cuts = []
-    for index in chosen:
-        unit = units[index]
+    for unit in units:
         part = stretch(frames[key(unit)], unit.start_s, unit.end_s, SPEC)
         cuts.append(rng.choice(patches(part, _layout(config))))
     return (np.stack(cuts)[..., None] * FEATURE_SCALE).astype(np.float32)

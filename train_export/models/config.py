@@ -48,6 +48,30 @@ class CnnConfig:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class ScreenConfig:
+    """Shape of the network that scores a stretch of lung sound as a whole.
+
+    Attributes:
+        frames: feature frames of a patch.
+        bands: features a frame.
+        labels: outputs.
+        blocks: (channels, stride) of each convolution.
+        dropout: share of the embedding dropped in training.
+    """
+
+    frames: int = 200
+    bands: int = 40
+    labels: int = 2
+    blocks: tuple[tuple[int, int], ...] = ((16, 2), (24, 2), (40, 2), (64, 1))
+    dropout: float = 0.2
+
+    @property
+    def embedding(self) -> int:
+        """Values of the embedding."""
+        return 2 * self.blocks[-1][0]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class ClipConfig:
     """Shape of the network that scores a whole patch at once.
 

@@ -16,7 +16,7 @@ from edge.frontend import Frontend
 COMPILER = "arm-none-eabi-gcc"
 EMULATOR = "qemu-system-arm"
 TARGET = ["-mcpu=cortex-m4", "-mthumb"]
-BOARD = Path(__file__).with_name("cortex_m4")
+BOARD = Path(__file__).parents[3] / "firmware_configs" / "watch" / "qemu"
 
 pytestmark = pytest.mark.skipif(
     shutil.which(COMPILER) is None, reason=f"{COMPILER} is not installed"

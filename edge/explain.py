@@ -1,0 +1,174 @@
+"""A screening result in words: for a person and for a clinician, in English and in Chinese.
+
+The words say what a recording resembles, what was heard, how sure that is and what to do next.
+They name no disease as found: that is for a clinician.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from edge import phrases
+from edge.occlusion import Grounds, Share
+from edge.records import Screening, SoundCount
+from edge.screening import ABSTAIN, Measured
+
+# A share smaller than this is noise of the int8 scores.
+LEAST_LOGIT = 0.05
+# Shares that a clinician is told, the largest first.
+TOLD = 3
+_SEPARATOR = {"en": " ", "zh": ""}
+_LIST = {"en": ", ", "zh": "、"}
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """The bundle behind a result.
+
+    Attributes:
+        name, version: of the bundle.
+        measured: its figures.
+    """
+
+    name: str
+    version: str
+    measured: Measured
+
+
+@dataclass(frozen=True, slots=True)
+class Explanation:
+    """Texts by language, "en" and "zh".
+
+    Attributes:
+        person: for the person who was recorded.
+        clinician: for a professional.
+    """
+
+    person: dict[str, str]
+    clinician: dict[str, str]
+
+
+def explain(screening: Screening, grounds: Grounds, source: Source) -> Explanation:
+    """Put a result into words.
+
+    Args:
+        screening: the result.
+        grounds: what spoke for its decision, or for the likeliest label when it abstained.
+        source: the bundle.
+    """
+    languages = phrases.LANGUAGES
+    return Explanation(
+        person={code: _person(screening, grounds, source, code) for code in languages},
+        clinician={code: _clinician(screening, grounds, source, code) for code in languages},
+    )
+
+
+def _person(screening: Screening, grounds: Grounds, source: Source, code: str) -> str:
+    if screening.decision == ABSTAIN:
+        said = [phrases.REASONS[reason][code] for reason in screening.reasons]
+        if not _faulty(screening):
+            said += _heard(screening.sounds, phrases.HEARD[code], code)
+    else:
+        group = phrases.GROUPS.get(screening.decision, phrases.ANY_GROUP)[code]
+        percent = round(100 * screening.probabilities[screening.decision])
+        said = [
+            phrases.LIKENESS[code].format(group=group.format(label=screening.decision), p=percent),
+            *_heard(screening.sounds, phrases.HEARD[code], code),
+            *_spoke(grounds, code),
+            phrases.SURE[code].format(
+                percent=round(100 * source.measured.auroc),
+                low=round(100 * source.measured.low),
+                high=round(100 * source.measured.high),
+            ),
+        ]
+    following = phrases.NEXT.get(screening.decision, phrases.NEXT[ABSTAIN])[code]
+    return _SEPARATOR[code].join([*said, following, phrases.URGENT[code], phrases.AID[code]])
+
+
+def _faulty(screening: Screening) -> bool:
+    """Whether nothing in the recording is worth telling."""
+    return bool(set(screening.reasons) & set(phrases.FAULTS))
+
+
+def _heard(sounds: Sequence[SoundCount], phrase: str, code: str) -> list[str]:
+    return [
+        phrase.format(
+            sound=phrases.SOUNDS.get(sound.label, {}).get(code, sound.label),
+            heard=sound.heard,
+            stretches=sound.stretches,
+        )
+        for sound in sounds
+    ]
+
+
+def _spoke(grounds: Grounds, code: str) -> list[str]:
+    seconds, bands = _largest(grounds.seconds), _largest(grounds.bands)
+    if not seconds or not bands:
+        return []
+    return [
+        phrases.SPOKE[code].format(
+            start=round(seconds[0].start),
+            end=round(seconds[0].end),
+            low=_tens(bands[0].start),
+            high=_tens(bands[0].end),
+        )
+    ]
+
+
+def _largest(shares: Sequence[Share]) -> list[Share]:
+    """The shares that spoke for the label, the largest first."""
+    spoke = [share for share in shares if share.logit >= LEAST_LOGIT]
+    return sorted(spoke, key=lambda share: (-share.logit, share.start))
+
+
+def _tens(hertz: float) -> int:
+    return round(hertz / 10) * 10
+
+
+def _clinician(screening: Screening, grounds: Grounds, source: Source, code: str) -> str:
+    reasons = f" ({', '.join(screening.reasons)})" if screening.reasons else ""
+    measured = source.measured
+    said = [
+        phrases.CLINICIAN[code].format(
+            name=source.name,
+            version=source.version,
+            seconds=f"{screening.duration_s:.1f}",
+            odds=_LIST[code].join(f"{k} {p:.2f}" for k, p in screening.probabilities.items()),
+            decision=screening.decision,
+            reasons=reasons,
+            novelty=f"{screening.novelty:.2f}",
+        ),
+    ]
+    if not _faulty(screening):
+        said += _heard(screening.sounds, phrases.CLINICIAN_SOUND[code], code)
+    if not _faulty(screening) and (grounds.seconds or grounds.bands):
+        said.append(
+            phrases.CLINICIAN_GROUNDS[code].format(
+                label=grounds.label,
+                seconds=_told(grounds.seconds, "s", 0, code),
+                bands=_told(grounds.bands, "Hz", -1, code),
+            )
+        )
+    said += [
+        phrases.CLINICIAN_MEASURED[code].format(
+            auroc=f"{measured.auroc:.2f}",
+            low=f"{measured.low:.2f}",
+            high=f"{measured.high:.2f}",
+            people=measured.people,
+        ),
+        phrases.CLINICIAN_NEXT[code],
+        phrases.AID[code],
+    ]
+    return _SEPARATOR[code].join(said)
+
+
+def _told(shares: Sequence[Share], unit: str, digits: int, code: str) -> str:
+    told = [
+        f"{round(share.start, digits):.0f}–{round(share.end, digits):.0f} {unit} {share.logit:+.2f}"
+        for share in _largest(shares)[:TOLD]
+    ]
+    return _LIST[code].join(told) or "—"
+
+
+def as_json(explanation: Explanation) -> Mapping[str, Mapping[str, str]]:
+    """The fields of a result's JSON: `explanation` for the person, `clinician` beside it."""
+    return {"explanation": explanation.person, "clinician": explanation.clinician}

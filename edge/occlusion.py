@@ -1,0 +1,104 @@
+"""Which seconds and which bands spoke for a result: the int8 model is asked again without them.
+
+What is hidden is set to its band's median, which says nothing; the change of the score is what it
+had to say. Source: Zeiler & Fergus, Visualizing and Understanding Convolutional Networks, 2014.
+"""
+
+import itertools
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from edge.frontend import FrontendSpec, FrontendTables
+from edge.patches import recording_logits
+from edge.screening import Screener, levelled
+
+# A breath's sound lasts about a second.
+HIDDEN_S = 1.0
+BAND_PARTS = 8
+
+
+@dataclass(frozen=True, slots=True)
+class Share:
+    """What a stretch of time or of frequency added to a label's score.
+
+    Attributes:
+        start, end: seconds of the recording, or hertz.
+        logit: how much lower the label's score, over the mean of the others', is without it.
+    """
+
+    start: float
+    end: float
+    logit: float
+
+
+@dataclass(frozen=True, slots=True)
+class Grounds:
+    """What spoke for a label.
+
+    Attributes:
+        label: the label.
+        seconds: a share for each second, in order.
+        bands: a share for each part of the spectrum, from low to high.
+    """
+
+    label: str
+    seconds: tuple[Share, ...]
+    bands: tuple[Share, ...]
+
+
+def occlude(screener: Screener, frames: NDArray[np.int16], label: str) -> Grounds:
+    """Hide each second, then each part of the spectrum.
+
+    Args:
+        screener: whose model.
+        frames: int16 [frames, bands], Q8.7, as `Screener.features` gives them.
+        label: one of the screen's.
+
+    Returns:
+        The grounds; without frames there are none.
+    """
+    if not len(frames):
+        return Grounds(label, (), ())
+    spec = screener.bundle.spec
+    level = levelled(frames)
+    whole = _score(screener, level, label)
+    seconds = []
+    for start, end in _seconds(len(level), spec):
+        hidden = level.copy()
+        hidden[start:end] = 0
+        frame_s = spec.hop_samples / spec.rate_hz
+        lost = whole - _score(screener, hidden, label)
+        seconds.append(Share(start * frame_s, end * frame_s, lost))
+    bands = []
+    edges = band_edges_hz(spec, screener.bundle.tables)
+    for part in np.array_split(np.arange(level.shape[1]), BAND_PARTS):
+        hidden = level.copy()
+        hidden[:, part] = 0
+        lost = whole - _score(screener, hidden, label)
+        bands.append(Share(edges[part[0]][0], edges[part[-1]][1], lost))
+    return Grounds(label, tuple(seconds), tuple(bands))
+
+
+def _seconds(frames: int, spec: FrontendSpec) -> Iterator[tuple[int, int]]:
+    """Consecutive stretches; what is left over at the end joins the last."""
+    length = round(HIDDEN_S * spec.rate_hz / spec.hop_samples)
+    count = max(1, frames // length)
+    for number in range(count):
+        yield number * length, frames if number == count - 1 else (number + 1) * length
+
+
+def _score(screener: Screener, level: NDArray[np.int16], label: str) -> float:
+    """A label's mean logit over the mean of the other labels'."""
+    logits = screener.pooled(recording_logits(screener.classifier, level))
+    own = screener.rule.labels.index(label)
+    return float(logits[own] - np.delete(logits, own).mean())
+
+
+def band_edges_hz(spec: FrontendSpec, tables: FrontendTables) -> list[tuple[float, float]]:
+    """Where each mel band weighs at least half, in hertz, from low to high."""
+    hertz = tables.mel_edges * (spec.rate_hz / spec.fft_size)
+    middles = (hertz[:-1] + hertz[1:]) / 2
+    return [(float(low), float(high)) for low, high in itertools.pairwise(middles)]

@@ -1,0 +1,110 @@
+"""The long view: a dot and an interval for each night, over the person's usual range."""
+
+from collections.abc import Iterator, Sequence
+from datetime import date
+from itertools import groupby
+
+from edge.pages.drawing.shapes import (
+    Dot,
+    Drawing,
+    Frame,
+    Label,
+    Line,
+    Polygon,
+    Rect,
+    Shape,
+    ticks,
+    value_axis,
+)
+from edge.pages.texts import Language
+from edge.trend import NightView
+
+_LABEL_PX = 60.0
+_ROOM = 1.3  # the axis ends this far above the highest night, and long intervals are cut there
+_GAP_PX = 6.0  # height of the mark of a night without data
+
+
+def nights_plot(
+    days: Sequence[tuple[date, NightView | None]], frame: Frame, language: Language, words: str
+) -> Drawing:
+    """Draw coughs an hour over the nights.
+
+    Args:
+        days: consecutive nights, the oldest first, at least one; None where none was kept.
+        frame: where.
+        language: of the titles and of the dates below.
+        words: what the drawing shows.
+    """
+    shown = [view for _, view in days if view is not None]
+    rates = [view.rate_per_h for view in shown if view.rate_per_h is not None]
+    ranges = [view.baseline_high for view in shown if view.baseline_high is not None]
+    highs = [view.high for view in shown if view.high is not None]
+    top = min(_ROOM * max([*rates, *ranges, 1.0]), max([*highs, *ranges, 1.0]))
+    values = ticks(top)
+    pitch = frame.inner_width / len(days)
+    middles = [frame.left + (k + 0.5) * pitch for k in range(len(days))]
+    shapes: list[Shape] = [*_usual(days, middles, pitch, frame, values[-1])]
+    shapes += value_axis(frame, values)
+    for x, (day, view) in zip(middles, days, strict=True):
+        shapes += _night(x, day, view, frame, values[-1], pitch, language)
+    every = max(1, -int(-_LABEL_PX // pitch))
+    for k in range(0, len(days), every):
+        text = language.short_day(days[k][0])
+        shapes.append(Label(middles[k], frame.floor + 16, text, "middle"))
+    return Drawing(frame.width, frame.height, tuple(shapes), words)
+
+
+def _night(
+    x: float,
+    day: date,
+    view: NightView | None,
+    frame: Frame,
+    top: float,
+    pitch: float,
+    language: Language,
+) -> Iterator[Shape]:
+    if view is None or view.rate_per_h is None or view.low is None or view.high is None:
+        title = language("gap_title", day=language.day(day))
+        width = max(pitch - 1, pitch / 2)
+        yield Rect(x - width / 2, frame.floor - _GAP_PX, width, _GAP_PX, "gap", title)
+        return
+    title = language(
+        "point_title",
+        day=language.day(day),
+        rate=language.number(view.rate_per_h),
+        span=language.span(view.low, view.high),
+        hours=language.hours(view.covered_s),
+    )
+    radius = min(4.5, max(2.2, pitch * 0.36))
+    y = frame.y(view.rate_per_h, top)
+    role = "alert" if view.alert else "point"
+    yield Line(x, frame.y(view.low, top), x, frame.y(view.high, top), f"whisker {role}-line")
+    if view.alert:  # another shape as well: not everybody tells the colours apart
+        r = radius * 1.45
+        yield Polygon(((x, y - r), (x + r, y), (x, y + r), (x - r, y)), role, title)
+    else:
+        yield Dot(x, y, radius, role, title)
+
+
+def _usual(
+    days: Sequence[tuple[date, NightView | None]],
+    middles: Sequence[float],
+    pitch: float,
+    frame: Frame,
+    top: float,
+) -> Iterator[Polygon]:
+    """The band of the usual range, one polygon for each stretch of nights that have it."""
+    known = [
+        (x, view.baseline_low, view.baseline_high)
+        if view is not None and view.baseline_low is not None and view.baseline_high is not None
+        else None
+        for x, (_, view) in zip(middles, days, strict=True)
+    ]
+    for there, group in groupby(known, lambda item: item is not None):
+        if there:
+            stretch = [item for item in group if item is not None]
+            edges = [(stretch[0][0] - pitch / 2, *stretch[0][1:]), *stretch]
+            edges.append((stretch[-1][0] + pitch / 2, *stretch[-1][1:]))
+            upper = [(x, frame.y(high, top)) for x, _, high in edges]
+            lower = [(x, frame.y(low, top)) for x, low, _ in reversed(edges)]
+            yield Polygon((*upper, *lower), "usual")

@@ -1,0 +1,87 @@
+"""A stretch of time by the hour: what was counted, and how much of each hour was listened to."""
+
+import math
+from collections import Counter, defaultdict
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import tzinfo
+
+from edge.pages.drawing import Bar
+from edge.pages.texts import Language
+from edge.store import Span
+
+HOUR_S = 3600
+
+
+@dataclass(frozen=True, slots=True)
+class Hour:
+    """One hour, or the part of it that lies in the stretch.
+
+    Attributes:
+        start_unix_s, end_unix_s: seconds since 1970.
+        count: events that began in it.
+        listened_s: seconds of it that went through the model.
+    """
+
+    start_unix_s: float
+    end_unix_s: float
+    count: int
+    listened_s: float
+
+    @property
+    def share(self) -> float:
+        """How much of it was listened to, 0 to 1."""
+        return self.listened_s / (self.end_unix_s - self.start_unix_s)
+
+
+def by_hour(
+    spans: Iterable[Span], onsets: Iterable[float], start_unix_s: float, end_unix_s: float
+) -> list[Hour]:
+    """Sort coverage and events into the hours (UTC) of a stretch.
+
+    Args:
+        spans: coverage, each within one hour.
+        onsets: of the events, seconds since 1970; those outside of the stretch are left out.
+        start_unix_s: where the stretch begins.
+        end_unix_s: where it ends, later.
+    """
+    listened: defaultdict[int, float] = defaultdict(float)
+    for span in spans:
+        inside_s = min(span.start_unix_s + span.audio_s, end_unix_s) - max(
+            span.start_unix_s, start_unix_s
+        )
+        share = min(max(inside_s / span.audio_s, 0.0), 1.0) if span.audio_s > 0 else 0.0
+        listened[_hour(span.start_unix_s)] += span.processed_s * share
+    counts = Counter(_hour(onset) for onset in onsets if start_unix_s <= onset < end_unix_s)
+    hours = []
+    for hour in range(_hour(start_unix_s), math.ceil(end_unix_s / HOUR_S)):
+        start = max(hour * HOUR_S, start_unix_s)
+        end = min((hour + 1) * HOUR_S, end_unix_s)
+        hours.append(Hour(start, end, counts[hour], min(listened[hour], end - start)))
+    return hours
+
+
+def count_bars(hours: Iterable[Hour], language: Language, zone: tzinfo | None) -> list[Bar]:
+    """Bars as high as the counts."""
+    return [_bar(hour, float(hour.count), language, zone) for hour in hours]
+
+
+def coverage_bars(hours: Iterable[Hour], language: Language, zone: tzinfo | None) -> list[Bar]:
+    """Bars as high as the minutes that were listened to."""
+    return [_bar(hour, hour.listened_s / 60, language, zone) for hour in hours]
+
+
+def _bar(hour: Hour, value: float, language: Language, zone: tzinfo | None) -> Bar:
+    title = language(
+        "bar_title",
+        start=language.time(hour.start_unix_s, zone),
+        end=language.time(hour.end_unix_s, zone),
+        coughs=language.coughs(hour.count),
+        minutes=round(hour.listened_s / 60),
+        whole=round((hour.end_unix_s - hour.start_unix_s) / 60),
+    )
+    return Bar(value, hour.share, language.time(hour.start_unix_s, zone), title)
+
+
+def _hour(unix_s: float) -> int:
+    return math.floor(unix_s / HOUR_S)

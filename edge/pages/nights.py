@@ -1,0 +1,51 @@
+"""The long view as pages show it: a night for each day, also where none was kept."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from datetime import date, timedelta
+
+from edge.pages.texts import Language
+from edge.trend import Change, NightView, reason
+
+
+@dataclass(frozen=True, slots=True)
+class AlertSpan:
+    """Nights in a row at whose end an alert stood.
+
+    Attributes:
+        first, last: local days on which the nights began.
+        change: how it began; None when that lies before the nights that are known.
+    """
+
+    first: date
+    last: date
+    change: Change | None
+
+    def why(self, t: Language) -> str:
+        """Why it stands, in words for a person."""
+        if self.change is None:
+            return t("alert_since", day=t.day(self.first))
+        return reason(self.change)[t.code]
+
+
+def day_by_day(
+    views: Sequence[NightView], first: date, last: date
+) -> list[tuple[date, NightView | None]]:
+    """Every day from `first` to `last` with its night; None where none was kept."""
+    kept = {view.date: view for view in views}
+    count = (last - first).days + 1
+    days = [first + timedelta(days=k) for k in range(count)]
+    return [(day, kept.get(day)) for day in days]
+
+
+def alert_spans(views: Sequence[NightView]) -> list[AlertSpan]:
+    """The alerts of some nights, the oldest first; a night without one ends an alert."""
+    spans: list[AlertSpan] = []
+    standing = False
+    for view in views:
+        if view.alert and standing:
+            spans[-1] = replace(spans[-1], last=view.date)
+        elif view.alert:
+            spans.append(AlertSpan(view.date, view.date, view.change))
+        standing = view.alert
+    return spans

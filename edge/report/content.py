@@ -1,0 +1,140 @@
+"""What a report says, whatever it is written on."""
+
+import statistics
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date, timedelta
+
+from edge.errors import BadInputError, UsageError
+from edge.pages.drawing import Bar, Drawing, Frame, bars_plot, nights_plot
+from edge.pages.nights import AlertSpan, alert_spans, day_by_day
+from edge.pages.texts import Language
+from edge.trend import NightView
+
+MOST_DAYS = 366  # more nights than this are no longer told apart on one page
+USUAL_DAYS = 30
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """The nights of a period.
+
+    Attributes:
+        node: the device.
+        days: consecutive days with their night, the oldest first; None where none was kept.
+    """
+
+    node: str
+    days: Sequence[tuple[date, NightView | None]]
+
+    @property
+    def first(self) -> date:
+        """Local day on which the first night began."""
+        return self.days[0][0]
+
+    @property
+    def last(self) -> date:
+        """Local day on which the last night began."""
+        return self.days[-1][0]
+
+    @property
+    def kept(self) -> list[NightView]:
+        """The nights that were kept, monitored or not."""
+        return [night for _, night in self.days if night is not None]
+
+    @property
+    def monitored(self) -> list[NightView]:
+        """The nights with a rate."""
+        return [night for night in self.kept if night.rate_per_h is not None]
+
+    @property
+    def listened_s(self) -> float:
+        """Seconds that were listened to."""
+        return sum(night.covered_s for night in self.kept)
+
+    @property
+    def coughs(self) -> int:
+        """Coughs that the detector reported."""
+        return sum(night.coughs for night in self.kept)
+
+    @property
+    def rates(self) -> list[float]:
+        """Coughs an hour of each monitored night."""
+        return [night.rate_per_h for night in self.monitored if night.rate_per_h is not None]
+
+    @property
+    def corrected(self) -> bool:
+        """Whether the rates allow for the detector's errors."""
+        return any(night.corrected for night in self.monitored)
+
+    @property
+    def alerts(self) -> list[AlertSpan]:
+        """The alerts, the oldest first."""
+        return alert_spans(self.kept)
+
+    def figures(self, t: Language) -> list[tuple[str, str]]:
+        """The key figures, as (name, value)."""
+        rates = self.rates
+        unit = t("per_hour")
+        usual = next((n for n in reversed(self.kept) if n.baseline_low is not None), None)
+        span = t("usual_learning")
+        if usual is not None:
+            span = f"{t.span(usual.baseline_low, usual.baseline_high)} {unit}"
+        nights = t("report_nights_of", monitored=len(self.monitored), nights=len(self.days))
+        return [
+            (t("report_nights"), nights),
+            (t("report_listened"), t.hours(self.listened_s)),
+            (t("report_coughs"), str(self.coughs)),
+            (t("report_median"), f"{t.number(statistics.median(rates))} {unit}" if rates else "–"),
+            (t("report_range"), f"{t.span(min(rates), max(rates))} {unit}" if rates else "–"),
+            (t("usual"), span),
+            (t("report_alerts"), str(sum(night.alert for night in self.kept))),
+        ]
+
+    def trend_plot(self, t: Language, frame: Frame) -> Drawing:
+        """Coughs an hour, night by night."""
+        alerts = sum(night.alert for night in self.kept)
+        words = t("chart_trend_aria", nights=len(self.monitored), alerts=alerts)
+        return nights_plot(self.days, frame, t, words)
+
+    def coverage_plot(self, t: Language, frame: Frame) -> Drawing:
+        """Hours that were listened to, night by night."""
+        bars = [
+            Bar(
+                (night.covered_s if night else 0.0) / 3600,
+                1.0,
+                t.short_day(day),
+                f"{t.day(day)}: {t.hours(night.covered_s if night else 0.0)}",
+            )
+            for day, night in self.days
+        ]
+        return bars_plot(bars, frame, t("report_coverage_aria"))
+
+
+def report_of(
+    views: Sequence[NightView], node: str, first: date | None, last: date | None
+) -> Report:
+    """The report of a period.
+
+    Args:
+        views: every night that is kept, the oldest first.
+        node: the device.
+        first: day on which the first night began; None is 30 days up to `last`.
+        last: day on which the last night began; None is the latest night that is kept.
+
+    Raises:
+        BadInputError: no night is kept at all.
+        UsageError: the period is empty or too long.
+    """
+    if not views:
+        raise BadInputError("no night has been summed up yet; the first report is due tomorrow")
+    end = last or views[-1].date
+    begin = first or end - timedelta(days=USUAL_DAYS - 1)
+    if begin > end:
+        raise UsageError(f"the period from {begin} to {end} is empty; give --from before --to")
+    if (end - begin).days >= MOST_DAYS:
+        raise UsageError(
+            f"the period from {begin} to {end} has {(end - begin).days + 1} days and a report "
+            f"holds {MOST_DAYS} at most; make several"
+        )
+    return Report(node, day_by_day(views, begin, end))

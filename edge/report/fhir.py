@@ -1,0 +1,114 @@
+"""The nights as HL7 FHIR R4 (4.0.1): a Bundle of Observations, https://hl7.org/fhir/R4/.
+
+No published code is known to mean a cough rate counted by a machine, so the codes are text and
+of a system of this project's own. Units are UCUM. Identifiers follow from the content: the same
+report gives the same bytes.
+"""
+
+from datetime import date
+from typing import Any
+from uuid import NAMESPACE_URL, uuid5
+
+from edge.pages.texts import Language
+from edge.report.content import Report
+from edge.trend import NightView
+
+SYSTEM = "urn:airway:observation"
+_UCUM = "http://unitsofmeasure.org"
+_ABSENT = "http://terminology.hl7.org/CodeSystem/data-absent-reason"
+
+
+def fhir_bundle(report: Report, t: Language, version: str) -> dict[str, Any]:
+    """The nights of a report as a collection.
+
+    Args:
+        report: what to say.
+        t: language of its words.
+        version: of this software.
+
+    Returns:
+        JSON of a Bundle: a Device, then an Observation for each day. A night that was not
+        monitored has no value and says why.
+    """
+    device = _device(report.node, t, version)
+    nights = [_observation(report.node, day, night, t) for day, night in report.days]
+    resources = [device, *nights]
+    return {
+        "resourceType": "Bundle",
+        "id": _id(report.node, f"{report.first}/{report.last}"),
+        "language": t.tag,
+        "type": "collection",
+        "entry": [{"fullUrl": f"urn:uuid:{item['id']}", "resource": item} for item in resources],
+    }
+
+
+def _device(node: str, t: Language, version: str) -> dict[str, Any]:
+    return {
+        "resourceType": "Device",
+        "id": _id(node, "device"),
+        "identifier": [{"system": "urn:airway:node", "value": node}],
+        "deviceName": [{"name": f"Airway {node}", "type": "user-friendly-name"}],
+        "version": [{"value": version}],
+        "note": [{"text": t("disclaimer")}],
+    }
+
+
+def _observation(node: str, day: date, night: NightView | None, t: Language) -> dict[str, Any]:
+    observation: dict[str, Any] = {
+        "resourceType": "Observation",
+        "id": _id(node, day.isoformat()),
+        "status": "final",
+        "code": _code("cough-rate-night", "Coughs per hour in one night, counted by a microphone"),
+        "effectiveDateTime": day.isoformat(),
+        "device": {"reference": f"urn:uuid:{_id(node, 'device')}"},
+    }
+    if night is None or night.rate_per_h is None:
+        observation["dataAbsentReason"] = {
+            "coding": [{"system": _ABSENT, "code": "not-performed"}],
+            "text": t("not_monitored"),
+        }
+        return observation
+    components = [
+        _part("coughs-reported", "Coughs that the detector reported", valueInteger=night.coughs),
+        _part(
+            "listened",
+            "Time that was listened to",
+            valueQuantity=_quantity(night.covered_s / 3600, "h", "h"),
+        ),
+        _part(
+            "interval-95",
+            "95 % interval of the rate",
+            valueRange={"low": _rate(night.low), "high": _rate(night.high)},
+        ),
+        _part("alert", "More coughing than usual over several nights", valueBoolean=night.alert),
+    ]
+    if night.baseline_low is not None and night.baseline_high is not None:
+        usual = {"low": _rate(night.baseline_low), "high": _rate(night.baseline_high)}
+        components.append(_part("usual-range", "This person's usual range", valueRange=usual))
+    return {
+        **observation,
+        "valueQuantity": _rate(night.rate_per_h),
+        "note": [{"text": t("corrected") if night.corrected else t("uncorrected")}],
+        "component": components,
+    }
+
+
+def _part(code: str, words: str, **value: Any) -> dict[str, Any]:
+    return {"code": _code(code, words), **value}
+
+
+def _code(code: str, words: str) -> dict[str, Any]:
+    return {"coding": [{"system": SYSTEM, "code": code, "display": words}], "text": words}
+
+
+def _rate(per_hour: float | None) -> dict[str, Any]:
+    assert per_hour is not None  # a night with a rate has its interval
+    return _quantity(per_hour, "coughs/h", "/h")
+
+
+def _quantity(value: float, unit: str, code: str) -> dict[str, Any]:
+    return {"value": round(value, 3), "unit": unit, "system": _UCUM, "code": code}
+
+
+def _id(node: str, name: str) -> str:
+    return str(uuid5(NAMESPACE_URL, f"urn:airway:{node}:{name}"))

@@ -1,0 +1,270 @@
+"""A recording -> calibrated probabilities of disease, and a decision or an abstention.
+
+The model scores each patch; a recording's score is the mean. What is too short, too quiet,
+clipped or unlike anything the bundle was measured on is refused before its probabilities are
+believed; what stays uncertain is said to be so. Sources: temperature scaling, Guo et al., On
+Calibration of Modern Neural Networks, 2017; split conformal prediction, Angelopoulos & Bates, A
+Gentle Introduction to Conformal Prediction, 2021.
+"""
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from edge.bundle import Bundle
+from edge.classifier import Classifier
+from edge.errors import BadInputError
+from edge.frontend import Frontend
+from edge.novelty import Novelty
+from edge.patches import recording_logits
+from edge.records import Pcm, Screening, SoundCount
+
+# Every label that a screen may name; which of them a bundle can tell apart stands in its card.
+# Heart failure is here as a look-alike. No public recordings of lung cancer are known: the label
+# exists, and no bundle claims it.
+TAXONOMY = (
+    "healthy",
+    "asthma",
+    "COPD",
+    "pneumonia",
+    "bronchiectasis",
+    "bronchiolitis",
+    "upper respiratory infection",
+    "lower respiratory infection",
+    "heart failure",
+    "lung cancer",
+)
+ABSTAIN = "abstain"
+
+# Reasons to abstain, in the order in which they are looked for.
+TOO_SHORT = "too_short"
+TOO_QUIET = "too_quiet"
+CLIPPED = "clipped"
+UNFAMILIAR = "unfamiliar"
+NO_EVIDENCE = "no_evidence"
+UNCERTAIN = "uncertain"
+
+# Two breaths or so; every recording that the screens were measured on is longer.
+LEAST_S = 5.0
+# A screen looks at a minute of listening, not at a night.
+MOST_S = 120.0
+# Share of the features above the frontend's floor: digital silence has none.
+LEAST_HEARD = 0.10
+# Share of samples at the end of the scale; above it the loud parts are no longer sound.
+MOST_CLIPPED = 0.01
+_FULL_SCALE = 32_700
+
+
+@dataclass(frozen=True, slots=True)
+class Measured:
+    """How well the first label was told from the rest, on people whom the model never heard.
+
+    Attributes:
+        auroc: by recording.
+        low, high: its 95 % interval, resampled over people.
+        people: how many.
+    """
+
+    auroc: float
+    low: float
+    high: float
+    people: int
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class ScreenRule:
+    """How a bundle's logits become probabilities and a decision; from its card.
+
+    Attributes:
+        labels: the groups that it tells apart, the model's first outputs.
+        members: labels of TAXONOMY in each group; what stands in none was not in the data.
+        sounds: the model's other outputs, with the logit from which a patch holds the sound.
+        temperature: divides the logits.
+        offsets: added to them then, by label.
+        quantile: of 1 - p of the truth on the people it was calibrated on.
+        claim: whether its measured figures beat their baselines.
+        measured: those figures.
+        novelty: what it knows.
+    """
+
+    labels: tuple[str, ...]
+    members: dict[str, tuple[str, ...]]
+    sounds: dict[str, float]
+    temperature: float
+    offsets: dict[str, float]
+    quantile: float
+    claim: bool
+    measured: Measured
+    novelty: Novelty
+
+    def probabilities(self, logits: NDArray[np.float64]) -> dict[str, float]:
+        """Calibrated probabilities of mean logits, float64 [labels]; they sum to 1."""
+        shifts = np.array([self.offsets[label] for label in self.labels])
+        scaled = logits / self.temperature + shifts
+        odds = np.exp(scaled - scaled.max())
+        return dict(zip(self.labels, (odds / odds.sum()).tolist(), strict=True))
+
+    def conforming(self, probabilities: dict[str, float]) -> list[str]:
+        """The labels that can't be ruled out: 1 - p is at most the quantile."""
+        return [label for label, p in probabilities.items() if 1 - p <= self.quantile]
+
+
+def screen_rule(bundle: Bundle) -> ScreenRule:
+    """Read a bundle's rule.
+
+    Raises:
+        BadInputError: it is no screening bundle, or its card garbles the rule.
+    """
+    section = bundle.card.get("screening")
+    if section is None:
+        raise BadInputError(
+            f"bundle {bundle.name} does not screen recordings; name one that does, such as "
+            "screen-chest"
+        )
+    try:
+        rule = _rule(section)
+    except (KeyError, TypeError, ValueError) as error:
+        raise BadInputError(
+            f"bundle {bundle.name}: card.json lacks or garbles {error}; export the bundle again"
+        ) from error
+    if bundle.labels != (*rule.labels, *rule.sounds):
+        raise BadInputError(
+            f"bundle {bundle.name}: its outputs {bundle.labels} are not the labels of its "
+            "screening section; export the bundle again"
+        )
+    return rule
+
+
+def _rule(section: dict[str, Any]) -> ScreenRule:
+    groups: dict[str, list[str]] = section["groups"]
+    unknown = sorted({name for members in groups.values() for name in members} - set(TAXONOMY))
+    if unknown:
+        raise ValueError(f"groups (no label {', '.join(unknown)})")
+    return ScreenRule(
+        labels=tuple(section["labels"]),
+        members={label: tuple(groups[label]) for label in section["labels"]},
+        sounds={name: float(logit) for name, logit in section["sounds"].items()},
+        temperature=float(section["temperature"]),
+        offsets={label: float(section["offsets"][label]) for label in section["labels"]},
+        quantile=float(section["conformal"]["quantile"]),
+        claim=bool(section["claim"]),
+        measured=Measured(**section["measured"]),
+        novelty=Novelty.from_dict(section["novelty"]),
+    )
+
+
+def levelled(frames: NDArray[np.int16]) -> NDArray[np.int16]:
+    """Features around each band's median over the recording.
+
+    What a stethoscope, its filter and the loudness add to a band all the time goes away; what
+    comes and goes stays. Silence around a recording is then its median, 0.
+
+    Args:
+        frames: int16 [frames, bands], log2 power in Q8.7, at least one frame.
+
+    Returns:
+        int16 [frames, bands], Q8.7. Of an even number of frames the lower median counts, so that
+        the result is exact.
+    """
+    middle = (len(frames) - 1) // 2
+    level: NDArray[np.int16] = frames - np.partition(frames, middle, axis=0)[middle]
+    return level
+
+
+class Screener:
+    """Screens recordings with one bundle."""
+
+    def __init__(self, bundle: Bundle, classifier: Classifier) -> None:
+        """Prepare.
+
+        Raises:
+            BadInputError: it is no screening bundle.
+        """
+        self.bundle = bundle
+        self.classifier = classifier
+        self.rule = screen_rule(bundle)
+
+    def features(self, pcm: Pcm, rate_hz: int) -> NDArray[np.int16]:
+        """Feature frames of a recording.
+
+        Args:
+            pcm: int16 [samples], mono.
+            rate_hz: its sampling rate.
+
+        Returns:
+            int16 [frames, bands], Q8.7.
+
+        Raises:
+            BadInputError: it is too long.
+        """
+        if len(pcm) > MOST_S * rate_hz:
+            raise BadInputError(
+                f"{len(pcm) / rate_hz:.0f} s are too long to screen; cut a stretch of at most "
+                f"{MOST_S:.0f} s"
+            )
+        return Frontend(self.bundle.spec, self.bundle.tables, rate_hz).push(pcm).frames
+
+    def screen(self, pcm: Pcm, rate_hz: int) -> Screening:
+        """Screen a recording.
+
+        Args:
+            pcm: int16 [samples], mono.
+            rate_hz: its sampling rate.
+
+        Returns:
+            The result. Where the recording is refused its probabilities are still the model's, and
+            the decision is to abstain.
+
+        Raises:
+            BadInputError: it is too long.
+        """
+        return self.judge(self.features(pcm, rate_hz), pcm, rate_hz)
+
+    def judge(self, frames: NDArray[np.int16], pcm: Pcm, rate_hz: int) -> Screening:
+        """Screen a recording whose `features` are at hand."""
+        seconds = len(pcm) / rate_hz
+        known = frames if len(frames) else np.zeros((1, self.bundle.spec.coefficients), np.int16)
+        logits = recording_logits(self.classifier, levelled(known))  # [patches, outputs]
+        probabilities = self.rule.probabilities(self.pooled(logits))
+        novelty = self.rule.novelty.distance(known)
+        reasons = _faults(known, pcm, seconds)
+        if novelty > 1:
+            reasons.append(UNFAMILIAR)
+        if not self.rule.claim:
+            reasons.append(NO_EVIDENCE)
+        conforming = self.rule.conforming(probabilities)
+        if len(conforming) != 1:
+            reasons.append(UNCERTAIN)
+        return Screening(
+            probabilities=probabilities,
+            decision=ABSTAIN if reasons else conforming[0],
+            reasons=tuple(reasons),
+            novelty=novelty,
+            sounds=tuple(self._sounds(logits)),
+            duration_s=seconds,
+        )
+
+    def pooled(self, logits: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Mean logits of the disease labels, float64 [labels], of float64 [patches, outputs]."""
+        mean: NDArray[np.float64] = logits[:, : len(self.rule.labels)].mean(axis=0)
+        return mean
+
+    def _sounds(self, logits: NDArray[np.float64]) -> list[SoundCount]:
+        first = len(self.rule.labels)
+        return [
+            SoundCount(name, int((logits[:, first + k] >= limit).sum()), len(logits))
+            for k, (name, limit) in enumerate(self.rule.sounds.items())
+        ]
+
+
+def _faults(frames: NDArray[np.int16], pcm: Pcm, seconds: float) -> list[str]:
+    """What is wrong with the recording itself."""
+    clipped = np.abs(pcm.astype(np.int32)) >= _FULL_SCALE
+    checks = {
+        TOO_SHORT: seconds < LEAST_S,
+        TOO_QUIET: (frames > 0).mean() < LEAST_HEARD,
+        CLIPPED: len(pcm) > 0 and clipped.mean() > MOST_CLIPPED,
+    }
+    return [reason for reason, found in checks.items() if found]

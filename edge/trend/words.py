@@ -1,0 +1,51 @@
+"""Why an alert began or ended, in words: English and Chinese, never a diagnosis."""
+
+from edge.trend.view import Change
+
+_EN = {
+    "more": (
+        "More coughs than usual: {rate} an hour were counted in {nights}, since {since}; "
+        "{low} to {high} an hour are usual here."
+    ),
+    "usual": (
+        "Coughs are back to usual: {rate} an hour were counted in the last night; "
+        "{low} to {high} an hour are usual here."
+    ),
+    "adopted": (
+        "The alert has stood for weeks, so its level now counts as usual: "
+        "{low} to {high} coughs an hour."
+    ),
+    "bundle": "Another model listens now; what is usual is learnt anew, and the alert ends.",
+}
+_ZH = {
+    "more": (
+        "咳嗽比平时多：自{since}起的{nights}，平均每小时{rate}次；此处平时每小时{low}至{high}次。"
+    ),
+    "usual": "咳嗽已恢复到平时水平：昨夜每小时{rate}次；此处平时每小时{low}至{high}次。",
+    "adopted": "提醒已持续数周，当前水平今后视为平时水平：每小时{low}至{high}次。",
+    "bundle": "已换用另一个模型，将重新学习平时水平，提醒结束。",
+}
+_EN_NOTE = (
+    " It counts sounds and does not know whose they are or why; it is not a diagnosis. "
+    "Ask a clinician about a cough that worries you."
+)
+_ZH_NOTE = "本设备只统计声音，不知道是谁、为何咳嗽，不作诊断。如有担心，请咨询医生。"
+
+
+def reason(change: Change) -> dict[str, str]:
+    """Sentences for a person, by language: "en" and "zh"."""
+    numbers = {
+        "since": change.since.isoformat(),
+        "rate": _number(change.rate_per_h),
+        "low": _number(change.usual_low_per_h),
+        "high": _number(change.usual_high_per_h),
+    }
+    nights_en = "1 night" if change.nights == 1 else f"{change.nights} nights"
+    english = _EN[change.cause].format(nights=nights_en, **numbers)
+    chinese = _ZH[change.cause].format(nights=f"{change.nights}个夜晚", **numbers)
+    return {"en": english + _EN_NOTE, "zh": chinese + _ZH_NOTE}
+
+
+def _number(per_hour: float) -> str:
+    """Two figures that mean something: 0.4, 3.1, 14."""
+    return f"{per_hour:.1f}" if per_hour < 10 else f"{per_hour:.0f}"

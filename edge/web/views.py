@@ -1,0 +1,260 @@
+"""The history -> pages: each method looks it up and fills one template."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date, timedelta, tzinfo
+from functools import cached_property
+from itertools import pairwise
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeAlias
+
+from edge.pages.drawing import Drawing, Frame, bars_plot, nights_plot, strip_plot
+from edge.pages.hourly import Hour, by_hour, count_bars, coverage_bars
+from edge.pages.nights import AlertSpan, alert_spans, day_by_day
+from edge.pages.templates import environment
+from edge.pages.texts import Language
+from edge.records import TREND_LABEL, Night
+from edge.store import Reader, StoredEvent
+from edge.trend import NightView, views
+
+if TYPE_CHECKING:
+    from jinja2 import Environment
+
+DAY_S = 86_400.0
+TREND_DAYS = (30, 90, 365)
+NIGHTS_A_PAGE = 30
+EVENTS_TODAY, EVENTS_A_NIGHT = 20, 200
+AROUND_S = 600.0
+# The daemon writes its coverage every 5 minutes; later than this it has stopped, or is muted.
+SILENT_AFTER_S = 900.0
+# Each plot is drawn twice, and the stylesheet shows the one that fits: text keeps its size.
+_WIDE, _NARROW = (760.0, 240.0), (344.0, 220.0)
+
+Shared: TypeAlias = Mapping[str, Any]  # what the frame around a page shows
+Plot: TypeAlias = tuple[Drawing, Drawing]  # wide, narrow
+
+
+@dataclass(frozen=True)
+class Pages:
+    """The pages of one device's history.
+
+    Attributes:
+        database: where it is.
+        node: the device's name.
+        zone: for local times; None is the device's own.
+        clock: seconds since 1970.
+    """
+
+    database: Path
+    node: str
+    zone: tzinfo | None
+    clock: Callable[[], float]
+
+    @cached_property
+    def _templates(self) -> "Environment":
+        return environment("edge.web", "web")
+
+    def check(self) -> None:
+        """Find out at the start what would fail at each page.
+
+        Raises:
+            AirwayError: the history can't be read, or an extra is not installed.
+        """
+        _ = self._templates
+        with Reader(self.database) as reader:
+            reader.latest_session()
+
+    def fill(self, template: str, language: Language, **values: Any) -> str:
+        """A template with the values that every page has, and its own."""
+        page = self._templates.get_template(f"{template}.html")
+        return page.render(t=language, zone=self.zone, node=self.node, **values)
+
+    def today(self, language: Language, shared: Shared) -> str:
+        """The last night and the last 24 hours."""
+        now = self.clock()
+        start = (now // 3600 - 23) * 3600
+        with Reader(self.database) as reader:
+            nights = views(reader.nights())
+            hours = _hours(reader, start, now)
+            events = reader.events(start, now, EVENTS_TODAY)
+            heard_until, muted = reader.heard_until_unix_s(), reader.muted()
+        return self.fill(
+            "today",
+            language,
+            shared=shared,
+            night=nights[-1] if nights else None,
+            alert=_standing(nights),
+            hours=hours,
+            total=sum(hour.count for hour in hours),
+            listened_s=sum(hour.listened_s for hour in hours),
+            plot=self._hours_plot(hours, language),
+            events=events,
+            most_events=EVENTS_TODAY,
+            status=_status(heard_until, muted, now),
+            heard_ago=None if heard_until is None else language.ago(now - heard_until),
+        )
+
+    def nights(self, language: Language, shared: Shared, before: date | None) -> str:
+        """A page of the list of nights, the newest first."""
+        with Reader(self.database) as reader:
+            found = views(reader.nights())
+        last = found[-1].date if found else date.min
+        if before is not None and found:
+            last = min(last, before - timedelta(days=1))
+        listed: Sequence[tuple[date, NightView | None]] = []
+        if found and last >= found[0].date:
+            first = max(found[0].date, last - timedelta(days=NIGHTS_A_PAGE - 1))
+            listed = day_by_day(found, first, last)[::-1]
+        return self.fill(
+            "nights",
+            language,
+            shared=shared,
+            listed=listed,
+            corrected=any(view.corrected for view in found),
+            older=listed[-1][0] if listed and listed[-1][0] > found[0].date else None,
+            newer=bool(listed) and listed[0][0] < found[-1].date,
+        )
+
+    def night(self, language: Language, shared: Shared, day: date) -> str | None:
+        """One night by the hour; None when it was not kept."""
+        with Reader(self.database) as reader:
+            kept = reader.nights()
+            night = next((night for night in kept if night.date == day), None)
+            if night is None:
+                return None
+            hours = _hours(reader, night.start_unix_s, night.end_unix_s)
+            events = reader.events(night.start_unix_s, night.end_unix_s, EVENTS_A_NIGHT)
+        view = next(view for view in views(kept) if view.date == day)
+        return self.fill(
+            "night",
+            language,
+            shared=shared,
+            night=view,
+            earlier=_neighbour(kept, day, -1),
+            later=_neighbour(kept, day, 1),
+            hours=hours,
+            plot=self._hours_plot(hours, language),
+            events=events,
+            most_events=EVENTS_A_NIGHT,
+        )
+
+    def trend(self, language: Language, shared: Shared, days: int) -> str:
+        """Coughs an hour over many nights, with the usual range and the alerts."""
+        with Reader(self.database) as reader:
+            found = views(reader.nights())
+        shown: Sequence[tuple[date, NightView | None]] = []
+        if found:
+            last = found[-1].date
+            shown = day_by_day(found, last - timedelta(days=days - 1), last)
+        inside = [view for _, view in shown if view is not None]
+        words = language(
+            "chart_trend_aria",
+            nights=sum(view.rate_per_h is not None for view in inside),
+            alerts=sum(view.alert for view in inside),
+        )
+        plot = shown and _twice(lambda frame: nights_plot(shown, frame, language, words))
+        return self.fill(
+            "trend",
+            language,
+            shared=shared,
+            days=days,
+            choices=TREND_DAYS,
+            plot=plot,
+            alerts=alert_spans(inside)[::-1],
+            corrected=any(view.corrected for view in found),
+        )
+
+    def event(self, language: Language, shared: Shared, id: str) -> str | None:
+        """One event and what else was heard around it; None when it is not there."""
+        with Reader(self.database) as reader:
+            event = reader.event(id)
+            if event is None:
+                return None
+            onset = event.onset_unix_s
+            around = reader.events(onset - AROUND_S, onset + AROUND_S, 500)
+        marks = [
+            (found.onset_unix_s - onset, self._mark(found, language))
+            for found in sorted(around, key=lambda found: (found.id == id, found.onset_unix_s))
+        ]
+        early, middle, late = (language.time(onset + k * AROUND_S, self.zone) for k in (-1, 0, 1))
+        ends = (early, middle, late)
+        words = language("around_aria", count=len(around))
+        plot = tuple(
+            strip_plot(marks, AROUND_S, ends, Frame(width, 84, left=16, right=16), words)
+            for width, _ in (_WIDE, _NARROW)
+        )
+        return self.fill("event", language, shared=shared, event=event, plot=plot)
+
+    def health(self, language: Language, shared: Shared) -> str:
+        """What the history tells of the device."""
+        now = self.clock()
+        with Reader(self.database) as reader:
+            hours = _hours(reader, (now // 3600 - 47) * 3600, now)
+            lost_s = sum(span.lost_s for span in reader.spans(now - DAY_S, now))
+            heard_until, muted = reader.heard_until_unix_s(), reader.muted()
+            session = reader.latest_session()
+            waiting, oldest = reader.waiting()
+            used_bytes = reader.used_bytes()
+        words = language(
+            "chart_coverage_aria", hours=language.hours(sum(hour.listened_s for hour in hours))
+        )
+        bars = coverage_bars(hours, language, self.zone)
+        return self.fill(
+            "health",
+            language,
+            shared=shared,
+            status=_status(heard_until, muted, now),
+            heard_ago=None if heard_until is None else language.ago(now - heard_until),
+            hours=hours,
+            listened_s=sum(hour.listened_s for hour in hours[-24:]),
+            lost_s=lost_s,
+            session=session,
+            waiting=waiting,
+            oldest_ago=None if oldest is None else language.ago(now - oldest),
+            used_mb=used_bytes / 1e6,
+            plot=_twice(lambda frame: bars_plot(bars, frame, words)),
+        )
+
+    def _hours_plot(self, hours: Sequence[Hour], language: Language) -> Plot:
+        words = language(
+            "chart_hours_aria",
+            coughs=language.coughs(sum(hour.count for hour in hours)),
+            hours=language.hours(sum(hour.listened_s for hour in hours)),
+        )
+        bars = count_bars(hours, language, self.zone)
+        return _twice(lambda frame: bars_plot(bars, frame, words))
+
+    def _mark(self, event: StoredEvent, language: Language) -> str:
+        return f"{language.clock(event.onset_unix_s, self.zone)} {language.label(event.label)}"
+
+
+def _twice(draw: Callable[[Frame], Drawing]) -> Plot:
+    return draw(Frame(*_WIDE)), draw(Frame(*_NARROW))
+
+
+def _hours(reader: Reader, start_unix_s: float, end_unix_s: float) -> list[Hour]:
+    spans = reader.spans(start_unix_s, end_unix_s)
+    onsets = reader.onsets(TREND_LABEL, start_unix_s, end_unix_s)
+    return by_hour(spans, onsets, start_unix_s, end_unix_s)
+
+
+def _standing(nights: Sequence[NightView]) -> AlertSpan | None:
+    """The alert that stands; None when none does."""
+    if not nights or not nights[-1].alert:
+        return None
+    return alert_spans(nights)[-1]
+
+
+def _status(heard_until_unix_s: float | None, muted: bool, now: float) -> str:
+    """The key of the word for what the microphone does."""
+    if muted:
+        return "muted"
+    if heard_until_unix_s is None or now - heard_until_unix_s > SILENT_AFTER_S:
+        return "silent"
+    return "listening"
+
+
+def _neighbour(nights: Sequence[Night], day: date, step: int) -> date | None:
+    pairs = list(pairwise(night.date for night in nights))
+    found = {b: a for a, b in pairs} if step < 0 else dict(pairs)
+    return found.get(day)

@@ -1,0 +1,89 @@
+#!/usr/bin/env bash
+# Airway on a fresh Raspberry Pi OS or Debian, with one command from a checkout:
+#
+#   sudo firmware_configs/install.sh --board raspberry-pi-4 --node bedroom
+#
+# The same command upgrades; the configuration and the history stay. `--uninstall` removes the
+# program and the service, `--uninstall --purge` the configuration and the history, too.
+# Everything after the options below goes to `airway install-service`, such as --coral.
+#
+#   --root DIR     install into an image or a test's folder instead: no packages, no restart
+#   --extras LIST  optional parts of airway-edge (default: mic)
+set -euo pipefail
+here=$(cd "$(dirname "$0")/.." && pwd)
+readonly here
+
+root='' extras=mic uninstall='' service=()
+while [ $# -gt 0 ]; do
+    case $1 in
+    --root) root=${2:?--root needs a folder} && shift ;;
+    --extras) extras=${2?--extras needs a list, or an empty word} && shift ;;
+    --uninstall) uninstall=yes && service+=("$1") ;;
+    -h | --help) sed -n '2,/^set/{/^set/d;s/^# \{0,1\}//;p}' "$0" && exit ;;
+    *) service+=("$1") ;;
+    esac
+    shift
+done
+readonly root extras uninstall
+readonly prefix=$root/opt/airway
+
+die() {
+    echo "install: $1" >&2
+    exit "${2:-69}"
+}
+
+# The model's runtime decides: see docs/boards.md.
+check_machine() {
+    local architecture python
+    command -v apt-get >/dev/null || die 'this needs Raspberry Pi OS or Debian (no apt-get here)'
+    architecture=$(dpkg --print-architecture)
+    [ "$(uname -m)" != armv6l ] ||
+        die 'no model runtime exists for ARMv6 (Pi 1, Zero); take a Zero 2 W or newer'
+    command -v python3 >/dev/null || die 'no python3 here: apt-get install python3'
+    python=$(python3 -c 'import sys; print(sys.version_info >= (3, 11), sys.version_info >= (3, 12))')
+    case "$python $architecture" in
+    False*) die 'Python 3.11 or later is needed: take Raspberry Pi OS 12 (bookworm) or later' ;;
+    *' True armhf') die 'no model runtime exists for 32-bit ARM after Python 3.11: take a 64-bit system' ;;
+    esac
+}
+
+install_packages() {
+    local packages=(python3-venv python3-dev gcc libc6-dev libsndfile1)
+    case ,$extras, in *,mic,*) packages+=(portaudio19-dev) ;; esac
+    # 32-bit ARM has no wheels of these, and building them takes hours.
+    [ "$(dpkg --print-architecture)" != armhf ] || packages+=(python3-numpy python3-cffi)
+    apt-get -qq update
+    DEBIAN_FRONTEND=noninteractive apt-get -qq -y --no-install-recommends install "${packages[@]}"
+}
+
+install_program() {
+    local options=()
+    [ "$(dpkg --print-architecture)" != armhf ] || options+=(--system-site-packages)
+    [ -x "$prefix/bin/python" ] || python3 -m venv "${options[@]}" "$prefix"
+    "$prefix/bin/python" -m pip install --quiet --disable-pip-version-check --upgrade \
+        "$here${extras:+[$extras]}"
+}
+
+main() {
+    if [ -z "$root" ] && [ "$(id -u)" != 0 ]; then
+        die 'this writes to /opt and /etc: run it with sudo' 77
+    fi
+    local airway=("$prefix/bin/python" -m edge.cli install-service)
+    airway+=(--root "${root:-/}" --program /opt/airway/bin/airway)
+    if [ -n "$uninstall" ]; then
+        [ -x "$prefix/bin/python" ] || die "nothing to remove: there is no $prefix" 0
+        "${airway[@]}" "${service[@]}"
+        rm -rf "$prefix"
+        echo "removed $prefix"
+        return
+    fi
+    if [ -z "$root" ]; then
+        check_machine
+        install_packages
+    fi
+    install_program
+    "$prefix/bin/airway" doctor
+    "${airway[@]}" "${service[@]}"
+}
+
+main

@@ -1,0 +1,132 @@
+"""Features and scores of synthetic audio, to be compared between two machines.
+
+    arm_figures.py compute OUT.npz      on each machine
+    arm_figures.py compare A.npz B.npz  exit code 0 only when every array is equal
+
+Every shipped bundle hears the same coughs, at its own rate and at those of common microphones,
+through the C frontend and through the reference; its model runs on TensorFlow Lite's reference
+kernels and on the faster ones that the daemon uses. ARM's fast kernels round as the reference does.
+Those of x86 do not always: where theirs differ, that is printed, and does not count as a fault of
+the device.
+"""
+
+import importlib
+import json
+import platform
+import sys
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from edge.bundle import Bundle, load_bundle, shipped_bundles
+from edge.classifier import MODULES, Classifier
+from edge.demo import demo_night
+from edge.frontend import Frontend
+from edge.pipeline import Pipeline, Scorer
+from edge.records import AudioBlock
+
+SECONDS = 20
+REFERENCE, FAST = "scores of the reference kernels", "scores of the fast kernels"
+DEMO_RATE_HZ = 16_000
+MICROPHONES_HZ = (16_000, 44_100, 48_000)  # what the same samples are taken to be recorded at
+
+
+class ReferenceKernels(Classifier):
+    """The same model on the kernels that define what every other one should give."""
+
+    def __init__(self, bundle: Bundle) -> None:
+        super().__init__(bundle)
+        module = importlib.import_module(MODULES[self.runtime_name])
+        self._interpreter = module.Interpreter(
+            model_content=bundle.model,
+            experimental_op_resolver_type=module.OpResolverType.BUILTIN_REF,
+        )
+        self._interpreter.allocate_tensors()
+
+
+def compute(out: Path) -> None:
+    """Write everything that this machine makes of the audio."""
+    night, marks = demo_night(11, 1.0)
+    start = max(0, int((marks[0][0] - 2.0) * DEMO_RATE_HZ))
+    pcm = np.asarray(night[start : start + SECONDS * DEMO_RATE_HZ], dtype=np.int16)
+    arrays = {}
+    about = {"machine": platform.machine(), "numpy": np.__version__}
+    for name in shipped_bundles():
+        bundle = load_bundle(name)
+        fast, reference = Classifier(bundle), ReferenceKernels(bundle)
+        about["runtime"] = fast.runtime_name
+        for rate_hz in sorted({bundle.spec.rate_hz, *MICROPHONES_HZ}):
+            for backend in ("native", "reference"):
+                features = features_of(bundle, pcm, rate_hz, backend)
+                arrays[f"{name}, {rate_hz} Hz, {backend}: features"] = features
+            arrays[f"{name}, {rate_hz} Hz: {REFERENCE}"] = logits_of(bundle, reference, features)
+            arrays[f"{name}, {rate_hz} Hz: {FAST}"] = logits_of(bundle, fast, features)
+        arrays[f"{name}: events"] = events(bundle, reference, pcm)
+    np.savez_compressed(out, about=np.array(json.dumps(about)), **arrays)
+
+
+def features_of(bundle: Bundle, pcm: np.ndarray, rate_hz: int, backend: str) -> np.ndarray:
+    """Features int16 [frames, coefficients]."""
+    frontend = Frontend(bundle.spec, bundle.tables, rate_hz, backend)
+    # Odd blocks: the state between them is a part of what is compared.
+    blocks = np.split(pcm, range(4_999, len(pcm), 4_999))
+    return np.concatenate([frontend.push(block).frames for block in blocks])
+
+
+def logits_of(bundle: Bundle, classifier: Classifier, features: np.ndarray) -> np.ndarray:
+    """Logits int8 [steps, labels] of a whole recording's features."""
+    scorer = Scorer(bundle, classifier)
+    return np.concatenate([scorer.push(features).logits, scorer.finish().logits])
+
+
+def events(bundle: Bundle, classifier: Classifier, pcm: np.ndarray) -> np.ndarray:
+    """Onset, offset, score and probability of each event, float64 [events, 4]."""
+    pipeline = Pipeline(bundle, classifier, DEMO_RATE_HZ)
+    found = pipeline.push(AudioBlock(pcm, DEMO_RATE_HZ, 0, 0)) + pipeline.finish()
+    return np.array([(e.onset_s, e.offset_s, e.score, e.p) for e in found]).reshape(-1, 4)
+
+
+def compare(first: Path, second: Path) -> int:
+    """Print a line for each array; the exit code.
+
+    The device's fast kernels are held to the reference kernels of this machine.
+    """
+    with np.load(first) as here, np.load(second) as there:
+        for side in (here, there):
+            print(json.loads(str(side["about"])))
+        names = sorted({*here.files, *there.files} - {"about"})
+        wrong = [name for name in names if not _equal(here, there, name, name)]
+        devices = [name for name in names if name.endswith(FAST)]
+        faults = [name for name in wrong if name not in devices]
+        for name in devices:
+            reference = name.replace(FAST, REFERENCE)
+            faults += [name] if not _equal(here, there, reference, name) else []
+    print(f"{len(names) - len(faults)} of {len(names)} arrays of the device are equal, to the bit")
+    return 1 if faults or not names else 0
+
+
+def _equal(here: Any, there: Any, name: str, other: str) -> bool:
+    """Whether an array here is another one there, which is printed."""
+    if name not in here.files or other not in there.files:
+        print(f"MISSING    {name}")
+        return False
+    a, b = here[name], there[other]
+    same = a.shape == b.shape and a.dtype == b.dtype and a.tobytes() == b.tobytes()
+    pair = name if name == other else f"{name} here, the fast ones there"
+    shape = " x ".join(map(str, a.shape))
+    note = ""
+    if not same and a.shape == b.shape:
+        steps = np.abs(a.astype(np.float64) - b)
+        note = f", {np.count_nonzero(steps)} values by at most {steps.max():g}"
+    print(f"{'equal' if same else 'DIFFERENT':<10} {pair}, {a.dtype} {shape}{note}")
+    return same
+
+
+if __name__ == "__main__":
+    if sys.argv[1:2] == ["compute"] and len(sys.argv) == 3:
+        compute(Path(sys.argv[2]))
+    elif sys.argv[1:2] == ["compare"] and len(sys.argv) == 4:
+        sys.exit(compare(Path(sys.argv[2]), Path(sys.argv[3])))
+    else:
+        sys.exit((__doc__ or "").strip())

@@ -1,0 +1,227 @@
+"""The report: one page that reads, a table that pandas reads, and FHIR R4 that validates."""
+
+import io
+import json
+import re
+import subprocess
+import sys
+from datetime import date, timedelta
+from html.parser import HTMLParser
+from pathlib import Path
+
+import pytest
+
+from edge import cli
+from edge.errors import BadInputError, UsageError
+from edge.pages.texts import language
+from edge.report import csv_table, fhir_bundle, html_page, pdf_page, report_of
+from edge.report.content import MOST_DAYS, Report
+from edge.store import Reader
+from edge.trend import NightView, views
+
+EN, ZH = language("en"), language("zh")
+FIRST, LAST = date(2026, 2, 1), date(2026, 3, 1)
+MISSING = [date(2026, 2, 12), date(2026, 2, 13)]
+
+
+@pytest.fixture(scope="module")
+def report(history: Path) -> Report:
+    """February of the synthetic history."""
+    with Reader(history) as reader:
+        return report_of(views(reader.nights()), "bedroom", FIRST, LAST)
+
+
+def long_report(days: int) -> Report:
+    """So many nights, each second one with an alert: the most that there can be to tell."""
+    nights = [
+        NightView(
+            FIRST + timedelta(days=k), 9, 3e4, 3.0, 1.0, 900.0, 1.5, 4.0, k % 2 == 0, corrected=True
+        )
+        for k in range(days)
+    ]
+    return report_of(nights, "n" * 64, FIRST, nights[-1].date)
+
+
+def test_the_figures_are_those_of_the_nights(report: Report):
+    """Coverage, counts and alerts are sums over the monitored nights, and no night is invented."""
+    assert len(report.days) == 29
+    assert len(report.monitored) == 27
+    assert report.coughs == sum(night.coughs for night in report.monitored)
+    assert report.listened_s == pytest.approx(sum(n.covered_s for n in report.monitored))
+    (alert,) = report.alerts
+    assert date(2026, 2, 24) <= alert.first <= date(2026, 2, 27)  # ill since the 24th
+    assert alert.last == LAST
+    figures = dict(report.figures(EN))
+    assert figures["Nights monitored"] == "27 of 29"
+    assert figures["Coughs reported"] == str(report.coughs)
+
+
+def test_pandas_reads_the_table(report: Report):
+    """Types come out right, and an unmonitored night is empty instead of zero."""
+    pandas = pytest.importorskip("pandas")
+    table = pandas.read_csv(io.StringIO(csv_table(report)), parse_dates=["night"])
+    assert list(table["night"].dt.date) == [day for day, _ in report.days]
+    empty = table[table["coughs_per_h"].isna()]
+    assert list(empty["night"].dt.date) == MISSING
+    assert (empty["listened_h"] == 0).all()
+    assert empty["coughs_reported"].isna().all()
+    full = table.dropna(subset=["coughs_per_h"])
+    assert (full["coughs_per_h_low95"] <= full["coughs_per_h"]).all()
+    assert (full["coughs_per_h"] <= full["coughs_per_h_high95"]).all()
+    assert full["coughs_reported"].sum() == report.coughs
+    assert full["alert"].sum() == sum(night.alert for night in report.kept) > 1
+
+
+@pytest.mark.parametrize("t", [EN, ZH], ids=["en", "zh"])
+def test_fhir_validates_as_r4(report: Report, t):
+    """Each resource passes the strict models of FHIR 4.0.1, and comes back as it was."""
+    bundle_model = pytest.importorskip("fhirclient.models.bundle")
+    bundle = json.loads(json.dumps(fhir_bundle(report, t, "1.0")))
+    parsed = bundle_model.Bundle(bundle, strict=True)
+    assert parsed.as_json() == bundle
+    kinds = [entry.resource.resource_type for entry in parsed.entry]
+    assert kinds == ["Device"] + ["Observation"] * 29
+
+
+def test_the_r4_models_can_refuse(report: Report):
+    """The check above is one: a wrong type, an unknown element and a missing code are found."""
+    observation = pytest.importorskip("fhirclient.models.observation")
+    from fhirclient.models.fhirabstractbase import FHIRValidationError
+
+    good = fhir_bundle(report, EN, "1.0")["entry"][1]["resource"]
+    observation.Observation(good, strict=True)
+    for change in ({"valueQuantity": {"value": "3"}}, {"rate": 3}, {"code": None}):
+        with pytest.raises(FHIRValidationError):
+            observation.Observation({**good, **change}, strict=True)
+
+
+def test_fhir_says_no_more_than_is_known(report: Report):
+    """No published code is claimed, references resolve, and an unmonitored night has no value."""
+    bundle = fhir_bundle(report, EN, "1.0")
+    text = json.dumps(bundle)
+    assert "loinc" not in text.lower()
+    assert "snomed" not in text.lower()
+    urls = [entry["fullUrl"] for entry in bundle["entry"]]
+    assert len(set(urls)) == len(urls)
+    device, *nights = (entry["resource"] for entry in bundle["entry"])
+    assert "not a diagnosis" in device["note"][0]["text"]
+    for night in nights:
+        assert night["device"]["reference"] == urls[0]
+        assert ("valueQuantity" in night) != ("dataAbsentReason" in night)
+        missing = date.fromisoformat(night["effectiveDateTime"]) in MISSING
+        assert ("dataAbsentReason" in night) == missing
+        if not missing:
+            assert night["valueQuantity"]["code"] == "/h"
+
+
+@pytest.mark.parametrize(("t", "words"), [(EN, "not a diagnosis"), (ZH, "不作诊断")])
+@pytest.mark.parametrize("days", [1, 29, MOST_DAYS])
+def test_the_pdf_is_one_page_that_holds_everything(t, words: str, days: int):
+    """Also with a year of nights and alerts: one A4 page, with the figures and the notice."""
+    pypdf = pytest.importorskip("pypdf")
+    report = long_report(days)
+    reader = pypdf.PdfReader(io.BytesIO(pdf_page(report, t, "1.0")))
+    assert len(reader.pages) == 1
+    page = reader.pages[0]
+    assert [round(float(side)) for side in page.mediabox[2:]] == [595, 842]
+    heights: list[float] = []
+
+    def note(part, matrix, text_matrix, _font, _size):
+        if part.strip() and not part.startswith("Airway 1.0"):  # the foot of the page
+            heights.append(matrix[3] * text_matrix[5] + matrix[5])
+
+    text = page.extract_text(visitor_text=note)
+    flat = re.sub(r"\s", "", text)
+    assert re.sub(r"\s", "", words) in flat
+    for name, value in report.figures(t):
+        assert re.sub(r"\s", "", name) in flat
+        assert re.sub(r"\s", "", value) in flat
+    assert re.sub(r"\s", "", t("corrected"))[:40] in flat
+    assert 42 < min(heights) < 300
+
+
+def test_the_pdf_is_the_same_each_time(report: Report):
+    """No time of day and no random identifier is in the file."""
+    assert pdf_page(report, EN, "1.0") == pdf_page(report, EN, "1.0")
+
+
+class Tags(HTMLParser):
+    """The tags that were opened and not closed, and the addresses that a page asks for."""
+
+    def __init__(self):
+        super().__init__()
+        self.open, self.addresses = [], []
+
+    def handle_starttag(self, tag, attrs):
+        """Note the tag and what it loads."""
+        if tag not in ("meta", "link", "br"):
+            self.open.append(tag)
+        self.addresses += [value for name, value in attrs if name in ("src", "href")]
+
+    def handle_startendtag(self, tag, attrs):
+        """An empty element of SVG."""
+
+    def handle_endtag(self, tag):
+        """Close the innermost tag."""
+        assert self.open.pop() == tag
+
+
+@pytest.mark.parametrize(("t", "words"), [(EN, "not a diagnosis"), (ZH, "不作诊断")])
+def test_the_html_needs_nothing_else(report: Report, t, words: str):
+    """The page is well nested, asks for no address, and holds notice, figures and both plots."""
+    page = html_page(report, t, "1.0")
+    tags = Tags()
+    tags.feed(page)
+    assert tags.open == []
+    assert tags.addresses == []
+    assert words in page
+    assert page.count("<svg") == 2
+    assert all(value in page for _, value in report.figures(t))
+
+
+def test_a_period_without_listening_says_so():
+    """Nights that were not monitored give a report without figures, in each form."""
+    nights = [NightView(FIRST, 0, 0.0, None, None, None, None, None, False, False)]
+    report = report_of(nights, "bedroom", FIRST, FIRST + timedelta(days=3))
+    assert "No night in this period was monitored" in html_page(report, EN, "1.0")
+    assert pdf_page(report, EN, "1.0").startswith(b"%PDF")
+    assert csv_table(report).count(",,,") >= 4
+    assert "valueQuantity" not in json.dumps(fhir_bundle(report, EN, "1.0"))
+
+
+def test_a_wrong_period_is_refused(report: Report):
+    """No night at all, an empty period and one too long are one sentence each."""
+    with pytest.raises(BadInputError, match="no night has been summed up"):
+        report_of([], "bedroom", None, None)
+    with pytest.raises(UsageError, match="is empty"):
+        report_of(report.kept, "bedroom", LAST, FIRST)
+    with pytest.raises(UsageError, match="has 367 days"):
+        report_of(report.kept, "bedroom", LAST - timedelta(days=366), LAST)
+    assert len(report_of(report.kept, "bedroom", None, None).days) == 30
+
+
+@pytest.mark.parametrize("form", ["html", "pdf", "csv", "fhir"])
+def test_the_command_writes_the_file(form: str, history: Path, tmp_path: Path):
+    """Each form comes out of the command, the same to a file and to standard output."""
+    out = tmp_path / "report"
+    chosen = ["--db", str(history), f"--{form}", "--from", "2026-02-01", "--lang", "zh"]
+    assert cli.main(["report", *chosen, "--out", str(out)]) == 0
+    command = [sys.executable, "-m", "edge.cli", "report", *chosen]
+    done = subprocess.run(command, capture_output=True, check=True, timeout=120)
+    assert done.stdout == out.read_bytes()
+    assert len(done.stdout) > 1000
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "words"),
+    [
+        (["--csv", "--from", "yesterday"], 64, "write it like 2026-03-01"),
+        ([], 64, "one of the arguments --html --pdf --csv --fhir is required"),
+        (["--csv", "--from", "2026-03-01", "--to", "2026-02-01"], 64, "is empty"),
+        (["--csv", "--out", "/nowhere/at/all"], 74, "choose another --out"),
+    ],
+)
+def test_the_command_says_what_is_wrong(arguments, code, words, history: Path, capsys):
+    """A wrong option ends with its exit code and one clear sentence."""
+    assert cli.main(["report", "--db", str(history), *arguments]) == code
+    assert words in capsys.readouterr().err

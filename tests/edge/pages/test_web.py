@@ -1,0 +1,368 @@
+"""The pages: what they show, who may see them, and what is never let through."""
+
+import io
+import re
+import subprocess
+import sys
+import urllib.error
+import urllib.request
+from dataclasses import replace
+from datetime import UTC
+from pathlib import Path
+from xml.etree import ElementTree
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from edge import cli
+from edge.errors import ConfigError
+from edge.messages import Origin, event_message, rfc3339, uuid7
+from edge.records import Event
+from edge.store import Reader, Store
+from edge.web import Gate, Pages, Site, read_token
+from edge.web.access import COOKIE, SIGNED_IN_S
+from edge.web.http import Request, host_name, read_request
+from scripts.synthetic_history import Scenario
+
+NOW_UNIX_S = Scenario().now_unix_s
+TOKEN = "an invented token of tests"
+PATHS = ("/", "/nights", "/trend", "/trend?days=365", "/device", "/night/2026-03-01")
+
+
+def get(path: str, **values) -> Request:
+    """A request of a browser on this machine."""
+    address, _, query = path.partition("?")
+    pairs = dict(pair.split("=") for pair in query.split("&") if pair)
+    return Request("GET", address, pairs, **values)
+
+
+@pytest.fixture
+def guarded(pages: Pages) -> Site:
+    """The pages behind a token."""
+    return Site(pages, Gate(TOKEN, lambda: NOW_UNIX_S))
+
+
+@pytest.mark.parametrize("path", PATHS)
+@pytest.mark.parametrize("lang", ["en", "zh"])
+def test_each_page_is_whole(site: Site, path: str, lang: str):
+    """A page has its language, its notice and pictures with words, and no script and no style."""
+    answer = site.answer(get(path, cookies={"lang": lang}))
+    assert answer.status == "200 OK"
+    page = answer.body
+    assert f'<html lang="{"zh-CN" if lang == "zh" else "en"}">' in page
+    assert ("不作诊断" if lang == "zh" else "not a diagnosis") in page
+    assert "<script" not in page
+    assert "style=" not in page
+    assert "None" not in page
+    for picture in re.findall(r"<svg.*?</svg>", page, flags=re.DOTALL):
+        assert ElementTree.fromstring(picture).attrib["aria-label"]
+
+
+def test_today_tells_what_the_history_holds(site: Site, history: Path):
+    """The alert, the count of the last 24 hours and the latest event are those of the database."""
+    page = site.answer(get("/")).body
+    with Reader(history) as reader:
+        start = (NOW_UNIX_S // 3600 - 23) * 3600
+        coughs = len(reader.onsets("cough", start, NOW_UNIX_S))
+        latest = reader.events(0, NOW_UNIX_S, 1)[0]
+    assert coughs > 20
+    assert f">{coughs} coughs" in page
+    assert "More coughs than usual: " in page
+    assert f"/event/{latest.id}" in page
+    assert "Listening" in page
+
+
+def test_an_event_says_that_no_audio_is_kept(site: Site, history: Path):
+    """The page of an event holds its figures, and why there is no spectrogram."""
+    with Reader(history) as reader:
+        event = reader.events(0, NOW_UNIX_S, 1)[0]
+    page = site.answer(get(f"/event/{event.id}")).body
+    assert f"{event.p * 100:.0f} %" in page
+    assert f"{event.duration_s:.2f} s" in page
+    assert "Airway keeps no audio" in page
+
+
+def test_a_missing_night_is_no_quiet_one(site: Site):
+    """A night without listening is listed as such, with no count and no rate."""
+    page = site.answer(get("/nights")).body
+    row = re.search(r"<tr>(?:(?!</tr>).)*12 Feb 2026.*?</tr>", page, flags=re.DOTALL)
+    assert row is not None
+    assert "not monitored" in row[0]
+    assert re.findall(r"<td[^>]*>(.*?)</td>", row[0])[:2] == ["–", "0.0 h"]
+
+
+def test_every_night_is_listed_once(site: Site):
+    """Going on to older nights reaches each of the 60 nights, once."""
+    path, seen = "/nights", []
+    while path:
+        page = site.answer(get(path)).body
+        seen += re.findall(r'href="/night/(\d{4}-\d\d-\d\d)"', page)
+        older = re.search(r'href="(/nights\?before=[^"]+)"', page)
+        path = older[1] if older else ""
+    assert len(seen) == len(set(seen)) == 60
+    assert seen == sorted(seen, reverse=True)
+
+
+def test_an_empty_history_has_pages_too(tmp_path: Path):
+    """Before the first night, each page says what will come instead of failing."""
+    path = tmp_path / "airway.db"
+    Store(path).close()
+    site = Site(Pages(path, "new", UTC, lambda: NOW_UNIX_S), Gate(None, lambda: NOW_UNIX_S))
+    for address in ("/", "/nights", "/trend", "/device"):
+        assert site.answer(get(address)).status == "200 OK"
+    assert "No night has been summed up yet" in site.answer(get("/")).body
+    assert "Not listening" in site.answer(get("/device")).body
+
+
+@pytest.mark.parametrize(
+    "path",
+    ["/x", "/event/x", "/event/", "/night/2020-01-01", "/night/x", "/nights/1", "/../style.css"],
+)
+def test_what_is_not_there_is_404(site: Site, path: str):
+    """An address without a page is said to be none, as a page."""
+    answer = site.answer(get(path))
+    assert answer.status == "404 Not Found"
+    assert "Page not found" in answer.body
+
+
+@given(path=st.text(max_size=30), query=st.text(max_size=30), cookie=st.text(max_size=30))
+def test_no_address_makes_it_fail(site_now: Site, path: str, query: str, cookie: str):
+    """Whatever bytes come as address, query and cookie, the answer is a page or a 404."""
+    latin = [text.encode("utf-8", "replace").decode("latin-1") for text in (path, query, cookie)]
+    environ = {
+        "REQUEST_METHOD": "GET",
+        "PATH_INFO": "/" + latin[0],
+        "QUERY_STRING": latin[1],
+        "HTTP_COOKIE": latin[2],
+        "HTTP_HOST": "localhost:8420",
+        "REMOTE_ADDR": "127.0.0.1",
+    }
+    status = site_now.answer(read_request(environ)).status
+    assert status in ("200 OK", "404 Not Found")
+
+
+@pytest.fixture(scope="module")
+def site_now(pages: Pages) -> Site:
+    """The same as `site`, for tests that make many requests."""
+    return Site(pages, Gate(None, lambda: NOW_UNIX_S))
+
+
+def test_a_label_from_the_database_is_escaped(tmp_path: Path):
+    """A name in the database can't become markup."""
+    path = tmp_path / "airway.db"
+    evil = "<script>alert(1)</script>"
+    with Store(path) as store:
+        store.start_session("s", evil, NOW_UNIX_S - 3600, True)
+        event = Event(evil, 1.0, 2.0, 0.5, 0.5)
+        origin = Origin("airway", "n", "m", "s")
+        message = event_message(
+            origin,
+            event,
+            id=uuid7(1, bytes(10)),
+            ts=rfc3339(NOW_UNIX_S),
+            clock_synced=True,
+            model="m",
+        )
+        store.add_event("s", event, message)
+    site = Site(Pages(path, evil, UTC, lambda: NOW_UNIX_S), Gate(None, lambda: NOW_UNIX_S))
+    for address in ("/", "/device", f"/event/{uuid7(1, bytes(10))}"):
+        answer = site.answer(get(address))
+        assert answer.status == "200 OK"
+        assert "<script" not in answer.body
+        assert "&lt;script&gt;" in answer.body
+
+
+def test_the_language_follows_browser_then_choice(site: Site):
+    """Accept-Language decides until a person has switched, which a cookie keeps."""
+    assert "夜间记录" in site.answer(get("/", accept_language="zh-CN,zh;q=0.9")).body
+    switched = site.answer(get("/trend?days=30&lang=zh", accept_language="en"))
+    assert "趋势" in switched.body
+    assert 'href="?days=30&amp;lang=en"' in switched.body
+    (kept,) = (value for name, value in switched.headers if name == "Set-Cookie")
+    assert kept.startswith("lang=zh; ")
+    assert "Nights" in site.answer(get("/", cookies={"lang": "en"}, accept_language="zh")).body
+
+
+def wsgi(site: Site, **environ) -> tuple[str, dict[str, str], bytes]:
+    """Status, headers and body of a request through WSGI."""
+    told: list = []
+    base = {
+        "REQUEST_METHOD": "GET",
+        "PATH_INFO": "/",
+        "HTTP_HOST": "localhost",
+        "REMOTE_ADDR": "127.0.0.1",
+        "wsgi.input": io.BytesIO(),
+    }
+    body = b"".join(site({**base, **environ}, lambda *values: told.extend(values)))
+    return told[0], dict(told[1]), body
+
+
+def test_every_answer_forbids_scripts_and_frames(site: Site):
+    """The policy stands on a page, a file, a refusal and a missing page alike."""
+    for path in ("/", "/style.css", "/nowhere"):
+        for host in ("localhost", "evil.example"):
+            _, headers, _ = wsgi(site, PATH_INFO=path, HTTP_HOST=host)
+            policy = headers["Content-Security-Policy"]
+            assert policy.startswith("default-src 'none'; style-src 'self'; ")
+            assert "unsafe" not in policy
+            assert "frame-ancestors 'none'" in policy
+            assert headers["X-Content-Type-Options"] == "nosniff"
+    assert wsgi(site)[1]["Cache-Control"] == "no-store"
+
+
+def test_head_has_no_body(site: Site):
+    """HEAD gives the headers of GET alone."""
+    status, headers, body = wsgi(site, REQUEST_METHOD="HEAD")
+    assert (status, body) == ("200 OK", b"")
+    assert int(headers["Content-Length"]) > 1000
+
+
+def test_only_reading_is_offered(site: Site):
+    """Other methods are refused."""
+    for method in ("POST", "PUT", "DELETE"):
+        assert wsgi(site, REQUEST_METHOD=method)[0] == "405 Method Not Allowed"
+
+
+@pytest.mark.parametrize(
+    ("host", "address", "status"),
+    [
+        ("localhost:8420", "127.0.0.1", "200 OK"),
+        ("127.0.0.1", "127.0.0.1", "200 OK"),
+        ("[::1]:8420", "::1", "200 OK"),
+        ("evil.example", "127.0.0.1", "403 Forbidden"),  # rebound to this machine by its DNS
+        ("", "127.0.0.1", "403 Forbidden"),
+        ("localhost", "192.168.1.9", "403 Forbidden"),  # through a proxy on this machine
+    ],
+)
+def test_without_a_token_this_machine_alone_sees_it(
+    site: Site, host: str, address: str, status: str
+):
+    """A name that is not of the loopback, or a client elsewhere, is refused."""
+    assert wsgi(site, HTTP_HOST=host, REMOTE_ADDR=address)[0] == status
+
+
+def test_signing_in_and_out(guarded: Site):
+    """The form takes the token, the cookie it gives opens the pages, and signing out ends it."""
+    assert guarded.answer(get("/", host="device.lan")).status == "303 See Other"
+    assert "Sign in" in guarded.answer(get("/login")).body
+    form = Request("POST", "/login", form={"token": TOKEN})
+    passed = guarded.answer(form)
+    assert passed.status == "303 See Other"
+    cookie = dict(passed.headers)["Set-Cookie"]
+    assert "HttpOnly; SameSite=Strict" in cookie
+    assert "Secure" not in cookie
+    assert TOKEN not in cookie
+    value = cookie.partition("=")[2].partition(";")[0]
+    inside = guarded.answer(get("/", host="device.lan", cookies={COOKIE: value}))
+    assert inside.status == "200 OK"
+    assert "Sign out" in inside.body
+    out = guarded.answer(Request("POST", "/logout"))
+    assert dict(out.headers)["Set-Cookie"].startswith(f"{COOKIE}=; Path=/; Max-Age=0;")
+    secure = guarded.answer(replace(form, encrypted=True))
+    assert "; Secure" in dict(secure.headers)["Set-Cookie"]
+
+
+def test_a_pass_can_not_be_made_or_stretched(pages: Pages):
+    """A cookie with another time, another signature or past its time opens nothing."""
+    now = [NOW_UNIX_S]
+    gate = Gate(TOKEN, lambda: now[0])
+    good = gate.new_pass()
+    until, signature = good.split(".")
+    later = f"{int(until) + 1}.{signature}"
+    other = Gate("another token of the tests", lambda: now[0]).new_pass()
+    for value in ("", ".", later, f"{until}.", f"{until}.{signature[:-1]}", other, "x.y", "9" * 99):
+        assert not gate.admits(get("/", cookies={COOKIE: value}))
+    assert gate.admits(get("/", cookies={COOKIE: good}))
+    now[0] += SIGNED_IN_S + 1
+    assert not gate.admits(get("/", cookies={COOKIE: good}))
+
+
+def test_a_program_brings_the_token_in_a_header(guarded: Site):
+    """The right bearer token opens a page, and a wrong one is 401 with what is asked for."""
+    assert guarded.answer(get("/", authorization=f"Bearer {TOKEN}")).status == "200 OK"
+    refused = guarded.answer(get("/", authorization="Bearer wrong"))
+    assert refused.status == "401 Unauthorized"
+    assert dict(refused.headers)["WWW-Authenticate"].startswith("Bearer ")
+
+
+def test_guessing_is_slow(pages: Pages):
+    """After ten wrong tokens within a minute even the right one has to wait, and then works."""
+    now = [NOW_UNIX_S]
+    site = Site(pages, Gate(TOKEN, lambda: now[0]))
+    for _ in range(9):
+        wrong = site.answer(Request("POST", "/login", form={"token": "wrong"}))
+        assert wrong.status == "403 Forbidden"
+    tenth = site.answer(Request("POST", "/login", form={"token": "wrong"}))
+    assert tenth.status == "429 Too Many Requests"
+    right = Request("POST", "/login", form={"token": TOKEN})
+    assert site.answer(right).status == "429 Too Many Requests"
+    now[0] += 61
+    assert site.answer(right).status == "303 See Other"
+
+
+def test_a_token_file_must_be_private_and_long(tmp_path: Path):
+    """What others can read or anybody can guess is refused, each with its remedy."""
+    path = tmp_path / "token"
+    with pytest.raises(ConfigError, match="can't read the token"):
+        read_token(path)
+    path.write_text(TOKEN + "\nmore\n")
+    path.chmod(0o644)
+    with pytest.raises(ConfigError, match=r"mode 644\); chmod 600 it"):
+        read_token(path)
+    path.chmod(0o600)
+    assert read_token(path) == TOKEN
+    path.write_text("short")
+    with pytest.raises(ConfigError, match="5 characters and needs at least 20"):
+        read_token(path)
+    path.write_bytes(b"\xff\xfe" * 20)
+    with pytest.raises(ConfigError, match="not a text file"):
+        read_token(path)
+
+
+@pytest.mark.parametrize(
+    ("host", "name"),
+    [("a.lan:80", "a.lan"), ("A.LAN", "a.lan"), ("[::1]:8420", "::1"), ("[::1]", "::1"), ("", "")],
+)
+def test_a_host_header_is_read(host: str, name: str):
+    """The name alone is taken, in small letters."""
+    assert host_name(host) == name
+
+
+def test_it_does_not_open_to_the_network_without_a_token(capsys, history: Path):
+    """Another address than the loopback needs a token file, and says so before it listens."""
+    assert cli.main(["web", "--db", str(history), "--host", "0.0.0.0"]) == 64
+    assert "give --token-file F" in capsys.readouterr().err
+
+
+def test_a_wrong_database_is_said_at_the_start(capsys, tmp_path: Path):
+    """The command does not start to serve a history that is not there."""
+    assert cli.main(["web", "--db", str(tmp_path / "no.db"), "--port", "0"]) == 74
+    assert "no history at" in capsys.readouterr().err
+
+
+def test_the_command_serves_and_ends(history: Path):
+    """The real process answers on the address that it prints, and a port can't be taken twice."""
+    command = [sys.executable, "-m", "edge.cli", "web", "--db", str(history)]
+    process = subprocess.Popen([*command, "--port", "0"], stdout=subprocess.PIPE, text=True)
+    try:
+        assert process.stdout is not None
+        address = process.stdout.readline().strip()
+        assert re.fullmatch(r"http://127\.0\.0\.1:\d+/", address)
+        with urllib.request.urlopen(address + "nights", timeout=30) as answer:
+            assert answer.status == 200
+            assert b"Nights" in answer.read()
+            assert "Server" not in answer.headers
+        with pytest.raises(urllib.error.HTTPError, match="403"):
+            urllib.request.urlopen(
+                urllib.request.Request(address, headers={"Host": "evil.example"}), timeout=30
+            )
+        port = address.rstrip("/").rpartition(":")[2]
+        second = subprocess.run(
+            [*command, "--port", port], capture_output=True, text=True, check=False, timeout=60
+        )
+        assert second.returncode == 78
+        assert f"can't listen on 127.0.0.1:{port}" in second.stderr
+    finally:
+        process.terminate()
+        process.wait(10)

@@ -1,0 +1,127 @@
+"""A guided recording is measured and checked, and claims nothing."""
+
+import json
+import subprocess
+import sys
+import threading
+
+import numpy as np
+import pytest
+import soundfile as sf
+
+from edge import checkin
+from edge.checkin import TASKS, frame_levels, in_words, longest_held_s, measure
+from edge.commands.checkin import record
+from edge.demo import demo_night
+from edge.records import AudioBlock
+
+RATE_HZ = 16_000
+BY_NAME = {task.name: task for task in TASKS}
+
+
+def tone(seconds: float, peak: float = 8_000.0) -> np.ndarray:
+    """A steady 200 Hz tone, int16 [samples]."""
+    time_s = np.arange(round(seconds * RATE_HZ)) / RATE_HZ
+    return np.round(peak * np.sin(2 * np.pi * 200 * time_s)).astype(np.int16)
+
+
+def between_pauses(pcm: np.ndarray, hiss: float = 10.0) -> np.ndarray:
+    """The sound with a second of faint hiss on both sides."""
+    rng = np.random.default_rng(0)
+    pause = np.round(rng.normal(0, hiss, RATE_HZ)).astype(np.int16)
+    return np.concatenate([pause, pcm, pause])
+
+
+def test_levels_are_decibels_below_full_scale():
+    """A full-scale square is 0 dBFS, a tenth of it -20, silence the floor."""
+    square = np.full(RATE_HZ, 32_767, np.int16)
+    assert frame_levels(square, RATE_HZ) == pytest.approx(0, abs=0.01)
+    assert frame_levels(square // 10, RATE_HZ) == pytest.approx(-20, abs=0.01)
+    assert (frame_levels(np.zeros(10, np.int16), RATE_HZ) == -100).all()
+
+
+def test_a_held_vowel_is_timed():
+    """The pauses around it do not count, and a dip ends it."""
+    held = between_pauses(tone(3.0))
+    assert longest_held_s(frame_levels(held, RATE_HZ)) == pytest.approx(3.0, abs=0.1)
+    broken = np.concatenate([tone(1.0), np.zeros(RATE_HZ // 2, np.int16), tone(2.0)])
+    assert longest_held_s(frame_levels(broken, RATE_HZ)) == pytest.approx(2.0, abs=0.1)
+    assert longest_held_s(frame_levels(np.zeros(RATE_HZ, np.int16), RATE_HZ)) == 0.0
+
+
+@pytest.mark.parametrize(
+    ("pcm", "problem"),
+    [
+        (tone(0.5), checkin.SHORT),
+        (between_pauses(tone(3.0, 40.0), 1.0), checkin.QUIET),
+        (np.clip(4 * tone(3.0, 32_000.0).astype(int), -32_768, 32_767).astype(np.int16), "clipped"),
+        (between_pauses(tone(3.0), 2_000.0), checkin.NOISY),
+    ],
+)
+def test_what_is_wrong_is_named(pcm, problem):
+    """Too short, too quiet, clipped and too noisy are told apart."""
+    assert problem in measure(BY_NAME["sentence"], pcm, RATE_HZ).problems
+
+
+def test_a_good_recording_has_no_problem():
+    """A clear sound between quiet pauses passes, with its level and its noise."""
+    found = measure(BY_NAME["sentence"], between_pauses(tone(3.0)), RATE_HZ)
+    assert found.problems == ()
+    assert found.level_dbfs == pytest.approx(-15.3, abs=0.2)
+    assert found.noise_dbfs < -65
+
+
+def test_words_claim_nothing():
+    """Every text says in both languages that it is no result about illness."""
+    words = in_words([measure(task, between_pauses(tone(3.0)), RATE_HZ) for task in TASKS])
+    assert "no result about illness" in words["en"]
+    assert "不是关于疾病的结果" in words["zh"]
+    assert "not a diagnosis" in words["en"]
+    assert "不是诊断" in words["zh"]
+
+
+def test_record_takes_as_long_as_the_task_asks():
+    """Blocks are joined, what was lost is silence, the source is stopped."""
+    stop = threading.Event()
+    block = np.full(RATE_HZ, 5, np.int16)
+    blocks = (
+        AudioBlock(block, RATE_HZ, 0, lost=RATE_HZ if number == 1 else 0) for number in range(99)
+    )
+    task = BY_NAME["cough"]
+    pcm = record(blocks, task, RATE_HZ, stop)
+    assert len(pcm) == task.record_s * RATE_HZ
+    assert (pcm[RATE_HZ : 2 * RATE_HZ] == 0).all()
+    assert stop.is_set()
+
+
+def run(*arguments) -> subprocess.CompletedProcess:
+    """Run the command as a person would."""
+    command = [sys.executable, "-m", "edge.cli", "checkin", *map(str, arguments)]
+    return subprocess.run(command, capture_output=True, text=True, check=False, timeout=120)
+
+
+def test_the_command_counts_coughs_and_decides_nothing(tmp_path):
+    """From files: each task is measured, coughs are counted, the decision is to abstain."""
+    night, marks = demo_night(5, 1.0)
+    sf.write(tmp_path / "cough.wav", np.asarray(night), RATE_HZ, "PCM_16")
+    sf.write(tmp_path / "vowel.wav", between_pauses(tone(4.0)), RATE_HZ, "PCM_16")
+    done = run("--json", "--cough", tmp_path / "cough.wav", "--vowel", tmp_path / "vowel.wav")
+    assert done.returncode == 0, done.stderr
+    (line,) = map(json.loads, done.stdout.splitlines())
+    assert line["type"] == "checkin"
+    assert line["decision"] == "abstain"
+    assert line["reasons"] == ["no_evidence"]
+    assert line["probabilities"] == {}
+    cough, vowel = line["tasks"]
+    assert 0 < cough["coughs"] <= sum(mark[2] == "cough" for mark in marks) + 2
+    assert vowel["held_s"] == pytest.approx(4.0, abs=0.1)
+    assert set(line["explanation"]) == {"en", "zh"}
+
+
+def test_a_bundle_needs_coughs_to_screen(tmp_path):
+    """Naming a bundle without a cough recording is a usage error in one sentence."""
+    sf.write(tmp_path / "vowel.wav", tone(2.0), RATE_HZ, "PCM_16")
+    done = run("--bundle", "screen-chest", "--vowel", tmp_path / "vowel.wav")
+    assert done.returncode == 64
+    assert "--cough" in done.stderr
+    assert "Traceback" not in done.stderr

@@ -1,0 +1,77 @@
+"""What spoke for a result: the model is asked again with parts hidden."""
+
+import numpy as np
+import pytest
+
+from edge.bundle import load_bundle
+from edge.classifier import Classifier
+from edge.occlusion import BAND_PARTS, band_edges_hz, occlude
+from edge.patches import recording_logits
+from edge.screening import Screener, levelled
+
+
+@pytest.fixture(scope="module")
+def screener():
+    """The shipped screen of lung sounds."""
+    bundle = load_bundle("screen-chest")
+    return Screener(bundle, Classifier(bundle))
+
+
+def test_every_second_and_every_band_has_a_share(screener):
+    """The shares tile the recording and the spectrum, in order."""
+    frames = screener.features(screener.bundle.golden["pcm"], 4_000)
+    grounds = occlude(screener, frames, "obstructive")
+    assert [share.start for share in grounds.seconds] == pytest.approx(
+        list(range(len(grounds.seconds)))
+    )
+    assert grounds.seconds[-1].end == pytest.approx(len(frames) / 100)
+    assert len(grounds.bands) == BAND_PARTS
+    for low, high in zip(grounds.bands, grounds.bands[1:], strict=False):
+        assert low.end == high.start
+    assert 0 < grounds.bands[0].start < grounds.bands[-1].end <= 2_000
+
+
+def test_a_share_is_the_score_that_is_lost(screener):
+    """Hiding the first second by hand changes the score by the first share."""
+    frames = screener.features(screener.bundle.golden["pcm"], 4_000)
+    level = levelled(frames)
+    hidden = level.copy()
+    hidden[:100] = 0
+
+    def score(part: np.ndarray) -> float:
+        mean = recording_logits(screener.classifier, part).mean(axis=0)
+        return float(mean[0] - mean[1])
+
+    grounds = occlude(screener, frames, screener.rule.labels[0])
+    assert grounds.seconds[0].logit == pytest.approx(score(level) - score(hidden))
+
+
+def test_the_two_labels_mirror_each_other(screener):
+    """What speaks for one of two labels speaks against the other."""
+    frames = screener.features(screener.bundle.golden["pcm"], 4_000)
+    first, second = (occlude(screener, frames, label) for label in screener.rule.labels)
+    for mine, yours in zip(first.bands, second.bands, strict=True):
+        assert mine.logit == pytest.approx(-yours.logit)
+
+
+def test_what_never_moves_says_nothing(screener):
+    """Constant features are their own median: hiding them changes nothing."""
+    frames = np.full((500, 40), 900, np.int16)
+    grounds = occlude(screener, frames, "other")
+    assert {share.logit for share in (*grounds.seconds, *grounds.bands)} == {0.0}
+
+
+def test_no_frames_have_no_grounds(screener):
+    """An empty recording gives no shares."""
+    grounds = occlude(screener, np.zeros((0, 40), np.int16), "other")
+    assert grounds.seconds == grounds.bands == ()
+
+
+def test_the_edges_of_the_bands_follow_the_tables(screener):
+    """They rise, one pair a band, within the frontend's range."""
+    spec = screener.bundle.spec
+    edges = band_edges_hz(spec, screener.bundle.tables)
+    assert len(edges) == spec.mel_bands
+    assert all(low <= high for low, high in edges)
+    assert edges[0][0] >= spec.fmin_hz
+    assert edges[-1][1] <= spec.fmax_hz

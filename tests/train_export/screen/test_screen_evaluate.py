@@ -1,0 +1,103 @@
+"""`airway-train evaluate` on recordings labelled by disease: a row each, figures by person too."""
+
+import csv
+import json
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+import soundfile as sf
+
+from edge.bundle import load_bundle
+from edge.classifier import Classifier
+from edge.errors import BadInputError
+from edge.screening import Screener
+from train_export.screen.evaluate import evaluate_screen, figures
+
+COLUMNS = ("path", "subject", "label_event", "label_disease", "start_s", "end_s", "recorder")
+
+
+@pytest.fixture(scope="module")
+def manifest(tmp_path_factory):
+    """Eight made-up chests of four people, two of them asthmatic, and one without a disease."""
+    folder = tmp_path_factory.mktemp("screen")
+    pcm = load_bundle("screen-chest").golden["pcm"]
+    rng = np.random.default_rng(0)
+    with (folder / "manifest.csv").open("w", newline="") as file:
+        writer = csv.writer(file)
+        writer.writerow(COLUMNS)
+        for number in range(9):
+            noisy = pcm + rng.normal(0, 40 * (number + 1), len(pcm))
+            sf.write(folder / f"{number}.wav", noisy.round().astype(np.int16), 4_000, "PCM_16")
+            disease = "" if number == 8 else ("Asthma", "Normal")[number // 2 % 2]
+            writer.writerow((f"{number}.wav", f"P{number // 2}", "", disease, "", "", "Littmann"))
+    return folder / "manifest.csv"
+
+
+def test_the_command_writes_the_report_and_a_row_for_each_recording(manifest, tmp_path):
+    """JSON on standard output, the contract's columns first in the predictions file."""
+    rows_csv = tmp_path / "rows.csv"
+    command = [
+        sys.executable, "-m", "train_export.cli", "evaluate", "--bundle", "screen-chest",
+        "--manifest", str(manifest), "--json", "--predictions", str(rows_csv),
+    ]  # fmt: skip
+    done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=240)
+    assert done.returncode == 0, done.stderr
+    report = json.loads(done.stdout)
+    assert report["recordings"] == 8
+    assert (report["people"], report["people_positive"]) == (4, 2)
+    for name in ("auroc", "auroc_by_person", "ece", "error_100", "error_80"):
+        low, high = report[name]["interval_95"]
+        assert low <= high
+    with rows_csv.open(newline="") as file:
+        rows = list(csv.DictReader(file))
+    assert list(rows[0])[:7] == [
+        "path", "start_s", "end_s", "truth", "predicted", "p_obstructive", "p_other",
+    ]  # fmt: skip
+    assert [row["truth"] for row in rows] == ["obstructive"] * 2 + ["other"] * 2 + [
+        "obstructive"
+    ] * 2 + ["other"] * 2
+    for row in rows:
+        chances = {label: float(row[f"p_{label}"]) for label in ("obstructive", "other")}
+        assert sum(chances.values()) == pytest.approx(1, abs=1e-3)
+        assert row["predicted"] == max(chances, key=chances.get)
+
+
+def test_rows_are_what_the_device_says(manifest):
+    """Evaluation has no path of its own: a row is the screener's result."""
+    bundle = load_bundle("screen-chest")
+    _, rows = evaluate_screen(bundle, manifest)
+    pcm, _ = sf.read(rows[0]["path"], dtype="int16")
+    found = Screener(bundle, Classifier(bundle)).screen(pcm, 4_000)
+    assert rows[0]["p_obstructive"] == round(found.probabilities["obstructive"], 4)
+    assert rows[0]["decision"] == found.decision
+
+
+def test_figures_follow_the_rows():
+    """Perfect probabilities score 1, reversed ones 0, and abstentions count as coverage."""
+
+    def rows(p_of: dict[str, float]) -> list[dict]:
+        return [
+            {
+                "truth": truth, "p_obstructive": p_of[truth], "reasons": "uncertain",
+                "decision": "abstain" if number % 2 else truth, "recorder": "Littmann",
+            }
+            for number, truth in enumerate(["obstructive", "other"] * 6)
+        ]  # fmt: skip
+
+    people = np.array([f"P{number}" for number in range(12)])
+    good = figures(rows({"obstructive": 0.9, "other": 0.1}), people, "obstructive")
+    assert good["auroc"]["value"] == good["auroc_by_person"]["value"] == 1.0
+    assert good["decisions"]["coverage"] == 0.5
+    assert good["decisions"]["wrong_among_decided"] == 0.0
+    bad = figures(rows({"obstructive": 0.1, "other": 0.9}), people, "obstructive")
+    assert bad["auroc"]["value"] == 0.0
+    assert bad["by_recorder"]["Littmann"]["auroc"] == 0.0
+
+
+def test_a_manifest_without_a_disease_is_told(tmp_path):
+    """Nothing to score is one sentence, not an empty report."""
+    (tmp_path / "m.csv").write_text(",".join(COLUMNS) + "\na.wav,P1,,,,,\n")
+    with pytest.raises(BadInputError, match="names no disease"):
+        evaluate_screen(load_bundle("screen-chest"), tmp_path / "m.csv")

@@ -1,0 +1,121 @@
+"""The shipped chest bundle on the device's path: every unit is scored, in the manifest's words."""
+
+import csv
+import json
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+import soundfile as sf
+
+from edge.bundle import load_bundle, shipped_bundles
+from edge.capture import open_wav_or_flac
+from edge.classifier import Classifier
+from edge.errors import BadInputError
+from edge.pipeline import Pipeline, golden_difference
+from edge.readout import readouts_of
+from train_export.chest.evaluate import evaluate
+from train_export.chest.golden import RATE_HZ, chest_pcm
+from train_export.chest.labels import KINDS
+from train_export.quantize import float_tensors
+
+pytestmark = pytest.mark.skipif("chest" not in shipped_bundles(), reason="no chest bundle here")
+
+FIELDS = ("path", "subject", "recorder", "label_event", "start_s", "end_s")
+UNITS = (
+    ("record:CAS & DAS", 0, 8),
+    ("Normal", 0.1, 1.3),
+    ("Wheeze", 2.7, 3.6),
+    ("Fine Crackle", 5.3, 6.3),
+    ("crackle+wheeze", 2.6, 6.4),
+)
+
+
+@pytest.fixture(scope="module")
+def bundle():
+    """The one that ships."""
+    return load_bundle("chest")
+
+
+@pytest.fixture(scope="module")
+def manifest(tmp_path_factory):
+    """Three synthetic children with the same five units each, one at another rate."""
+    folder = tmp_path_factory.mktemp("chest")
+    with (folder / "manifest.csv").open("w", newline="") as file:
+        writer = csv.DictWriter(file, FIELDS)
+        writer.writeheader()
+        for person in range(3):
+            pcm, rate_hz = chest_pcm(person), RATE_HZ
+            if person == 2:
+                pcm, rate_hz = np.repeat(pcm, 2), 2 * RATE_HZ
+            sf.write(folder / f"{person}.wav", pcm, rate_hz, "PCM_16")
+            for label, start_s, end_s in UNITS:
+                row = (f"{person}.wav", f"P{person}", "scope", label, start_s, end_s)
+                writer.writerow(dict(zip(FIELDS, row, strict=True)))
+            writer.writerow({"path": f"{person}.wav", "label_event": "cough", "start_s": 0})
+    return folder / "manifest.csv"
+
+
+def test_the_shipped_bundle_is_small_and_exact(bundle):
+    """At most 150 kB, integers throughout, a readout a kind, and its golden vectors hold."""
+    assert len(bundle.model) <= 150_000
+    assert float_tensors(bundle.model) == []
+    assert {kind: readout.labels for kind, readout in readouts_of(bundle.card).items()} == KINDS
+    assert bundle.card["task"] == "chest"
+    assert "not a diagnosis" in bundle.card["purpose"]
+    features_equal, difference = golden_difference(bundle, Classifier(bundle))
+    assert features_equal
+    assert difference <= 1
+
+
+def test_every_unit_is_a_row_in_the_manifests_words(manifest, tmp_path):
+    """The command writes a row a unit, and its report counts what the rows say."""
+    rows_file = tmp_path / "rows.csv"
+    done = subprocess.run(
+        [sys.executable, "-m", "train_export.cli", "evaluate", "--bundle", "chest", "--json",
+         "--manifest", manifest, "--predictions", rows_file],
+        capture_output=True, text=True, check=True,
+    )  # fmt: skip
+    report = json.loads(done.stdout)
+    rows = list(csv.DictReader(rows_file.open()))
+    assert [row["truth"] for row in rows] == [label for label, _, _ in UNITS] * 3
+    for row in rows:
+        labels = next(labels for labels in KINDS.values() if row["truth"] in labels)
+        assert row["predicted"] in labels
+        chances = [float(row[f"p_{label}"]) for label in labels]
+        assert sum(chances) == pytest.approx(1, abs=0.002)
+    assert set(report["tasks"]) == {"1-1", "1-2", "2-1", "2-2"}
+    right = sum(row["truth"] == row["predicted"] == "Normal" for row in rows)
+    assert report["tasks"]["1-2"]["SP"] == pytest.approx(right / 3, abs=1e-4)
+    assert report["tasks"]["2-2"]["units"] == report["tasks"]["2-2"]["people"] == 3
+    assert set(report["icbhi"]["devices"]) == {"scope"}
+
+
+def test_evaluation_repeats(bundle, manifest):
+    """The same bundle and manifest give the same report and rows."""
+    assert evaluate(bundle, manifest) == evaluate(bundle, manifest)
+
+
+def test_a_manifest_without_units_is_refused(bundle, tmp_path):
+    """A room's manifest has nothing to score, and that is told."""
+    path = tmp_path / "m.csv"
+    path.write_text("path,label_event,start_s,end_s\na.wav,cough,0,1\n")
+    with pytest.raises(BadInputError, match="no event, record or cycle"):
+        evaluate(bundle, path)
+
+
+def test_replay_hears_the_same_in_blocks_of_any_size(bundle, manifest):
+    """Events of the stream keep their order and do not depend on how the audio arrives."""
+    found = []
+    for block_s in (0.07, 1.0):
+        recording = open_wav_or_flac(manifest.parent / "0.wav")
+        pipeline = Pipeline(bundle, Classifier(bundle), recording.rate_hz)
+        blocks = recording.blocks(int(block_s * recording.rate_hz))
+        events = [event for block in blocks for event in pipeline.push(block)]
+        found.append(events + pipeline.finish())
+    assert found[0] == found[1]
+    for event in found[0]:
+        assert event.label in ("crackle", "wheeze")
+        assert 0 <= event.onset_s < event.offset_s
+        assert 0 <= event.p <= 1

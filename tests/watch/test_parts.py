@@ -1,0 +1,104 @@
+"""The watch's detector and outbox: the device's events, and a ring that counts what it drops."""
+
+import shutil
+import subprocess
+from collections import deque
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from benchmarks.watch_build import WARNINGS, WATCH
+from edge.card import EventRule
+from edge.events import Detector
+
+HERE = Path(__file__).parent
+SANITIZE = ["-O1", "-g", "-fsanitize=address,undefined", "-fno-sanitize-recover=all"]
+UINT32 = 2**32
+
+pytestmark = pytest.mark.skipif(shutil.which("cc") is None, reason="no C compiler")
+quick = settings(
+    max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow], database=None
+)
+
+
+def compiled(part: str, folder: Path) -> Path:
+    """The driver of a part, with sanitizers."""
+    program = folder / part
+    sources = [HERE / f"{part}_driver.c", WATCH / f"airway_{part}.c"]
+    subprocess.run(["cc", *WARNINGS, *SANITIZE, f"-I{WATCH}", *sources, "-o", program], check=True)
+    return program
+
+
+@pytest.fixture(scope="module")
+def detector(tmp_path_factory) -> Path:
+    """The detector's driver."""
+    return compiled("detector", tmp_path_factory.mktemp("parts"))
+
+
+@pytest.fixture(scope="module")
+def outbox(tmp_path_factory) -> Path:
+    """The outbox's driver."""
+    return compiled("outbox", tmp_path_factory.mktemp("parts"))
+
+
+rules = st.builds(
+    lambda opened, below, smooth, shortest, gap, rest, longer: EventRule(
+        label="cough", open=opened, close=max(-128, opened - below), smooth_steps=smooth,
+        min_steps=shortest, gap_steps=gap, refractory_steps=rest, max_steps=shortest + longer,
+    ),
+    st.integers(-128, 127), st.integers(0, 60), st.sampled_from([1, 3, 5, 7, 9]),
+    st.integers(1, 4), st.integers(1, 4), st.integers(0, 9), st.integers(0, 9),
+)  # fmt: skip
+# Runs of one value: single random steps would hardly make an event.
+logit_rows = st.lists(st.tuples(st.integers(-128, 127), st.integers(1, 6)), max_size=40).map(
+    lambda runs: [logit for logit, length in runs for _ in range(length)]
+)
+
+
+@quick
+@given(rule=rules, logits=logit_rows)
+def test_detector(detector: Path, rule: EventRule, logits: list[int]):
+    """Any rule finds the same spans and peaks in any scores as edge/events.py, the end included."""
+    row = np.array(logits, dtype=np.int8)
+    reference = Detector(rule)
+    wanted = [
+        (span.onset, span.offset, round(span.peak * rule.smooth_steps))
+        for span in reference.push(row) + reference.finish()
+    ]
+    numbers = [
+        0, rule.open, rule.close, rule.smooth_steps,
+        rule.min_steps, rule.gap_steps, rule.refractory_steps, rule.max_steps,
+    ]  # fmt: skip
+    content = np.array(numbers, "<i4").tobytes() + row.tobytes()
+    done = subprocess.run([detector], input=content, capture_output=True, check=False)
+    assert done.returncode == 0, done.stderr.decode()
+    found = np.frombuffer(done.stdout, "<i8").reshape(-1, 3)
+    assert [tuple(span) for span in found.tolist()] == wanted
+
+
+@quick
+@given(room=st.integers(1, 5), letters=st.text("pppcC", max_size=40), before_wrap=st.integers(0, 9))
+def test_outbox(outbox: Path, room: int, letters: str, before_wrap: int):
+    """Oldest first; a full ring drops the oldest and counts it; a gap in the numbers shows it."""
+    waiting: deque[tuple[int, int]] = deque()
+    put, dropped, wanted = 0, 0, []
+    for letter in letters:
+        if letter == "p":
+            if len(waiting) == room:
+                waiting.popleft()
+                dropped += 1
+            waiting.append(((put - before_wrap) % UINT32, put))
+            put += 1
+        elif waiting:
+            waiting.popleft()
+            if letter == "C" and waiting:
+                waiting.popleft()
+        number, label = waiting[0] if waiting else (-1, -1)
+        wanted.append(f"{len(waiting)} {dropped} {number} {label}")
+    command = [outbox, str(room), str(before_wrap)]
+    done = subprocess.run(command, input=letters, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.splitlines() == wanted

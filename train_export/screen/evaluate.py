@@ -1,0 +1,132 @@
+"""Scores a screening bundle on recordings with a `label_disease`, as the device would."""
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from sklearn.metrics import roc_auc_score
+from tqdm import tqdm
+
+from edge.bundle import Bundle
+from edge.capture import open_wav_or_flac
+from edge.classifier import Classifier
+from edge.errors import BadInputError
+from edge.records import Screening
+from edge.screening import ABSTAIN, MOST_S, UNFAMILIAR, Screener
+from train_export.screen import calibration, protocol
+from train_export.screen.corpus import Recorded, read_manifest
+from train_export.screen.labels import labels_of
+
+
+def evaluate_screen(
+    bundle: Bundle, manifest: Path, runtime: str = "auto"
+) -> tuple[dict[str, Any], list[dict[str, Any]]]:
+    """Screen every recording of a manifest that names a disease.
+
+    Returns:
+        The report, by recording and by person, with 95 % intervals over people; and a row for
+        each recording, in the columns of the predictions file. `truth` is the group that the
+        disease belongs to: the first one when any of its members is named, else the last.
+        `predicted` is the likelier group; `decision` may be to abstain.
+
+    Raises:
+        InputOutputError: the manifest or a file can't be read.
+        BadInputError: no recording names a disease, a name is unknown, or a file is damaged.
+    """
+    classifier = Classifier(bundle, runtime)
+    screener = Screener(bundle, classifier)
+    recordings = [recorded for recorded in read_manifest(manifest) if recorded.disease]
+    if not recordings:
+        raise BadInputError(f"{manifest} names no disease; fill its column label_disease")
+    rows = []
+    people = []
+    for recorded in tqdm(recordings, desc="screening", unit="file"):
+        truth = truth_of(recorded.disease, screener)
+        rows.append(_row(recorded, truth, _screened(recorded, screener)))
+        people.append(recorded.subject)
+    report = {
+        "type": "screening_evaluation",
+        "bundle": bundle.name,
+        "digest": bundle.digest,
+        "commit": bundle.card.get("commit", ""),
+        "runtime": classifier.runtime_name,
+        "positive": screener.rule.labels[0],
+        **figures(rows, np.array(people), screener.rule.labels[0]),
+    }
+    return report, rows
+
+
+def truth_of(disease: str, screener: Screener) -> str:
+    """The group of a source's words."""
+    first, *_, last = screener.rule.labels
+    return first if labels_of(disease) & set(screener.rule.members[first]) else last
+
+
+def _screened(recorded: Recorded, screener: Screener) -> Screening:
+    recording = open_wav_or_flac(recorded.path)
+    most = round(MOST_S * recording.rate_hz)
+    blocks = [block.pcm for block in recording.blocks(recording.rate_hz)]
+    return screener.screen(np.concatenate(blocks)[:most], recording.rate_hz)
+
+
+def _row(recorded: Recorded, truth: str, result: Screening) -> dict[str, Any]:
+    chances = result.probabilities
+    return {
+        "path": str(recorded.path),
+        "start_s": 0.0,
+        "end_s": round(result.duration_s, 4),
+        "truth": truth,
+        "predicted": max(chances, key=lambda label: chances[label]),
+        **{f"p_{label}": round(p, 4) for label, p in chances.items()},
+        "decision": result.decision,
+        "reasons": " ".join(result.reasons),
+        "novelty": round(result.novelty, 4),
+        "subject": recorded.subject,
+        "label_disease": recorded.disease,
+        "recorder": recorded.recorder,
+    }
+
+
+def figures(rows: list[dict[str, Any]], people: protocol.People, positive: str) -> dict[str, Any]:
+    """Figures by recording, by person and by recorder."""
+    truth = np.array([int(row["truth"] == positive) for row in rows])
+    p = np.array([row[f"p_{positive}"] for row in rows])
+    decided = np.array([row["decision"] != ABSTAIN for row in rows])
+    right = np.array([row["decision"] == row["truth"] for row in rows])
+    scores = protocol.Scores(p[None], p[None], truth, people)
+    both = 0 < truth.mean() < 1
+    return {
+        **(protocol.report(scores) if both else {"recordings": len(rows)}),
+        "decisions": {
+            "coverage": round(float(decided.mean()), 4),
+            "wrong_among_decided": (
+                round(float(1 - right[decided].mean()), 4) if decided.any() else None
+            ),
+            "refused_as_unfamiliar": round(
+                float(np.mean([UNFAMILIAR in row["reasons"].split() for row in rows])), 4
+            ),
+        },
+        "by_recorder": _by_recorder(rows, truth, p),
+        "risk_coverage": [
+            {"coverage": share, "error": round(calibration.error_at(p, truth, share), 4)}
+            for share in (1.0, 0.9, 0.8, 0.7, 0.6, 0.5)
+        ],
+    }
+
+
+def _by_recorder(
+    rows: list[dict[str, Any]], truth: protocol.Truth, p: protocol.Matrix
+) -> dict[str, Any]:
+    names = np.array([row["recorder"] for row in rows])
+    return {
+        str(name): {
+            "recordings": int((names == name).sum()),
+            "positive": int(truth[names == name].sum()),
+            "auroc": (
+                round(float(roc_auc_score(truth[names == name], p[names == name])), 4)
+                if 0 < truth[names == name].mean() < 1
+                else None
+            ),
+        }
+        for name in np.unique(names)
+    }

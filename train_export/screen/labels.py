@@ -1,0 +1,51 @@
+"""What the sources call a disease -> labels of the taxonomy, and the groups that a screen tells."""
+
+from edge.errors import BadInputError
+from edge.screening import TAXONOMY
+
+# Compared without case. What a source names but the taxonomy does not is "": a disease of its
+# own, neither healthy nor one of the labels.
+NAMES = {
+    "normal": "healthy",
+    "healthy": "healthy",
+    "bron": "bronchiectasis",
+    "uri": "upper respiratory infection",
+    "urti": "upper respiratory infection",
+    "lrti": "lower respiratory infection",
+    "lung fibrosis": "",
+    "plueral effusion": "",
+    "pleural effusion": "",
+}
+OBSTRUCTIVE = ("asthma", "COPD")
+GROUPS = {
+    "obstructive": list(OBSTRUCTIVE),
+    "other": ["healthy", "pneumonia", "bronchiectasis", "heart failure"],
+}
+POSITIVE, REST = GROUPS
+
+
+def labels_of(disease: str) -> frozenset[str]:
+    """Labels of the taxonomy in a source's words, such as "Heart Failure + COPD".
+
+    Returns:
+        The labels, without what the taxonomy does not name; may be empty.
+
+    Raises:
+        BadInputError: a word is neither a label nor known to be none.
+    """
+    known = {label.lower(): label for label in TAXONOMY} | NAMES
+    parts = disease.lower().replace(" and ", "+").split("+")
+    found = set()
+    for part in (part.strip() for part in parts):
+        if part not in known:
+            raise BadInputError(
+                f"label_disease {disease!r} is unknown; use one of: {', '.join(TAXONOMY)}, or "
+                "several joined by +"
+            )
+        found.add(known[part])
+    return frozenset(found - {""})
+
+
+def obstructive(disease: str) -> bool:
+    """Whether asthma or COPD is among what a source says."""
+    return bool(labels_of(disease) & set(OBSTRUCTIVE))
