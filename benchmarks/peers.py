@@ -1,7 +1,7 @@
-"""The room bundle beside YAMNet on the same soundscapes; prints a table.
+r"""The room bundle beside YAMNet on the same soundscapes; prints a table.
 
     airway-train prepare --corpus CORPUS --split test --kind home --hours 4 --out home
-    python benchmarks/peers.py --yamnet yamnet.tflite --classes yamnet_class_map.csv \\
+    python benchmarks/peers.py --yamnet yamnet.tflite --classes yamnet_class_map.csv \
         home/manifest.csv stress/manifest.csv
 
 YAMNet (AudioSet, 3.7 M parameters) is what one would pick today. It hears windows of 0.975 s
