@@ -66,7 +66,8 @@ ABOUT: dict[str, Any] = {
         "Adults at one hospital, one stethoscope (3M Littmann 3200); others are refused.",
         "The rest holds healthy people and people with heart failure, pneumonia, bronchiectasis, "
         "lung fibrosis and pleural effusion; other illnesses were never heard.",
-        "Asthma and COPD are not told from each other.",
+        "Asthma and COPD are not told from each other, and the figure is carried by asthma: the six "
+        "people with COPD alone against the rest give no evidence.",
         "Healthy, pneumonia, bronchiectasis, bronchiolitis, upper and lower respiratory infection, "
         "heart failure and lung cancer: no evidence, no result.",
     ],
