@@ -63,7 +63,7 @@ ABOUT: dict[str, Any] = {
     ],
     "licence": "Apache-2.0; the training data's licences are listed in docs/data.md",
     "limits": [
-        "Adults at one hospital, one stethoscope (3M Littmann 3200); nothing was measured on others, "
+        "Adults, one hospital, one stethoscope (3M Littmann 3200); nothing was measured on others, "
         "and not all of their recordings are refused.",
         "The rest holds healthy people and people with heart failure, pneumonia, bronchiectasis, "
         "lung fibrosis and pleural effusion; other illnesses were never heard.",
