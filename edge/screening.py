@@ -124,7 +124,7 @@ def screen_rule(bundle: Bundle) -> ScreenRule:
             "screen-chest"
         )
     try:
-        rule = _rule(section)
+        rule = _rule(section, bundle.labels)
     except (KeyError, TypeError, ValueError) as error:
         raise BadInputError(
             f"bundle {bundle.name}: card.json lacks or garbles {error}; export the bundle again"
@@ -137,7 +137,7 @@ def screen_rule(bundle: Bundle) -> ScreenRule:
     return rule
 
 
-def _rule(section: dict[str, Any]) -> ScreenRule:
+def _rule(section: dict[str, Any], outputs: tuple[str, ...]) -> ScreenRule:
     groups: dict[str, list[str]] = section["groups"]
     unknown = sorted({name for members in groups.values() for name in members} - set(TAXONOMY))
     if unknown:
@@ -145,7 +145,9 @@ def _rule(section: dict[str, Any]) -> ScreenRule:
     return ScreenRule(
         labels=tuple(section["labels"]),
         members={label: tuple(groups[label]) for label in section["labels"]},
-        sounds={name: float(logit) for name, logit in section["sounds"].items()},
+        sounds={  # in the order of the outputs: a card sorts its keys
+            name: float(section["sounds"][name]) for name in outputs[len(section["labels"]) :]
+        },
         temperature=float(section["temperature"]),
         offsets={label: float(section["offsets"][label]) for label in section["labels"]},
         quantile=float(section["conformal"]["quantile"]),

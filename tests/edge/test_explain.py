@@ -32,7 +32,7 @@ GOLDEN = json.loads((Path(__file__).parent / "explanations.json").read_text(enco
 # A person must never read that an illness was found, or ruled out.
 FORBIDDEN = {
     "en": r"you have|you do not have|you don't have|suffer|diagnosed|confirm|healthy lungs|"
-    r"no disease|is normal|rules? out (?!nothing)|certain(?!ty)|detected",
+    r"no disease|is normal|rules? out (?!nothing)|\bcertain(?!ty)|detected",
     "zh": r"您有|你有|患有|确诊|没有病|排除了|正常|已检测出|肯定",
 }
 ALLOWED = {"en": "not a diagnosis", "zh": "不是诊断"}

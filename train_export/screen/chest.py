@@ -63,12 +63,14 @@ ABOUT: dict[str, Any] = {
     ],
     "licence": "Apache-2.0; the training data's licences are listed in docs/data.md",
     "limits": [
-        "Adults at one hospital, one stethoscope (3M Littmann 3200); others are refused.",
+        "Adults, one hospital, one stethoscope (3M Littmann 3200); nothing was measured on others, "
+        "and not all of their recordings are refused.",
         "The rest holds healthy people and people with heart failure, pneumonia, bronchiectasis, "
         "lung fibrosis and pleural effusion; other illnesses were never heard.",
-        "Asthma and COPD are not told from each other.",
-        "Healthy, pneumonia, bronchiectasis, bronchiolitis, upper and lower respiratory infection, "
-        "heart failure and lung cancer: no evidence, no result.",
+        "Asthma and COPD are not told from each other, and the figure is carried by asthma: the "
+        "six people with COPD alone against the rest give no evidence.",
+        "Healthy, pneumonia, bronchiectasis, bronchiolitis, upper and lower respiratory "
+        "infection, heart failure and lung cancer: not claimed, no result.",
     ],
 }
 

@@ -31,7 +31,7 @@ def embed(
 
     network = build(config)
     network.set_weights(weights)
-    embedding = keras.Model(network.inputs, network.get_layer("embedding").output)
+    embedding = keras.Model(network.input, network.get_layer("embedding").output)
     layout = placeholder(config)
     means = np.empty((len(frames), config.embedding))
     for row, recording in enumerate(frames):

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from edge.errors import BadInputError
 from train_export.screen import calibration, protocol
-from train_export.screen.head import choose_penalty, fit, folds, out_of_fold
+from train_export.screen.head import choose_penalty, folds, out_of_fold
 from train_export.screen.labels import GROUPS, labels_of, obstructive
 
 
@@ -80,18 +80,6 @@ def test_a_person_is_the_mean_of_its_recordings():
     assert found.people.tolist() == ["a", "b"]
     assert found.truth.tolist() == [1, 0]
     assert found.p[0] == pytest.approx([0.8, 0.2])
-
-
-def test_people_weigh_the_same_however_often_they_were_recorded():
-    """Ten copies of one person's recordings leave the head as it was."""
-    values, truth, names = made_up(20, 1.0)
-    again = np.concatenate([np.arange(60), np.tile(np.arange(3), 9)])
-    head, heavier = (
-        fit(values, truth, names, 0.01),
-        fit(values[again], truth[again], names[again], 0.01),
-    )
-    scale = np.abs(head.weights).max()
-    assert np.abs(head.weights - heavier.weights).max() < 0.25 * scale
 
 
 def test_the_penalty_is_one_of_those_tried():
