@@ -1,5 +1,7 @@
 """A synthetic history, and the site over it."""
 
+import tempfile
+from collections.abc import Iterator
 from datetime import UTC
 from pathlib import Path
 
@@ -13,11 +15,13 @@ NOW_UNIX_S = SCENARIO.now_unix_s
 
 
 @pytest.fixture(scope="session")
-def history(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def history() -> Iterator[Path]:
     """A database of 60 invented nights; not to be written."""
-    path = tmp_path_factory.mktemp("history") / "airway.db"
-    make_history(path, SCENARIO)
-    return path
+    memory = Path("/dev/shm")  # each event waits for the disk, which here is none
+    with tempfile.TemporaryDirectory(dir=memory if memory.is_dir() else None) as folder:
+        path = Path(folder) / "airway.db"
+        make_history(path, SCENARIO)
+        yield path
 
 
 @pytest.fixture(scope="session")

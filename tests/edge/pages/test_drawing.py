@@ -3,7 +3,7 @@
 from datetime import date, timedelta
 from xml.etree import ElementTree
 
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from edge.pages.drawing import Bar, Frame, bars_plot, nights_plot, strip_plot, svg
@@ -57,6 +57,7 @@ def test_ticks_are_round_and_reach(largest: float, most: int):
 rates = st.lists(st.none() | st.floats(0, 500), min_size=1, max_size=366)
 
 
+@settings(deadline=None, max_examples=50)
 @given(rates, st.booleans())
 def test_each_night_has_one_mark(found: list[float | None], usual: bool):
     """A night with a rate is a dot or a diamond, one without is a gap, and all fit."""

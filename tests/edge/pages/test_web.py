@@ -12,7 +12,7 @@ from pathlib import Path
 from xml.etree import ElementTree
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from edge import cli
@@ -126,6 +126,7 @@ def test_what_is_not_there_is_404(site: Site, path: str):
     assert "Page not found" in answer.body
 
 
+@settings(deadline=None, max_examples=50)  # a page is drawn each time
 @given(path=st.text(max_size=30), query=st.text(max_size=30), cookie=st.text(max_size=30))
 def test_no_address_makes_it_fail(site_now: Site, path: str, query: str, cookie: str):
     """Whatever bytes come as address, query and cookie, the answer is a page or a 404."""
