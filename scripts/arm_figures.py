@@ -26,7 +26,7 @@ from edge.frontend import Frontend
 from edge.pipeline import Pipeline, Scorer
 from edge.records import AudioBlock
 
-SECONDS = 20
+SECONDS = 8
 REFERENCE, FAST = "scores of the reference kernels", "scores of the fast kernels"
 DEMO_RATE_HZ = 16_000
 MICROPHONES_HZ = (16_000, 44_100, 48_000)  # what the same samples are taken to be recorded at

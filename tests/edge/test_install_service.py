@@ -160,6 +160,7 @@ def test_the_installer_is_clean_shell():
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(1500)  # two installations with all that they need
 @pytest.mark.skipif(shutil.which("dpkg") is None, reason="needs Debian")
 def test_one_command_installs_upgrades_and_removes(tmp_path):
     """install.sh into a folder: the program runs, again upgrades, and --uninstall leaves the rest.
@@ -178,7 +179,7 @@ def test_one_command_installs_upgrades_and_removes(tmp_path):
         done = subprocess.run(
             [script, "--root", root, "--extras", "", *more],
             env={**os.environ, **pip, "PATH": path}, cwd=tmp_path,
-            capture_output=True, text=True, check=False, timeout=240,
+            capture_output=True, text=True, check=False, timeout=600,
         )  # fmt: skip
         assert done.returncode == 0, done.stderr
         return done.stdout
