@@ -41,7 +41,7 @@ def own_folder(tmp_path_factory):
         write("cough", number, np.asarray(night[start : round((offset_s + 0.5) * RATE_HZ)]))
         beep = 6000 * np.sin(2 * np.pi * (700 + 40 * number) * t) * ((t > 0.3) & (t < 0.6))
         write("beep", number, beep + rng.normal(0, 5, RATE_HZ))
-        write("hum", number, np.tile(3000 * np.sin(2 * np.pi * 120 * t), 7))
+        write("hum", number, np.tile(3000 * np.sin(2 * np.pi * (120 + 7 * number) * t), 7))
     return root
 
 
