@@ -15,17 +15,14 @@ from edge.demo import demo_night
 from edge.frontend import Frontend, FrontendSpec, build_tables, digest
 from edge.pipeline import Scorer
 from train_export.features import BEFORE_FRAMES, FEATURE_SCALE, ROOM_LABELS, SceneSet
-from train_export.models.config import CnnConfig
+from train_export.models.config import PATCH_STEPS, NetworkConfig
 from train_export.quantize import REPRESENTATIVE_PATCHES, operators, quantization, quantize
 
-# Twelve steps, 0.48 s: with the 0.37 s that the model hears ahead, a score is at most 0.85 s
-# behind the sound. Fewer steps cost more arithmetic a second, more cost latency.
-PATCH_STEPS = 12
 GOLDEN_SEED = 2
 
 
 def representative_patches(
-    scenes: SceneSet, config: CnnConfig, seed: int = 0
+    scenes: SceneSet, config: NetworkConfig, seed: int = 0
 ) -> NDArray[np.float32]:
     """Patches of training scenes, float32 [patches, frames, bands, 1]."""
     rng = np.random.default_rng(seed)
@@ -40,7 +37,7 @@ def representative_patches(
 
 def export(
     weights: list[NDArray[np.float32]],
-    config: CnnConfig,
+    config: NetworkConfig,
     spec: FrontendSpec,
     training: SceneSet,
     folder: Path,
@@ -70,7 +67,7 @@ def export(
             "logit_zero": out_zero,
         },
         "model": {
-            "architecture": "cnn",
+            "architecture": config.architecture,
             "parameters": sum(array.size for array in weights),
             "bytes": len(flatbuffer),
             "operators": operators(flatbuffer),
