@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from edge.card import Calibration, EventRule, Layout
+from edge.card import Calibration, EventRule, GateRule, Layout
 from edge.errors import BadInputError, InputOutputError
 from edge.frontend import FrontendSpec, FrontendTables, digest
 
@@ -36,6 +36,7 @@ class Bundle:
         layout: how patches and scores lie on the stream.
         rules: one for each label that makes events.
         calibration: by label.
+        gate: what is too quiet for the model; None when everything is scored.
         model: the flatbuffer's bytes.
         golden: `pcm` int16 [samples], `features` int16 [frames, coefficients] and `logits`
             int8 [steps, labels]; synthetic audio, and what it must give.
@@ -51,6 +52,7 @@ class Bundle:
     layout: Layout
     rules: tuple[EventRule, ...]
     calibration: dict[str, Calibration]
+    gate: GateRule | None
     model: bytes
     golden: dict[str, NDArray[Any]]
     card: dict[str, Any]
@@ -164,6 +166,7 @@ def _assemble(card: dict[str, Any], card_digest: str, files: dict[str, bytes]) -
         calibration={
             label: Calibration(**numbers) for label, numbers in card["calibration"].items()
         },
+        gate=GateRule(**card["gate"]) if "gate" in card else None,
         model=files["model.tflite"],
         golden=golden,
         card=card,

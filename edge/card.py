@@ -100,6 +100,35 @@ class EventRule:
             raise BadInputError(f"event rule: {error}") from error
 
 
+@dataclass(frozen=True, kw_only=True, slots=True)
+class GateRule:
+    """When a stretch is loud enough for the model; chosen with it, kept in its card.
+
+    Attributes:
+        rise_q7: how far a group's level must stand above its floor, Q8.7 log2 power (128 is
+            3 dB); at least 1.
+        groups: groups of neighbouring bands that are followed apart, at least 1.
+        hold_steps: steps that it stays open after the last rise, at least 1.
+        settle_steps: steps at the start during which it is open whatever comes, at least 0.
+    """
+
+    rise_q7: int
+    groups: int = 4
+    hold_steps: int = 12
+    settle_steps: int = 50
+
+    def __post_init__(self) -> None:
+        """Refuse numbers that can't work, naming the field and its value."""
+        least = {"rise_q7": 1, "groups": 1, "hold_steps": 1, "settle_steps": 0}
+        wrong = [
+            f"{name}={getattr(self, name)}"
+            for name, low in least.items()
+            if getattr(self, name) < low
+        ]
+        if wrong:
+            raise BadInputError(f"gate: out of range: {', '.join(wrong)}")
+
+
 def sigmoid(x: float) -> float:
     """Logistic function."""
     return float(1 / (1 + np.exp(-np.float64(x))))

@@ -12,6 +12,7 @@ from edge.card import sigmoid
 from edge.classifier import Classifier
 from edge.events import Detector, Span
 from edge.frontend import Frontend, FrontendSpec
+from edge.gate import Gate
 from edge.records import AudioBlock, Coverage, Event, ScoreBlock
 
 
@@ -20,11 +21,22 @@ class Scorer:
 
     Step j stands for frames [j * step_frames, (j + 1) * step_frames) and is scored with
     `before_frames` of the past; the first ones see silence before the recording.
+
+    Attributes:
+        skipped: steps that the gate kept from the model.
+
+    Args:
+        bundle: whose layout.
+        classifier: of the same bundle.
+        gate: steps of patches for which it stays shut get the lowest logits, without the
+            model; None scores everything.
     """
 
-    def __init__(self, bundle: Bundle, classifier: Classifier) -> None:
+    def __init__(self, bundle: Bundle, classifier: Classifier, gate: Gate | None = None) -> None:
         self._layout = bundle.layout
         self._classifier = classifier
+        self._gate = gate
+        self._quiet = np.full((bundle.layout.patch_steps, len(bundle.labels)), -128, dtype=np.int8)
         self._coefficients = bundle.spec.coefficients
         self.reset()
 
@@ -33,6 +45,9 @@ class Scorer:
         self._frames = np.zeros((self._layout.before_frames, self._coefficients), dtype=np.int16)
         self._received = 0
         self._scored = 0
+        self.skipped = 0
+        if self._gate is not None:
+            self._gate.reset()
 
     def push(self, frames: NDArray[np.int16]) -> ScoreBlock:
         """Take int16 [frames, coefficients]; give the steps they complete."""
@@ -55,12 +70,20 @@ class Scorer:
         logits = [np.zeros((0, self._classifier.labels), dtype=np.int8)]
         start = 0
         while start + layout.patch_frames <= len(self._frames):
-            logits.append(self._classifier.score(self._frames[start : start + layout.patch_frames]))
+            logits.append(self._score(self._frames[start : start + layout.patch_frames]))
             start += hop
         self._frames = self._frames[start:]
         block = ScoreBlock(np.concatenate(logits), self._scored)
         self._scored += len(block.logits)
         return block
+
+    def _score(self, patch: NDArray[np.int16]) -> NDArray[np.int8]:
+        layout = self._layout
+        own = patch[layout.before_frames :][: layout.patch_steps * layout.step_frames]
+        if self._gate is None or self._gate.push(own):
+            return self._classifier.score(patch)
+        self.skipped += layout.patch_steps
+        return self._quiet
 
 
 class Pipeline:
@@ -71,7 +94,8 @@ class Pipeline:
         self._bundle = bundle
         self._rate_hz = rate_hz
         self._frontend = Frontend(bundle.spec, bundle.tables, rate_hz)
-        self._scorer = Scorer(bundle, classifier)
+        gate = None if bundle.gate is None else Gate(bundle.gate, bundle.layout.step_frames)
+        self._scorer = Scorer(bundle, classifier, gate)
         self._detectors = [
             (bundle.labels.index(rule.label), Detector(rule)) for rule in bundle.rules
         ]
@@ -102,6 +126,12 @@ class Pipeline:
         """What was listened to since the start."""
         processed, lost = self._processed / self._rate_hz, self._lost / self._rate_hz
         return Coverage(processed + lost, processed, lost)
+
+    @property
+    def skipped_s(self) -> float:
+        """Seconds that the gate found too quiet for the model."""
+        spec, layout = self._bundle.spec, self._bundle.layout
+        return self._scorer.skipped * layout.step_frames * spec.hop_samples / spec.rate_hz
 
     def _hear(self, pcm: NDArray[np.int16]) -> list[Event]:
         return self._detect(self._scorer.push(self._frontend.push(pcm).frames))
