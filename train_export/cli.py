@@ -11,6 +11,7 @@ from typing import Any, NoReturn
 from edge import __version__
 from edge.bundle import load_bundle
 from edge.errors import AirwayError, UsageError
+from train_export.commands import compare, quantize
 from train_export.evaluate import evaluate
 from train_export.prepare import KINDS, prepare
 
@@ -64,6 +65,8 @@ def _parser() -> argparse.ArgumentParser:
     score.add_argument("--json", action="store_true", help="one JSON object")
     score.add_argument("--predictions", type=Path, metavar="F.csv", help="a row an event")
     score.set_defaults(command=_evaluate)
+    quantize.add(commands)
+    compare.add(commands)
     return parser
 
 

@@ -7,17 +7,18 @@ processes gives the same features.
 import hashlib
 import json
 from collections.abc import Sequence
-from concurrent.futures import ProcessPoolExecutor
 from dataclasses import asdict, dataclass
-from multiprocessing import get_context
+from functools import lru_cache
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 from tqdm import tqdm
 
+from edge.errors import InputOutputError
 from edge.frontend import PRESETS, Frontend, FrontendSpec, build_tables, digest
 from train_export.datasets import SPLITS, Clip, merge_duplicates, read_corpus, split_of
+from train_export.schedule import LOCAL, spread
 from train_export.soundscape import Recipe, Scene, SoundBank, Truth, mix_scene
 
 ROOM_LABELS = ("cough", "sneeze", "snore", "breath", "speech", "other")
@@ -46,6 +47,10 @@ class SceneSet:
     targets: NDArray[np.uint8]
     truths: tuple[tuple[Truth, ...], ...]
 
+    def digest(self) -> str:
+        """Which scenes these are: SHA-256 of their targets."""
+        return hashlib.sha256(np.ascontiguousarray(self.targets)).hexdigest()
+
 
 def step_targets(truths: Sequence[Truth], steps: int, spec: FrontendSpec) -> NDArray[np.uint8]:
     """Share of each step that each label fills; uint8 [steps, labels], 255 for the whole.
@@ -71,19 +76,19 @@ def clips_of(clips: Sequence[Clip], split: str) -> list[Clip]:
     return [clip for clip in clips if clip.label == "rir" or split_of(clip) == split]
 
 
-_bank: SoundBank | None = None
+Job = tuple[Path, str, int, int, Recipe, FrontendSpec]
 
 
-def _start_worker(corpus: Path, split: str) -> None:
-    global _bank
-    _bank = SoundBank(clips_of(merge_duplicates(read_corpus(corpus)), split))
+@lru_cache(maxsize=1)
+def _bank(corpus: Path, split: str) -> SoundBank:
+    """The clips of a split, read once a process."""
+    return SoundBank(clips_of(merge_duplicates(read_corpus(corpus)), split))
 
 
-def _one_scene(job: tuple[int, str, int, Recipe, FrontendSpec]) -> tuple[Scene, NDArray[np.int16]]:
-    seed, split, number, recipe, spec = job
-    assert _bank is not None, "the worker was not started"
+def _one_scene(job: Job) -> tuple[Scene, NDArray[np.int16]]:
+    corpus, split, seed, number, recipe, spec = job
     rng = np.random.default_rng([seed, SPLITS.index(split), number])
-    scene = mix_scene(rng, _bank, recipe)
+    scene = mix_scene(rng, _bank(corpus, split), recipe)
     return scene, Frontend(spec).push(scene.pcm).frames
 
 
@@ -95,10 +100,15 @@ def prepare_scenes(
     *,
     spec: FrontendSpec = PRESETS["room-16k"],
     seed: int = 0,
+    scheduler: str = LOCAL,
     workers: int = 2,
     cache: Path | None = None,
 ) -> SceneSet:
-    """Mix scenes of a split and compute their features; kept in `cache` under their digest."""
+    """Mix scenes of a split and compute their features; kept in `cache` under their digest.
+
+    `scheduler` says where: `local`, in so many workers, or the address of a Dask scheduler (see
+    `spread`).
+    """
     key = {
         "split": split, "scenes": scenes, "seed": seed, "recipe": asdict(recipe),
         "frontend": digest(spec, build_tables(spec)), "labels": ROOM_LABELS,
@@ -106,13 +116,12 @@ def prepare_scenes(
     name = hashlib.sha256(json.dumps(key, sort_keys=True).encode()).hexdigest()[:16]
     folder = cache / f"{split}-{name}" if cache else None
     if folder and (folder / "truths.json").is_file():
-        return _load(folder)
-    jobs = ((seed, split, number, recipe, spec) for number in range(scenes))
+        return load_scenes(folder)
+    jobs: list[Job] = [
+        (corpus.absolute(), split, seed, number, recipe, spec) for number in range(scenes)
+    ]
     features, targets, truths = [], [], []
-    with ProcessPoolExecutor(
-        workers, get_context("spawn"), initializer=_start_worker, initargs=(corpus, split)
-    ) as pool:
-        results = pool.map(_one_scene, jobs, chunksize=4)
+    with spread(_one_scene, jobs, scheduler, workers) as results:
         for scene, frames in tqdm(results, total=scenes, desc=f"mixing {split}", unit="scene"):
             steps = len(frames) // STEP_FRAMES
             features.append(frames[: steps * STEP_FRAMES])
@@ -132,10 +141,21 @@ def _save(folder: Path, scenes: SceneSet) -> None:
     (folder / "truths.json").write_text(json.dumps(rows))  # last: it marks the set as whole
 
 
-def _load(folder: Path) -> SceneSet:
-    rows = json.loads((folder / "truths.json").read_text())
+def load_scenes(folder: Path) -> SceneSet:
+    """Read the scenes that `prepare_scenes` kept in a folder.
+
+    Raises:
+        InputOutputError: there are none, or not all of them.
+    """
+    try:
+        rows = json.loads((folder / "truths.json").read_text())
+        features, targets = (
+            np.load(folder / f"{name}.npy", mmap_mode="r") for name in ("features", "targets")
+        )
+    except OSError as error:
+        raise InputOutputError(
+            f"{folder} holds no scenes ({error.strerror}); give a folder that training mixed"
+        ) from error
     return SceneSet(
-        np.load(folder / "features.npy", mmap_mode="r"),
-        np.load(folder / "targets.npy", mmap_mode="r"),
-        tuple(tuple(Truth(**truth) for truth in truths) for truths in rows),
+        features, targets, tuple(tuple(Truth(**truth) for truth in truths) for truths in rows)
     )

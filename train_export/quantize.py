@@ -100,7 +100,7 @@ def _convert_apart(
 
 def float_tensors(model: bytes) -> list[str]:
     """Names of the tensors that are not integers."""
-    interpreter = _interpreter(model)
+    interpreter = plain_interpreter(model)
     return [
         tensor["name"]
         for tensor in interpreter.get_tensor_details()
@@ -110,19 +110,20 @@ def float_tensors(model: bytes) -> list[str]:
 
 def operators(model: bytes) -> list[str]:
     """Names of the operators that a model uses, sorted."""
-    details = _interpreter(model)._get_ops_details()
+    details = plain_interpreter(model)._get_ops_details()
     return sorted({op["op_name"] for op in details if op["op_name"] != "DELEGATE"})
 
 
 def quantization(model: bytes) -> tuple[tuple[float, int], tuple[float, int]]:
     """(scale, zero point) of the input and of the output."""
-    interpreter = _interpreter(model)
+    interpreter = plain_interpreter(model)
     ends = interpreter.get_input_details()[0], interpreter.get_output_details()[0]
     (in_scale, in_zero), (out_scale, out_zero) = (end["quantization"] for end in ends)
     return (float(in_scale), int(in_zero)), (float(out_scale), int(out_zero))
 
 
-def _interpreter(model: bytes):  # noqa: ANN202 - the type lives in whichever runtime there is
+def plain_interpreter(model: bytes) -> Any:
+    """A model in the runtime's plain kernels, ready to run and to be asked what it is."""
     module = importlib.import_module(MODULES[installed_runtimes()[0]])
     # The plain kernels: a delegate would hide the operators that it takes over.
     plain = module.OpResolverType.BUILTIN_WITHOUT_DEFAULT_DELEGATES

@@ -39,7 +39,9 @@ def fit_small(scenes, folder: Path) -> list[np.ndarray]:
     """Train the small network for one pass."""
     from train_export.train import TrainConfig, train
 
-    return train(scenes, scenes, SMALL, TrainConfig(epochs=1, batch=4), folder).get_weights()
+    return train(
+        scenes, scenes, SMALL, TrainConfig(epochs=1, batch_steps=512), folder
+    ).get_weights()
 
 
 def small_weights() -> list[np.ndarray]:
@@ -115,7 +117,7 @@ def stretches_probe(scenes) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """One batch, and its targets drawn again."""
     from train_export.train import Stretches, TrainConfig
 
-    data = Stretches(scenes, CnnConfig(), TrainConfig(batch=4))
+    data = Stretches(scenes, CnnConfig(), TrainConfig(batch_steps=512))
     return (*data[0], data[0][1])
 
 

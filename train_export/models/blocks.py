@@ -1,5 +1,7 @@
-"""The convolutions of a network, each with its norm and its ReLU; in one place, so that a
-network can be built of others: of those that feel the quantization, for instance.
+"""The convolutions of a network, each with its norm and its ReLU.
+
+They stand in one place so that a network can be built of others: of those that feel the
+quantization, for instance.
 """
 
 import keras

@@ -13,6 +13,7 @@ from edge.errors import BadInputError, UsageError
 # Twelve steps, 0.48 s: with the 0.37 s that a network hears ahead, a score is at most 0.85 s
 # behind the sound. Fewer steps cost more arithmetic a second, more cost latency.
 PATCH_STEPS = 12
+NETWORK_FILE = "network.json"  # a training's shape, beside its weights
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
