@@ -129,11 +129,12 @@ def prepare_scenes(
             truths.append(scene.truths)
     made = SceneSet(np.stack(features), np.stack(targets), tuple(truths))
     if folder:
-        _save(folder, made)
+        save_scenes(folder, made)
     return made
 
 
-def _save(folder: Path, scenes: SceneSet) -> None:
+def save_scenes(folder: Path, scenes: SceneSet) -> None:
+    """Keep scenes in a folder for `load_scenes`."""
     folder.mkdir(parents=True, exist_ok=True)
     np.save(folder / "features.npy", scenes.features)
     np.save(folder / "targets.npy", scenes.targets)

@@ -93,6 +93,7 @@ def probe() -> dict[str, dict]:
             walked = []
             for start in range(0, x.shape[1] - config.front_frames + 1, config.step_frames):
                 logits, *states = step([x[:, start : start + config.front_frames], *states])
+                states = [np.asarray(state) for state in states]
                 walked.append(np.asarray(logits))
             out[name]["walked"] = np.stack(walked[config.reach_steps :], axis=1)
     config = SMALL["cnn"]
