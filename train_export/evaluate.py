@@ -57,6 +57,23 @@ def evaluate(
     return report, [row for outcome in outcomes for row in _rows(outcome, labels)]
 
 
+def in_words(report: dict[str, Any]) -> list[str]:
+    """The report's main figures, a line a label."""
+    return [_in_words(label, numbers) for label, numbers in report["labels"].items()]
+
+
+def _in_words(label: str, numbers: dict[str, Any]) -> str:
+    """What was found, with its intervals where there are enough recordings."""
+    words = [
+        f"{label}: {numbers['matched']} of {numbers['true']} found in {numbers['hours']:.2f} h"
+    ]
+    for name in ("sensitivity", "precision", "f1", "false_alarms_per_hour"):
+        bounds = numbers["interval_95"][name]
+        span = f" [{bounds[0]:.3f}, {bounds[1]:.3f}]" if bounds else ""
+        words.append(f"{name.replace('_', ' ')} {numbers[name]:.3f}{span}")
+    return ", ".join(words)
+
+
 def _outcomes(
     bundle: Bundle, classifier: Classifier, annotation: Annotation, labels: tuple[str, ...]
 ) -> Iterator[Outcome]:

@@ -15,17 +15,20 @@ from edge.demo import demo_night
 from edge.frontend import Frontend, FrontendSpec, build_tables, digest
 from edge.pipeline import Scorer
 from train_export.features import BEFORE_FRAMES, FEATURE_SCALE, SceneSet
-from train_export.models.config import CnnConfig
-from train_export.quantize import REPRESENTATIVE_PATCHES, operators, quantization, quantize
+from train_export.models.config import PATCH_STEPS, NetworkConfig, StepConfig
+from train_export.quantize import (
+    REPRESENTATIVE_PATCHES,
+    Weights,
+    operators,
+    quantization,
+    quantize,
+)
 
-# Twelve steps, 0.48 s: with the 0.37 s that the model hears ahead, a score is at most 0.85 s
-# behind the sound. Fewer steps cost more arithmetic a second, more cost latency.
-PATCH_STEPS = 12
 GOLDEN_SEED = 2
 
 
 def representative_patches(
-    scenes: SceneSet, config: CnnConfig, seed: int = 0
+    scenes: SceneSet, config: StepConfig, seed: int = 0
 ) -> NDArray[np.float32]:
     """Patches of training scenes, float32 [patches, frames, bands, 1]."""
     rng = np.random.default_rng(seed)
@@ -39,8 +42,8 @@ def representative_patches(
 
 
 def export(
-    weights: list[NDArray[np.float32]],
-    config: CnnConfig,
+    weights: Weights,
+    config: StepConfig,
     spec: FrontendSpec,
     training: SceneSet,
     folder: Path,
@@ -57,9 +60,16 @@ def export(
         "step_frames": config.step_frames,
         "before_frames": BEFORE_FRAMES,
     }
-    network = {"architecture": "cnn", "parameters": sum(array.size for array in weights)}
     card = about | {"name": name, "version": version, "labels": list(training.labels)}
-    return begin(flatbuffer, spec, folder, card, place, network)
+    return begin(flatbuffer, spec, folder, card, place, model_of(config, weights))
+
+
+def model_of(config: NetworkConfig, weights: Weights) -> dict[str, Any]:
+    """What a card says of a network: what `model_of` says of it."""
+    return {
+        "architecture": config.architecture,
+        "parameters": sum(array.size for array in weights),
+    }
 
 
 def begin(
@@ -78,7 +88,7 @@ def begin(
         folder: where to.
         card: name, version, labels and all that is told about it.
         place: the layout's numbers that are not the quantizer's.
-        network: its architecture and number of parameters.
+        network: what `model_of` says of it.
     """
     (in_scale, in_zero), (out_scale, out_zero) = quantization(flatbuffer)
     tables = build_tables(spec)

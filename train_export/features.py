@@ -7,17 +7,18 @@ processes gives the same features.
 import hashlib
 import json
 from collections.abc import Sequence
-from concurrent.futures import ProcessPoolExecutor
-from dataclasses import asdict, dataclass
-from multiprocessing import get_context
+from dataclasses import asdict, dataclass, replace
+from functools import lru_cache
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 from tqdm import tqdm
 
+from edge.errors import BadInputError, InputOutputError
 from edge.frontend import PRESETS, Frontend, FrontendSpec, build_tables, digest
 from train_export.datasets import SPLITS, Clip, split_corpus, split_of
+from train_export.schedule import LOCAL, spread
 from train_export.soundscape import Recipe, Scene, SoundBank, Truth, mix_scene
 from train_export.synthetic import bank_of
 from train_export.taxonomy import ROOM_LABELS
@@ -31,6 +32,7 @@ BEFORE_FRAMES = 108
 # A cough's target ends here at the latest: its bark. The tail would bridge to the next cough
 # of a bout, which follows at 0.35 s and more.
 COUGH_TARGET_S = 0.30
+LABELS_FILE = "labels.json"
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +50,14 @@ class SceneSet:
     targets: NDArray[np.uint8]
     truths: tuple[tuple[Truth, ...], ...]
     labels: tuple[str, ...] = ROOM_LABELS
+
+    def in_memory(self) -> "SceneSet":
+        """The same, read from the files that keep it."""
+        return replace(self, features=np.array(self.features), targets=np.array(self.targets))
+
+    def digest(self) -> str:
+        """Which scenes these are: SHA-256 of their targets."""
+        return hashlib.sha256(np.ascontiguousarray(self.targets)).hexdigest()
 
 
 def step_targets(
@@ -79,19 +89,19 @@ def clips_of(clips: Sequence[Clip], split: str) -> list[Clip]:
     return [clip for clip in clips if clip.label == "rir" or split_of(clip) == split]
 
 
-_bank: SoundBank | None = None
+Job = tuple[Path, str, str, int, int, Recipe, FrontendSpec]
 
 
-def _start_worker(corpus: Path, layout: str, split: str) -> None:
-    global _bank
-    _bank = bank_of(clips_of(split_corpus(corpus, layout), split))
+@lru_cache(maxsize=1)
+def _bank(corpus: Path, layout: str, split: str) -> SoundBank:
+    """The sounds of a split, read once a process."""
+    return bank_of(clips_of(split_corpus(corpus, layout), split))
 
 
-def _one_scene(job: tuple[int, str, int, Recipe, FrontendSpec]) -> tuple[Scene, NDArray[np.int16]]:
-    seed, split, number, recipe, spec = job
-    assert _bank is not None, "the worker was not started"
+def _one_scene(job: Job) -> tuple[Scene, NDArray[np.int16]]:
+    corpus, layout, split, seed, number, recipe, spec = job
     rng = np.random.default_rng([seed, SPLITS.index(split), number])
-    scene = mix_scene(rng, _bank, recipe)
+    scene = mix_scene(rng, _bank(corpus, layout, split), recipe)
     return scene, Frontend(spec).push(scene.pcm).frames
 
 
@@ -105,10 +115,15 @@ def prepare_scenes(
     layout: str = "auto",
     labels: tuple[str, ...] = ROOM_LABELS,
     seed: int = 0,
+    scheduler: str = LOCAL,
     workers: int = 2,
     cache: Path | None = None,
 ) -> SceneSet:
-    """Mix scenes of a split and compute their features; kept in `cache` under their digest."""
+    """Mix scenes of a split and compute their features; kept in `cache` under their digest.
+
+    `scheduler` says where: `local`, in so many workers, or the address of a Dask scheduler (see
+    `spread`).
+    """
     key = {
         "split": split, "scenes": scenes, "seed": seed, "recipe": asdict(recipe),
         "frontend": digest(spec, build_tables(spec)), "labels": labels,
@@ -116,13 +131,12 @@ def prepare_scenes(
     name = hashlib.sha256(json.dumps(key, sort_keys=True).encode()).hexdigest()[:16]
     folder = cache / f"{split}-{name}" if cache else None
     if folder and (folder / "truths.json").is_file():
-        return _load(folder, labels)
-    jobs = ((seed, split, number, recipe, spec) for number in range(scenes))
+        return replace(load_scenes(folder), labels=labels)
+    jobs: list[Job] = [
+        (corpus.absolute(), layout, split, seed, number, recipe, spec) for number in range(scenes)
+    ]
     features, targets, truths = [], [], []
-    with ProcessPoolExecutor(
-        workers, get_context("spawn"), initializer=_start_worker, initargs=(corpus, layout, split)
-    ) as pool:
-        results = pool.map(_one_scene, jobs, chunksize=4)
+    with spread(_one_scene, jobs, scheduler, workers) as results:
         for scene, frames in tqdm(results, total=scenes, desc=f"mixing {split}", unit="scene"):
             steps = len(frames) // STEP_FRAMES
             features.append(frames[: steps * STEP_FRAMES])
@@ -130,23 +144,47 @@ def prepare_scenes(
             truths.append(scene.truths)
     made = SceneSet(np.stack(features), np.stack(targets), tuple(truths), labels)
     if folder:
-        _save(folder, made)
+        save_scenes(folder, made)
     return made
 
 
-def _save(folder: Path, scenes: SceneSet) -> None:
+def save_scenes(folder: Path, scenes: SceneSet) -> None:
+    """Keep scenes in a folder for `load_scenes`."""
     folder.mkdir(parents=True, exist_ok=True)
     np.save(folder / "features.npy", scenes.features)
     np.save(folder / "targets.npy", scenes.targets)
+    (folder / LABELS_FILE).write_text(json.dumps(scenes.labels))
     rows = [[asdict(truth) for truth in truths] for truths in scenes.truths]
     (folder / "truths.json").write_text(json.dumps(rows))  # last: it marks the set as whole
 
 
-def _load(folder: Path, labels: tuple[str, ...]) -> SceneSet:
-    rows = json.loads((folder / "truths.json").read_text())
-    return SceneSet(
-        np.load(folder / "features.npy", mmap_mode="r"),
-        np.load(folder / "targets.npy", mmap_mode="r"),
-        tuple(tuple(Truth(**truth) for truth in truths) for truths in rows),
-        labels,
-    )
+def load_scenes(folder: Path) -> SceneSet:
+    """Read the scenes that `prepare_scenes` kept in a folder.
+
+    Raises:
+        InputOutputError: there are none, or not all of them.
+        BadInputError: their labels are not known.
+    """
+    try:
+        rows = json.loads((folder / "truths.json").read_text())
+        features, targets = (
+            np.load(folder / f"{name}.npy", mmap_mode="r") for name in ("features", "targets")
+        )
+    except OSError as error:
+        raise InputOutputError(
+            f"{folder} holds no scenes ({error.strerror}); give a folder that training mixed"
+        ) from error
+    truths = tuple(tuple(Truth(**truth) for truth in truths) for truths in rows)
+    return SceneSet(features, targets, truths, _labels(folder, targets.shape[2]))
+
+
+def _labels(folder: Path, count: int) -> tuple[str, ...]:
+    """The labels of kept scenes; a folder without a list of them holds the room's."""
+    path = folder / LABELS_FILE
+    labels = tuple(json.loads(path.read_text())) if path.is_file() else ROOM_LABELS
+    if len(labels) != count:
+        raise BadInputError(
+            f"{folder} holds targets of {count} labels, but names {len(labels)}; remove it and "
+            "mix the scenes again"
+        )
+    return labels

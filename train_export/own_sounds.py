@@ -17,8 +17,8 @@ from edge.frontend import PRESETS
 from train_export.datasets import SPLITS, Clip, split_corpus, split_of
 from train_export.export import export
 from train_export.features import SceneSet, prepare_scenes
-from train_export.models.config import CnnConfig
-from train_export.room import TRAINING, VALIDATION, choose, in_own_process
+from train_export.models.config import StepConfig, default_config
+from train_export.room import TRAINING, VALIDATION, Plan, choose, fit_scenes, in_own_process
 from train_export.soundscape import Recipe, cut
 from train_export.taxonomy import BEDS
 
@@ -26,9 +26,7 @@ from train_export.taxonomy import BEDS
 LEAST_VALIDATION_HOURS = 0.5
 
 
-def train_own(
-    corpus: Path, out: Path, work: Path, *, hours: float, epochs: int, seed: int
-) -> Bundle:
+def train_own(corpus: Path, out: Path, work: Path, plan: Plan) -> Bundle:
     """Train on a folder of labelled recordings, and write a bundle named after `out`.
 
     Raises:
@@ -39,18 +37,15 @@ def train_own(
         print(line)
     labels = labels_of(clips)
     work = work / f"own-{fingerprint(clips)}"
-    job = {"labels": labels, "hours": hours, "seed": seed}
-    training, validation = scenes(corpus, work, **job)
-    config = CnnConfig(labels=len(labels))
-    weights = in_own_process(fit, corpus, work, config, epochs, job)
+    training, validation = scenes(corpus, work, labels, plan)
+    config = replace(default_config(plan.model), labels=len(labels))
+    weights = in_own_process(fit, corpus, work, labels, config, plan)
+    split = "by person or file, label by label, 70 % train, 12 % validation, 18 % test"
+    chosen_on = f"{_validation_hours(plan.hours):g} h of scenes of validation people"
     bundle = export(
         weights, config, PRESETS["room-16k"], training, out,
         name=out.resolve().name, version=__version__,
-        about=about(clips, labels) | {"protocol": {
-            "split": "by person or file, label by label, 70 % train, 12 % validation, 18 % test",
-            "training_hours": hours, "epochs": epochs, "seed": seed,
-            "chosen_on": f"{_validation_hours(hours):g} h of scenes of validation people",
-        }},
+        about=about(clips, labels) | {"protocol": {"split": split} | plan.protocol(chosen_on)},
     )  # fmt: skip
     return choose(bundle, validation, out)
 
@@ -112,28 +107,27 @@ def recipe_of(recipe: Recipe, labels: tuple[str, ...]) -> Recipe:
 
 
 def scenes(
-    corpus: Path, work: Path, *, labels: tuple[str, ...], hours: float, seed: int
+    corpus: Path, work: Path, labels: tuple[str, ...], plan: Plan
 ) -> tuple[SceneSet, SceneSet]:
     """Training and validation scenes, mixed now or read from the working folder."""
 
     def mixed(split: str, hours: float, recipe: Recipe) -> SceneSet:
         return prepare_scenes(
             corpus, split, round(hours * 60), recipe_of(recipe, labels),
-            layout="folder", labels=labels, seed=seed, cache=work / "scenes",
+            layout="folder", labels=labels, seed=plan.seed, scheduler=plan.scheduler,
+            cache=work / "scenes",
         )  # fmt: skip
 
-    return mixed("train", hours, TRAINING), mixed("val", _validation_hours(hours), VALIDATION)
+    training = mixed("train", plan.hours, TRAINING)
+    return training, mixed("val", _validation_hours(plan.hours), VALIDATION)
 
 
 def fit(
-    corpus: Path, work: Path, config: CnnConfig, epochs: int, job: dict[str, Any]
+    corpus: Path, work: Path, labels: tuple[str, ...], config: StepConfig, plan: Plan
 ) -> list[NDArray[np.float32]]:
     """Train on the scenes; gives the best epoch's weights."""
-    from train_export.train import TrainConfig, train
-
-    training, validation = scenes(corpus, work, **job)
-    run = TrainConfig(epochs=epochs, seed=job["seed"])
-    return train(training, validation, config, run, work / "run").get_weights()
+    training, validation = scenes(corpus, work, labels, plan)
+    return fit_scenes(training, validation, config, plan, work / "run")
 
 
 def about(clips: Sequence[Clip], labels: tuple[str, ...]) -> dict[str, Any]:

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from concurrent.futures import ProcessPoolExecutor
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from multiprocessing import get_context
 from pathlib import Path
 from typing import Any, ParamSpec, TypeVar
@@ -13,12 +13,14 @@ from numpy.typing import NDArray
 from edge import __version__
 from edge.bundle import Bundle
 from edge.card import GateRule
+from edge.errors import UsageError
 from edge.frontend import PRESETS
 from train_export.calibrate import calibrate, choose_rule, score_scenes
 from train_export.export import export, finish
 from train_export.features import SceneSet, prepare_scenes
 from train_export.metrics import EventScore
-from train_export.models.config import CnnConfig
+from train_export.models.config import StepConfig, default_config
+from train_export.schedule import LOCAL
 from train_export.soundscape import Recipe
 from train_export.taxonomy import events_of
 
@@ -60,22 +62,52 @@ ABOUT: dict[str, Any] = {
 }
 
 
-def train_room(
-    corpus: Path, out: Path, work: Path, *, hours: float, epochs: int, seed: int
-) -> Bundle:
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Plan:
+    """What a training on scenes gets, and how it is done.
+
+    Attributes:
+        hours: of training scenes.
+        epochs: most passes over them.
+        seed: of the scenes, the weights and the stretches.
+        model: architecture, a key of STEP_CONFIGS.
+        patience: epochs that were no better on validation people and end it; None: none do.
+        resume: go on after the last epoch of an interrupted run.
+        scheduler: where the scenes are mixed; see `schedule.spread`.
+    """
+
+    hours: float
+    epochs: int
+    seed: int
+    model: str = "cnn"
+    patience: int | None = None
+    resume: bool = False
+    scheduler: str = LOCAL
+
+    def __post_init__(self) -> None:
+        """Refuse a patience that ends a training before it began."""
+        if self.patience is not None and self.patience < 1:
+            raise UsageError(f"a patience of {self.patience} epochs; give 1 or more")
+
+    def protocol(self, chosen_on: str) -> dict[str, Any]:
+        """What the card says of it."""
+        return {
+            "training_hours": self.hours,
+            "epochs": self.epochs,
+            "seed": self.seed,
+            "chosen_on": chosen_on,
+        }
+
+
+def train_room(corpus: Path, out: Path, work: Path, plan: Plan) -> Bundle:
     """Train and write the room bundle; the same arguments give the same bundle."""
-    training, validation = scenes(corpus, work, hours=hours, seed=seed)
-    config = CnnConfig()
-    weights = in_own_process(fit, corpus, work, config, hours=hours, epochs=epochs, seed=seed)
+    training, validation = scenes(corpus, work, plan)
+    config = default_config(plan.model)
+    weights = in_own_process(fit, corpus, work, config, plan)
     about = ABOUT | {
         "gate": asdict(GATE),
-        "protocol": {
-            "split": "by person or file, 70 % train, 12 % validation, 18 % test",
-            "training_hours": hours,
-            "epochs": epochs,
-            "seed": seed,
-            "chosen_on": f"{VALIDATION_HOURS:g} h of scenes of validation people",
-        },
+        "protocol": {"split": "by person or file, 70 % train, 12 % validation, 18 % test"}
+        | plan.protocol(f"{VALIDATION_HOURS:g} h of scenes of validation people"),
     }
     bundle = export(
         weights, config, PRESETS["room-16k"], training, out,
@@ -84,14 +116,16 @@ def train_room(
     return choose(bundle, validation, out)
 
 
-def scenes(corpus: Path, work: Path, *, hours: float, seed: int) -> tuple[SceneSet, SceneSet]:
+def scenes(corpus: Path, work: Path, plan: Plan) -> tuple[SceneSet, SceneSet]:
     """Training and validation scenes, mixed now or read from the working folder."""
-    cache = work / "scenes"
-    training = prepare_scenes(corpus, "train", round(hours * 60), TRAINING, seed=seed, cache=cache)
-    validation = prepare_scenes(
-        corpus, "val", round(VALIDATION_HOURS * 60), VALIDATION, seed=seed, cache=cache
-    )
-    return training, validation
+
+    def mixed(split: str, hours: float, recipe: Recipe) -> SceneSet:
+        return prepare_scenes(
+            corpus, split, round(hours * 60), recipe,
+            seed=plan.seed, scheduler=plan.scheduler, cache=work / "scenes",
+        )  # fmt: skip
+
+    return mixed("train", plan.hours, TRAINING), mixed("val", VALIDATION_HOURS, VALIDATION)
 
 
 def in_own_process(work: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
@@ -100,16 +134,22 @@ def in_own_process(work: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T
         return pool.submit(work, *args, **kwargs).result()
 
 
-def fit(
-    corpus: Path, work: Path, config: CnnConfig, *, hours: float, epochs: int, seed: int
-) -> list[NDArray[np.float32]]:
+def fit(corpus: Path, work: Path, config: StepConfig, plan: Plan) -> list[NDArray[np.float32]]:
     """Train on the scenes; gives the best epoch's weights."""
+    training, validation = scenes(corpus, work, plan)
+    return fit_scenes(training.in_memory(), validation, config, plan, work / "run")
+
+
+def fit_scenes(
+    training: SceneSet, validation: SceneSet, config: StepConfig, plan: Plan, folder: Path
+) -> list[NDArray[np.float32]]:
+    """Train; gives the best epoch's weights. TensorFlow's process only."""
     from train_export.train import TrainConfig, train
 
-    training, validation = scenes(corpus, work, hours=hours, seed=seed)
-    in_memory = SceneSet(np.array(training.features), np.array(training.targets), training.truths)
-    run = TrainConfig(epochs=epochs, seed=seed)
-    return train(in_memory, validation, config, run, work / "run").get_weights()
+    patience = plan.epochs if plan.patience is None else plan.patience
+    run = TrainConfig(epochs=plan.epochs, seed=plan.seed, patience=patience)
+    model = train(training, validation, config, run, folder, resume=plan.resume)
+    return model.get_weights()
 
 
 def choose(bundle: Bundle, validation: SceneSet, out: Path) -> Bundle:

@@ -1,5 +1,7 @@
 """What an event rule finds in scored scenes, compared with their truth."""
 
+from collections.abc import Sequence
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -23,6 +25,11 @@ def detect(scene: Logits, rule: EventRule, labels: tuple[str, ...]) -> list[Span
     detector = Detector(rule)
     column = np.ascontiguousarray(scene[:, labels.index(rule.label)])
     return detector.push(column) + detector.finish()
+
+
+def mean_f1(scores: Sequence[EventScore]) -> float:
+    """Mean of the labels' event F1."""
+    return float(np.mean([score.f1 for score in scores]))
 
 
 def evaluate_rule(

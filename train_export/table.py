@@ -17,7 +17,7 @@ from sklearn.model_selection import StratifiedGroupKFold
 from edge.errors import BadInputError
 from train_export.intervals import bootstrap
 from train_export.models.mlp import fit_and_convert
-from train_export.quantize import float_tensors, interpreter_of, quantization
+from train_export.quantize import float_tensors, plain_interpreter, quantization
 from train_export.readers.table import Table, read_features
 from train_export.room import in_own_process
 
@@ -135,7 +135,7 @@ def split(
 
 def predict(model: bytes, samples: NDArray[np.int8]) -> NDArray[np.int64]:
     """The label's number for each int8 sample, on the device's runtime."""
-    interpreter = interpreter_of(model)
+    interpreter = plain_interpreter(model)
     entry = interpreter.get_input_details()[0]["index"]
     end = interpreter.get_output_details()[0]["index"]
     found = []

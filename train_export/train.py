@@ -5,9 +5,12 @@ the validation people choose the epoch and the operating point. Test scenes are 
 here.
 """
 
+import json
 from collections.abc import Callable
-from dataclasses import dataclass
+from contextlib import nullcontext
+from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Any, Literal
 
 import keras
 import numpy as np
@@ -22,12 +25,12 @@ from train_export.features import (
     SceneSet,
 )
 from train_export.metrics import EventScore
-from train_export.models.cnn import build
-from train_export.models.config import CnnConfig
-from train_export.scoring import evaluate_rule
+from train_export.models.config import NETWORK_FILE, StepConfig
+from train_export.models.network import build
+from train_export.resume import Progress, ProgressFile
+from train_export.scoring import evaluate_rule, mean_f1
 from train_export.taxonomy import ROOM_LABELS, events_of
 
-STRETCH_STEPS = 128
 # Coughs are what the product counts; speech and the rest are there to be told from them, and
 # their labels cover whole clips, pauses included.
 LABEL_WEIGHTS = {
@@ -48,42 +51,48 @@ class TrainConfig:
 
     Attributes:
         epochs: most passes over the training scenes.
-        batch: stretches a step.
+        batch_steps: scores of a batch; how many stretches that are depends on the network.
         rate: peak learning rate of a cosine schedule with a warm-up of half an epoch.
         seed: of the weights and the stretches.
+        patience: epochs without a better one, on validation people, that end the training.
+        loss: cross-entropy of logits where targets are classes, squared error where the
+            outputs themselves are to be the targets.
     """
 
     epochs: int = 15
-    batch: int = 16
+    batch_steps: int = 2048
     rate: float = 2e-3
     seed: int = 0
+    patience: int = 8
+    loss: Literal["cross-entropy", "squared-error"] = "cross-entropy"
 
 
 class Stretches(keras.utils.PyDataset):
     """Random stretches of scenes with random colours, one epoch's worth a pass."""
 
-    def __init__(self, scenes: SceneSet, model: CnnConfig, config: TrainConfig) -> None:
+    def __init__(self, scenes: SceneSet, model: StepConfig, config: TrainConfig) -> None:
         super().__init__(workers=1, use_multiprocessing=False)
         self._scenes = scenes
-        self._frames = model.patch_frames(STRETCH_STEPS)
-        self._batch = config.batch
+        self._steps = model.stretch_steps()
+        self._frames = model.patch_frames(self._steps)
+        self._batch = config.batch_steps // self._steps
         self._seed = config.seed
-        self._epoch = 0
+        self.epoch = 0
         steps = scenes.targets.shape[0] * scenes.targets.shape[1]
-        self._batches = steps // (STRETCH_STEPS * config.batch)
+        self._batches = steps // (self._steps * self._batch)
 
     def __len__(self) -> int:
         return self._batches
 
     def on_epoch_end(self) -> None:
         """Draw other stretches next time."""
-        self._epoch += 1
+        self.epoch += 1
 
     def __getitem__(self, index: int) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-        rng = np.random.default_rng([self._seed, self._epoch, index])
+        rng = np.random.default_rng([self._seed, self.epoch, index])
         last = (self._scenes.features.shape[1] - self._frames) // STEP_FRAMES
         x = np.empty((self._batch, self._frames, self._scenes.features.shape[2], 1), np.float32)
-        y = np.empty((self._batch, STRETCH_STEPS, len(self._scenes.labels)), np.float32)
+        y = np.empty((self._batch, self._steps, len(self._scenes.labels)), np.float32)
         for row in range(self._batch):
             scene = rng.integers(len(self._scenes.features))
             step = int(rng.integers(last + 1))
@@ -92,7 +101,7 @@ class Stretches(keras.utils.PyDataset):
             own = step + BEFORE_FRAMES // STEP_FRAMES
             if rng.random() < 0.05:  # a recording begins: silence, then all at once the room
                 x[row, : rng.integers(1, BEFORE_FRAMES)] = 0
-            y[row] = self._scenes.targets[scene, own : own + STRETCH_STEPS] / np.float32(255)
+            y[row] = self._scenes.targets[scene, own : own + self._steps] / np.float32(255)
         return x, y
 
 
@@ -126,44 +135,71 @@ def weighted_loss(labels: tuple[str, ...]) -> Loss:
     return loss
 
 
-def score_scenes(model: keras.Model, config: CnnConfig, scenes: SceneSet) -> NDArray[np.float32]:
+def squared_error(y_true: keras.KerasTensor, y_pred: keras.KerasTensor) -> keras.KerasTensor:
+    """Mean squared error, for targets that are quantities."""
+    return keras.ops.mean(keras.ops.square(y_pred - y_true))
+
+
+# Name -> the loss for a model's labels.
+LOSSES: dict[str, Callable[[tuple[str, ...]], Loss]] = {
+    "cross-entropy": weighted_loss,
+    "squared-error": lambda labels: squared_error,
+}
+
+
+def score_scenes(model: keras.Model, config: StepConfig, scenes: SceneSet) -> NDArray[np.float32]:
     """Logits of every step of every scene, float32 [scenes, steps, labels].
 
-    The scenes begin and end in silence, as on the device.
+    The scenes begin and end in silence, as on the device, and are scored in the pieces that the
+    network is made for.
     """
     count, frames, bands = scenes.features.shape
     steps = scenes.targets.shape[1]
-    whole = build(config, config.patch_frames(steps))
-    whole.set_weights(model.get_weights())
-    after = config.patch_frames(steps) - BEFORE_FRAMES - frames
-    padded = np.zeros((1, BEFORE_FRAMES + frames + after, bands, 1), np.float32)
+    piece_steps = config.piece_steps(steps)
+    pieces = -(-steps // piece_steps)
+    length, hop = config.patch_frames(piece_steps), piece_steps * config.step_frames
+    network = build(config, length)
+    network.set_weights(model.get_weights())
+    padded = np.zeros(((pieces - 1) * hop + length, bands, 1), np.float32)
     out = np.empty((count, steps, len(scenes.labels)), np.float32)
     for number in range(count):
-        padded[0, BEFORE_FRAMES : BEFORE_FRAMES + frames, :, 0] = scenes.features[number]
-        out[number] = whole(padded * FEATURE_SCALE, training=False)[0]
+        padded[BEFORE_FRAMES : BEFORE_FRAMES + frames, :, 0] = scenes.features[number]
+        batch = np.stack([padded[piece * hop :][:length] for piece in range(pieces)])
+        logits = np.asarray(network(batch * FEATURE_SCALE, training=False))
+        out[number] = logits.reshape(-1, len(scenes.labels))[:steps]
     return out
 
 
 class BestByEvents(keras.callbacks.Callback):
     """Keeps the weights of the epoch with the best event F1 on the validation scenes.
 
-    The mean over the labels that are told as events.
+    Where several labels are told as events it is the mean of theirs. Ends the training when no
+    epoch was better for as long as its patience lasts.
     """
 
-    def __init__(self, config: CnnConfig, scenes: SceneSet, path: Path) -> None:
+    def __init__(
+        self, config: StepConfig, scenes: SceneSet, path: Path, patience: int, seen: Progress
+    ) -> None:
         super().__init__()
         self._config, self._scenes, self._path = config, scenes, path
-        self.best = -1.0
+        self._patience, self._progress = patience, seen
 
     def on_epoch_end(self, epoch: int, logs: dict[str, float] | None = None) -> None:
         """Score the validation scenes over a few thresholds."""
         floats = score_scenes(self.model, self._config, self._scenes)
         logits = np.clip(np.round(floats * 10), -128, 127).astype(np.int8)  # tenths of a logit
         found = [self._best_level(epoch, label, logits) for label in events_of(self._scenes.labels)]
-        f1 = float(np.mean([score.f1 for score in found]))
-        if f1 > self.best:
-            self.best = f1
+        f1 = mean_f1(found)
+        if logs is not None:
+            logs["val_event_f1"] = f1
+        if f1 > self._progress.best:
+            self._progress.best, self._progress.stale = f1, 0
             self.model.save_weights(self._path)
+        else:
+            self._progress.stale += 1
+        if self._progress.stale >= self._patience:
+            print(f"no better epoch for {self._patience}: the training ends", flush=True)
+            self.model.stop_training = True
 
     def _best_level(self, epoch: int, label: str, logits: NDArray[np.int8]) -> EventScore:
         scores = {
@@ -186,23 +222,56 @@ class BestByEvents(keras.callbacks.Callback):
 
 
 def train(
-    training: SceneSet, validation: SceneSet, config: CnnConfig, run: TrainConfig, folder: Path
+    training: SceneSet,
+    validation: SceneSet,
+    config: StepConfig,
+    run: TrainConfig,
+    folder: Path,
+    *,
+    resume: bool = False,
+    strategy: Any = None,
 ) -> keras.Model:
-    """Fit, and return the model with the best epoch's weights."""
+    """Fit, and return the model with the best epoch's weights.
+
+    Args:
+        training: scenes of training people.
+        validation: scenes of validation people.
+        config: shape of the network.
+        run: length, rate and seed.
+        folder: for the best epoch's weights, the state to resume from, and TensorBoard's log.
+        resume: go on after the last whole epoch of an interrupted run in `folder`; the weights
+            become those of a run without the interruption.
+        strategy: a `tf.distribute.Strategy` to train on several devices of this machine.
+
+    Raises:
+        UsageError: the interrupted run was another one.
+    """
     folder.mkdir(parents=True, exist_ok=True)
+    (folder / NETWORK_FILE).write_text(json.dumps(config.to_dict(), indent=2) + "\n")
     keras.utils.set_random_seed(run.seed)
-    model = build(config, config.patch_frames(STRETCH_STEPS))
     data = Stretches(training, config, run)
     steps = len(data) * run.epochs
     warmup = len(data) // 2
     schedule = keras.optimizers.schedules.CosineDecay(
         run.rate / 20, steps - warmup, alpha=0.01, warmup_target=run.rate, warmup_steps=warmup
     )
-    model.compile(
-        keras.optimizers.AdamW(schedule, weight_decay=1e-4, clipnorm=1.0),
-        weighted_loss(training.labels),
-    )
-    best = BestByEvents(config, validation, folder / "best.weights.h5")
-    model.fit(data, epochs=run.epochs, callbacks=[best], verbose=1)
-    model.load_weights(folder / "best.weights.h5")
+    with strategy.scope() if strategy else nullcontext():
+        model = build(config, config.patch_frames(config.stretch_steps()))
+        optimizer = keras.optimizers.AdamW(schedule, weight_decay=1e-4, clipnorm=1.0)
+        model.compile(optimizer, LOSSES[run.loss](training.labels))
+    purpose = {"network": config.to_dict(), "run": asdict(run), "scenes": training.digest()}
+    file = ProgressFile(folder / "resume.npz", purpose)
+    progress = file.read(model) if resume else Progress()
+    data.epoch = progress.epochs
+    best_path = folder / "best.weights.h5"
+    callbacks = [
+        BestByEvents(config, validation, best_path, run.patience, progress),
+        file.writer(progress),  # after the score, which belongs to the state
+        keras.callbacks.TensorBoard(folder / "log", write_graph=False),
+    ]
+    if not progress.over(run.epochs, run.patience):
+        model.fit(
+            data, epochs=run.epochs, initial_epoch=progress.epochs, callbacks=callbacks, verbose=1
+        )
+    model.load_weights(best_path)
     return model

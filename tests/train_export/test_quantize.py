@@ -1,6 +1,7 @@
 """From a network to a bundle: int8 throughout, the same on the device's runtimes."""
 
 import importlib.util
+import json
 from pathlib import Path
 
 import numpy as np
@@ -12,10 +13,19 @@ from edge.classifier import Classifier
 from edge.errors import BadInputError
 from edge.frontend import PRESETS
 from edge.pipeline import golden_difference
+from train_export import comparison
 from train_export import quantize as quantizer
 from train_export.calibrate import calibrate, choose_rule, score_scenes
+from train_export.cli import main
+from train_export.cost import multiplications
 from train_export.export import export, finish
-from train_export.features import BEFORE_FRAMES, FEATURE_SCALE, ROOM_LABELS, prepare_scenes
+from train_export.features import (
+    BEFORE_FRAMES,
+    FEATURE_SCALE,
+    ROOM_LABELS,
+    prepare_scenes,
+    save_scenes,
+)
 from train_export.models.config import CnnConfig
 from train_export.room import in_own_process
 from train_export.soundscape import Recipe
@@ -39,7 +49,9 @@ def fit_small(scenes, folder: Path) -> list[np.ndarray]:
     """Train the small network for one pass."""
     from train_export.train import TrainConfig, train
 
-    return train(scenes, scenes, SMALL, TrainConfig(epochs=1, batch=4), folder).get_weights()
+    return train(
+        scenes, scenes, SMALL, TrainConfig(epochs=1, batch_steps=512), folder
+    ).get_weights()
 
 
 def small_weights() -> list[np.ndarray]:
@@ -115,7 +127,7 @@ def stretches_probe(scenes) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """One batch, and its targets drawn again."""
     from train_export.train import Stretches, TrainConfig
 
-    data = Stretches(scenes, CnnConfig(), TrainConfig(batch=4))
+    data = Stretches(scenes, CnnConfig(), TrainConfig(batch_steps=512))
     return (*data[0], data[0][1])
 
 
@@ -191,3 +203,65 @@ def test_equal_dilations_compute_the_same():
     free, fixed = in_own_process(equal_dilation_probe)
     assert np.ptp(free) > 0.1
     np.testing.assert_allclose(fixed, free, atol=1e-5)
+
+
+def small_multiplications(steps: int) -> int:
+    """Multiply-accumulates of SMALL for a patch, from its shape alone."""
+    rows, columns, total = (SMALL.patch_frames(steps) - 5) // 2 + 1, 20, 0
+    total += rows * columns * 16 * 25
+    for _, time, frequency in SMALL.blocks:
+        square, rest = (time, (1, 1)) if time == frequency else (1, (time, frequency))
+        rows, columns = (rows - 3) // square + 1, (columns + 2 - 3) // square + 1
+        total += rows * columns * 16 * 9
+        rows, columns = -(-rows // rest[0]), -(-columns // rest[1])
+        total += rows * columns * 16 * 16
+    total += rows * 16 * columns + rows * 16 * 16  # collapse, widen
+    for dilation in SMALL.dilations:
+        rows -= 2 * dilation
+        total += rows * 16 * 3 + rows * 16 * 16
+    return total + rows * 16 * SMALL.labels
+
+
+def test_multiplications_are_those_of_the_shape(bundle):
+    """What is counted in the flatbuffer is what the network's shape comes to."""
+    assert multiplications(bundle.model) == small_multiplications(bundle.layout.patch_steps)
+
+
+@pytest.mark.slow
+def test_the_quantize_command_tunes_and_tells(trained, scenes, tmp_path, capsys):
+    """Weights and scenes to an int8 model, fine-tuned when asked, with both agreements told."""
+    save_scenes(tmp_path / "scenes", scenes)
+    weights = trained[1].parent / "run" / "best.weights.h5"
+    folder, out = str(tmp_path / "scenes"), tmp_path / "model.tflite"
+    code = main(
+        ["quantize", "--weights", str(weights), "--scenes", folder, "--validation", folder,
+         "--out", str(out), "--qat", "always", "--json"]
+    )  # fmt: skip
+    report = json.loads(capsys.readouterr().out.splitlines()[-1])
+    assert code == 0
+    assert quantizer.float_tensors(out.read_bytes()) == []
+    assert (report["architecture"], report["bytes"]) == ("cnn", out.stat().st_size)
+    assert report["fine_tuned"]["f1_float"] == pytest.approx(
+        report["post_training"]["f1_float"], abs=0.05
+    )  # the same float network; the rule is chosen anew
+    assert 0.9 < report["fine_tuned"]["top_class"] <= 1
+
+
+@pytest.mark.slow
+def test_compare_writes_a_table(toy_corpus, tmp_path, monkeypatch, capsys):
+    """A small network goes from scenes to its column; a second call trains nothing again."""
+    monkeypatch.setattr(comparison, "default_config", lambda name: SMALL)
+    page = tmp_path / "models.md"
+    command = [
+        "compare", "--corpus", str(toy_corpus), "--work", str(tmp_path), "--out", str(page),
+        "--models", "cnn", "--hours", "0.05", "--validation-hours", "0.02",
+        "--test-hours", "0.02", "--epochs", "1",
+    ]  # fmt: skip
+    assert main(command) == 0
+    text = page.read_text()
+    for words in ("tflite-runtime, relative to cnn | 1.00 |", "event F1, int8, litert", "points"):
+        assert words in text
+    trained_at = (tmp_path / "cnn" / "resume.npz").stat().st_mtime_ns
+    capsys.readouterr()
+    assert main(command) == 0
+    assert (tmp_path / "cnn" / "resume.npz").stat().st_mtime_ns == trained_at

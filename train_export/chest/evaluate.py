@@ -4,7 +4,7 @@ Every event, record and cycle row is a unit. A unit is read from audio alone: an
 whole recording, a record without its events.
 """
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -155,18 +155,19 @@ def _row(reading: Reading, labels: Sequence[str]) -> dict[str, Any]:
     } | {f"p_{label}": round(reading.probabilities.get(label, 0.0), 4) for label in labels}
 
 
-Words = Callable[[str], None]
-
-
-def say(report: dict[str, Any], write: Words) -> None:
-    """Put a report into lines."""
-    for name, numbers in report["tasks"].items():
-        write(f"SPRSound task {name}: {_words(numbers, SPRSOUND)}")
+def in_words(report: dict[str, Any]) -> list[str]:
+    """The report's main figures, a line each."""
+    said = [
+        f"SPRSound task {name}: {_words(numbers, SPRSOUND)}"
+        for name, numbers in report["tasks"].items()
+    ]
     groups = report["icbhi"]
     if groups:
-        write(f"ICBHI: {_words(groups['all'], ICBHI)}")
-        for device, numbers in groups["devices"].items():
-            write(f"  {device}: {_words(numbers, ICBHI)}")
+        said.append(f"ICBHI: {_words(groups['all'], ICBHI)}")
+        said += [
+            f"  {device}: {_words(numbers, ICBHI)}" for device, numbers in groups["devices"].items()
+        ]
+    return said
 
 
 def _words(numbers: dict[str, Any], measures: dict[str, Any]) -> str:

@@ -63,7 +63,7 @@ def loss_of(logits: tf.Tensor, targets: tf.Tensor, known: tf.Tensor) -> tf.Tenso
 def fit(sampler: Sampler, config: ClipConfig, run: FitConfig) -> list[NDArray[np.float32]]:
     """Train; gives the averaged weights."""
     keras.utils.set_random_seed(run.seed)
-    model = build(config)
+    model = build(config, config.frames)
     warmup = run.steps // 20
     schedule = keras.optimizers.schedules.CosineDecay(
         run.rate / 20, run.steps - warmup, alpha=0.01, warmup_target=run.rate, warmup_steps=warmup
@@ -100,7 +100,7 @@ def scores_of(
     weights: list[NDArray[np.float32]], config: ClipConfig, features: NDArray[np.float32]
 ) -> NDArray[np.float32]:
     """Logits of many patches; float32 [patches, frames, bands, 1] -> [patches, labels]."""
-    model = build(config)
+    model = build(config, config.frames)
     model.set_weights(weights)
     parts = [
         model(features[start : start + 256], training=False)[:, 0].numpy()

@@ -34,7 +34,7 @@ from train_export.chest.rules import Stream, choose_rules
 from train_export.chest.sampling import MIDDLE_FRAMES, Sampler, key
 from train_export.chest.scores import ICBHI, NORMAL, SPRSOUND, TASKS, counts, rated, unmerged
 from train_export.chest.units import Unit, frames_of, read_units, stretch
-from train_export.export import begin, seal
+from train_export.export import begin, model_of, seal
 from train_export.features import FEATURE_SCALE
 from train_export.models.config import ClipConfig
 from train_export.quantize import REPRESENTATIVE_PATCHES, quantize
@@ -101,13 +101,12 @@ def assemble(
     flatbuffer = quantize(shipped.weights, config, 1, patches_seen)
     card = about.ABOUT | {"name": "chest", "version": __version__, "labels": list(OUTPUTS)}
     place = {
-        "patch_frames": config.patch_frames,
+        "patch_frames": config.frames,
         "patch_steps": 1,
         "step_frames": MIDDLE_FRAMES,
-        "before_frames": (config.patch_frames - MIDDLE_FRAMES) // 2,
+        "before_frames": (config.frames - MIDDLE_FRAMES) // 2,
     }
-    network = {"architecture": "clip_cnn", "parameters": sum(a.size for a in shipped.weights)}
-    bundle = begin(flatbuffer, SPEC, out, card, place, network)
+    bundle = begin(flatbuffer, SPEC, out, card, place, model_of(config, shipped.weights))
     readouts, figures = read_out(folds)
     streams = [stream for fold in folds for stream in fold.streams]
     rules, odds, event_figures = choose_rules(streams, bundle.layout, SPEC)
@@ -172,7 +171,7 @@ def train_network(
     fold_of = fold_of_subject(units, folds)
     known = [unit for unit in units if fold_of[unit.subject] != fold]
     held = [unit for unit in units if fold_of[unit.subject] == fold]
-    sampler = Sampler(known, frames, SPEC, config.patch_frames, seed)
+    sampler = Sampler(known, frames, SPEC, config.frames, seed)
     weights = fit(sampler, config, FitConfig(steps=steps, seed=seed))
     network = Network(weights, own_logits(weights, config, held, frames), [])
     network.streams.extend(streams_of(weights, config, held, frames))
@@ -210,9 +209,9 @@ def streams_of(
     for unit in records[:: max(1, len(records) // STREAMED_RECORDS)]:
         whole = frames[key(unit)]
         count = len(whole) // MIDDLE_FRAMES
-        before = (config.patch_frames - MIDDLE_FRAMES) // 2
-        padded = np.pad(whole, ((before, config.patch_frames), (0, 0)))
-        cuts = [padded[step * MIDDLE_FRAMES :][: config.patch_frames] for step in range(count)]
+        before = (config.frames - MIDDLE_FRAMES) // 2
+        padded = np.pad(whole, ((before, config.frames), (0, 0)))
+        cuts = [padded[step * MIDDLE_FRAMES :][: config.frames] for step in range(count)]
         if cuts:
             scores = _scores(weights, config, np.stack(cuts))
             streams.append(Stream(scores, tuple(events.get(key(unit), ()))))
@@ -261,7 +260,7 @@ def representative(units: Sequence[Unit], config: ClipConfig) -> NDArray[np.floa
 
 def _layout(config: ClipConfig) -> Layout:
     """Of a patch's cutting only: its scales come with the quantizer."""
-    return Layout(config.patch_frames, 1, MIDDLE_FRAMES, 0, 0, 0, 1.0, 0)
+    return Layout(config.frames, 1, MIDDLE_FRAMES, 0, 0, 0, 1.0, 0)
 
 
 def _scores(weights: list[NDArray[np.float32]], config: ClipConfig, cuts: NDArray[Any]) -> Logits:

@@ -8,16 +8,16 @@ import keras
 from keras import layers
 
 from train_export.models.config import ClipConfig
+from train_export.models.front import features_input
 
 
-def build(config: ClipConfig, batch: int | None = None) -> keras.Model:
+def build(config: ClipConfig, frames: int, batch: int | None = None) -> keras.Model:
     """Build the network.
 
-    Input shape: float32 [batch, patch_frames, bands, 1], log2 power above the floor / 8.
+    Input shape: float32 [batch, frames, bands, 1], log2 power above the floor / 8.
     Output shape: float32 [batch, 1, labels], logits.
     """
-    shape = (batch, config.patch_frames, config.bands, 1)
-    inputs = layers.Input(batch_shape=shape, name="features")
+    inputs = features_input(config, frames, batch)
     x = layers.Conv2D(config.stem, 5, strides=2, padding="same", use_bias=False)(inputs)
     x = layers.ReLU()(layers.BatchNormalization()(x))
     for channels, repeats in config.stages:

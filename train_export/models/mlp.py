@@ -3,6 +3,8 @@
 import numpy as np
 from numpy.typing import NDArray
 
+from train_export.quantize import converted
+
 HIDDEN = (32, 16)
 PATIENCE = 20
 MOST_EPOCHS = 200
@@ -28,7 +30,6 @@ def fit_and_convert(
         The int8 flatbuffer, and the float network's logits of the test samples.
     """
     import keras
-    import tensorflow as tf
 
     keras.utils.set_random_seed(seed)
     x, y = train
@@ -49,11 +50,7 @@ def fit_and_convert(
     )  # fmt: skip
     # A fixed batch of one: a free batch puts shape arithmetic into the graph.
     one = keras.layers.Input(batch_shape=(1, x.shape[1]), name="features")
-    converter = tf.lite.TFLiteConverter.from_keras_model(keras.Model(one, model(one)))
-    converter.optimizations = [tf.lite.Optimize.DEFAULT]
-    converter.representative_dataset = lambda: ([row[None]] for row in x[:1000])
-    converter.target_spec.supported_ops = [tf.lite.OpsSet.TFLITE_BUILTINS_INT8]
-    converter.inference_input_type = converter.inference_output_type = tf.int8
-    # Per-channel dense weights give wrong results on tflite-runtime's reference kernels.
-    converter._experimental_disable_per_channel_quantization_for_dense_layers = True
-    return converter.convert(), np.asarray(model(test, training=False))
+    flatbuffer = converted(
+        keras.Model(one, model(one)), lambda: ({"features": row[None]} for row in x[:1000])
+    )
+    return flatbuffer, np.asarray(model(test, training=False))

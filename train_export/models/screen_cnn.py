@@ -9,16 +9,16 @@ import keras
 from keras import layers
 
 from train_export.models.config import ScreenConfig
+from train_export.models.front import features_input
 
 
-def build(config: ScreenConfig, batch: int | None = None) -> keras.Model:
+def build(config: ScreenConfig, frames: int, batch: int | None = None) -> keras.Model:
     """Build the network.
 
     Input shape: float32 [batch, frames, bands, 1], log2 power around each band's median / 8.
     Output shape: float32 [batch, 1, labels], logits.
     """
-    inputs = layers.Input(batch_shape=(batch, config.frames, config.bands, 1), name="features")
-    x = inputs
+    x = inputs = features_input(config, frames, batch)
     for number, (channels, stride) in enumerate(config.blocks):
         x = layers.Conv2D(
             channels, 3, strides=stride, padding="same", use_bias=False, name=f"conv{number}"

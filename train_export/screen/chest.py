@@ -14,7 +14,7 @@ from edge.classifier import Classifier
 from edge.frontend import PRESETS, Frontend
 from edge.patches import patches, recording_logits
 from edge.screening import levelled
-from train_export.export import begin, seal
+from train_export.export import begin, model_of, seal
 from train_export.features import FEATURE_SCALE
 from train_export.models.config import ScreenConfig
 from train_export.quantize import REPRESENTATIVE_PATCHES, quantize
@@ -251,8 +251,7 @@ def write(
         "step_frames": config.frames // 2,
         "before_frames": 0,
     }
-    network = {"architecture": "screen_cnn", "parameters": sum(array.size for array in weights)}
-    return begin(flatbuffer, SPEC, out, about, place, network)
+    return begin(flatbuffer, SPEC, out, about, place, model_of(final, weights))
 
 
 def representative(

@@ -29,7 +29,7 @@ def embed(
 
     from train_export.models.screen_cnn import build
 
-    network = build(config)
+    network = build(config, config.frames)
     network.set_weights(weights)
     embedding = keras.Model(network.input, network.get_layer("embedding").output)
     layout = placeholder(config)

@@ -18,7 +18,7 @@ from train_export.screen.corpus import Recorded, read_manifest
 from train_export.screen.labels import labels_of
 
 
-def evaluate_screen(
+def evaluate(
     bundle: Bundle, manifest: Path, runtime: str = "auto"
 ) -> tuple[dict[str, Any], list[dict[str, Any]]]:
     """Screen every recording of a manifest that names a disease.
@@ -54,6 +54,19 @@ def evaluate_screen(
         **figures(rows, np.array(people), screener.rule.labels[0]),
     }
     return report, rows
+
+
+def in_words(report: dict[str, Any]) -> list[str]:
+    """The report's main figures, a line each."""
+    said = [f"{report['recordings']} recordings, positive is {report['positive']}"]
+    for name in ("auroc", "auroc_by_person", "ece", "error_100", "error_80"):
+        if name in report:
+            low, high = report[name]["interval_95"]
+            value = report[name]["value"]
+            said.append(f"{name.replace('_', ' ')} {value:.3f} [{low:.3f}, {high:.3f}]")
+    decisions = report["decisions"]
+    said.append(f"decided {decisions['coverage']:.0%}, wrong {decisions['wrong_among_decided']}")
+    return said
 
 
 def truth_of(disease: str, screener: Screener) -> str:

@@ -128,7 +128,7 @@ def pretrain(
     """Fit on the sounds; gives the weights after the last epoch."""
     keras.utils.set_random_seed(run.seed)
     data = Crops(hear(sound_recordings(corpus), spec), model, run)
-    network = build(model)
+    network = build(model, model.frames)
     warmup = len(data) // 2
     schedule = keras.optimizers.schedules.CosineDecay(
         run.rate / 20,

@@ -13,7 +13,7 @@ from edge.bundle import load_bundle
 from edge.classifier import Classifier
 from edge.errors import BadInputError
 from edge.screening import Screener
-from train_export.screen.evaluate import evaluate_screen, figures
+from train_export.screen.evaluate import evaluate, figures
 
 COLUMNS = ("path", "subject", "label_event", "label_disease", "start_s", "end_s", "recorder")
 
@@ -67,7 +67,7 @@ def test_the_command_writes_the_report_and_a_row_for_each_recording(manifest, tm
 def test_rows_are_what_the_device_says(manifest):
     """Evaluation has no path of its own: a row is the screener's result."""
     bundle = load_bundle("screen-chest")
-    _, rows = evaluate_screen(bundle, manifest)
+    _, rows = evaluate(bundle, manifest)
     pcm, _ = sf.read(rows[0]["path"], dtype="int16")
     found = Screener(bundle, Classifier(bundle)).screen(pcm, 4_000)
     assert rows[0]["p_obstructive"] == round(found.probabilities["obstructive"], 4)
@@ -100,4 +100,4 @@ def test_a_manifest_without_a_disease_is_told(tmp_path):
     """Nothing to score is one sentence, not an empty report."""
     (tmp_path / "m.csv").write_text(",".join(COLUMNS) + "\na.wav,P1,,,,,\n")
     with pytest.raises(BadInputError, match="names no disease"):
-        evaluate_screen(load_bundle("screen-chest"), tmp_path / "m.csv")
+        evaluate(load_bundle("screen-chest"), tmp_path / "m.csv")

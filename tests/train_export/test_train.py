@@ -1,0 +1,163 @@
+"""Training: it goes on after a kill, ends when nothing improves, and uses several devices."""
+
+import importlib.util
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from edge.errors import UsageError
+from train_export.features import SceneSet, load_scenes, prepare_scenes
+from train_export.models.config import CnnConfig
+from train_export.room import in_own_process
+from train_export.soundscape import Recipe
+
+pytestmark = pytest.mark.skipif(
+    importlib.util.find_spec("keras") is None, reason="the train extra is not installed"
+)
+
+SMALL = CnnConfig(
+    blocks=((16, 1, 1), (16, 2, 2), (16, 1, 2), (16, 1, 1)), trunk=16, dilations=(1, 2)
+)
+EPOCHS = 3
+
+
+@pytest.fixture(scope="module")
+def scenes_folder(toy_corpus, tmp_path_factory) -> Path:
+    """Two dense half minutes of the toy corpus, kept as training keeps them."""
+    cache = tmp_path_factory.mktemp("scenes")
+    recipe = Recipe(duration_s=30, bouts_per_hour=1200, others_per_hour=600)
+    prepare_scenes(toy_corpus, "train", 2, recipe, seed=1, cache=cache)
+    return next(cache.iterdir())
+
+
+def run(scenes: SceneSet, folder: Path, epochs: int = EPOCHS, **options) -> list[np.ndarray]:
+    """Train the small network; gives the weights that it ended with."""
+    from train_export.train import TrainConfig, train
+
+    config = TrainConfig(epochs=epochs, batch_steps=512)
+    return train(scenes, scenes, SMALL, config, folder, **options).get_weights()
+
+
+def main(scenes_folder: str, folder: str) -> None:
+    """Train until somebody kills this process: epochs enough for a long life."""
+    run(load_scenes(Path(scenes_folder)), Path(folder), resume=True)
+
+
+def without_interruption(scenes_folder: Path, folder: Path) -> tuple[list, dict]:
+    """The weights of a whole run, and of variants that share its process."""
+    import keras
+
+    from train_export.train import TrainConfig, squared_error, train
+
+    scenes = load_scenes(scenes_folder)
+    weights = run(scenes, folder / "whole")
+    still = TrainConfig(epochs=6, batch_steps=512, rate=0.0, patience=2)
+    train(scenes, scenes, SMALL, still, folder / "still")
+    with np.load(folder / "still" / "resume.npz") as arrays:
+        progress = str(arrays["progress"])
+    targets = scenes.targets[:, 27:].astype(np.float32) / 255
+    errors = []
+    for epochs in (1, 6):
+        regress = TrainConfig(epochs=epochs, batch_steps=256, rate=1e-2, loss="squared-error")
+        model = train(scenes, scenes, SMALL, regress, folder / f"mse{epochs}")
+        from train_export.train import score_scenes
+
+        found = score_scenes(model, SMALL, scenes)[:, 27:]
+        errors.append(float(squared_error(keras.ops.convert_to_tensor(targets), found)))
+    logs = [path.name for path in (folder / "whole" / "log").rglob("*tfevents*")]
+    return weights, {"still": progress, "errors": errors, "logs": logs}
+
+
+def resumed(scenes_folder: Path, folder: Path) -> list[np.ndarray]:
+    """Go on where the killed process was."""
+    return run(load_scenes(scenes_folder), folder, resume=True)
+
+
+def resumed_as_another(scenes_folder: Path, folder: Path) -> None:
+    """Go on with another length."""
+    run(load_scenes(scenes_folder), folder, epochs=EPOCHS + 1, resume=True)
+
+
+def on_two_devices(scenes_folder: Path, folder: Path) -> tuple[int, int, list[np.ndarray]]:
+    """Train mirrored on two logical processors: replicas, steps and the last weights."""
+    import tensorflow as tf
+
+    from train_export.train import TrainConfig, train
+
+    (processor,) = tf.config.list_physical_devices("CPU")
+    two = [tf.config.LogicalDeviceConfiguration()] * 2
+    tf.config.set_logical_device_configuration(processor, two)
+    strategy = tf.distribute.MirroredStrategy(["CPU:0", "CPU:1"])
+    scenes = load_scenes(scenes_folder)
+    config = TrainConfig(epochs=1, batch_steps=512)
+    model = train(scenes, scenes, SMALL, config, folder, strategy=strategy)
+    return strategy.num_replicas_in_sync, int(model.optimizer.iterations), model.get_weights()
+
+
+@pytest.fixture(scope="module")
+def whole(scenes_folder, tmp_path_factory):
+    """The weights of a run without interruption, and what its process saw besides."""
+    return in_own_process(without_interruption, scenes_folder, tmp_path_factory.mktemp("whole"))
+
+
+def test_a_killed_training_goes_on_to_the_same_weights(scenes_folder, whole, tmp_path):
+    """Killed after its first epoch and resumed, a run ends with the weights of a whole one."""
+    command = [sys.executable, "-c", f"import {__name__} as t, sys; t.main(*sys.argv[1:])"]
+    process = subprocess.Popen(
+        [*command, str(scenes_folder), str(tmp_path)],
+        cwd=Path(__file__).parents[2],
+        env=environment(),
+        stdout=subprocess.DEVNULL,
+    )
+    try:
+        while not (tmp_path / "resume.npz").is_file():
+            assert process.poll() is None, "it ended before its first epoch did"
+            time.sleep(0.05)
+    finally:
+        process.send_signal(signal.SIGKILL)
+        process.wait()
+    with np.load(tmp_path / "resume.npz") as arrays:
+        assert '"epochs": 1' in str(arrays["progress"])
+    for found, expected in zip(
+        in_own_process(resumed, scenes_folder, tmp_path), whole[0], strict=True
+    ):
+        np.testing.assert_array_equal(found, expected)
+    with pytest.raises(UsageError, match="of a training with another"):
+        in_own_process(resumed_as_another, scenes_folder, tmp_path)
+
+
+def environment() -> dict[str, str]:
+    """This process's, and where its modules are."""
+    return os.environ | {"PYTHONPATH": os.pathsep.join(path for path in sys.path if path)}
+
+
+def test_training_ends_when_nothing_improves(whole):
+    """At a rate of zero no epoch is better than the first: two more, and it ends."""
+    assert '"epochs": 3' in whole[1]["still"]
+    assert '"stale": 2' in whole[1]["still"]
+
+
+def test_squared_error_fits_quantities(whole):
+    """With squared error the outputs come closer to the targets themselves, epoch by epoch."""
+    first, last = whole[1]["errors"]
+    assert last < first
+    assert last < 1
+
+
+def test_training_leaves_a_log(whole):
+    """TensorBoard finds the events of training and of validation."""
+    assert len(whole[1]["logs"]) == 2
+
+
+def test_two_devices_train_together(scenes_folder, tmp_path):
+    """Mirrored on two devices, an epoch takes its steps and changes the weights on both."""
+    replicas, steps, weights = in_own_process(on_two_devices, scenes_folder, tmp_path)
+    assert replicas == 2
+    assert steps == 2 * 750 // 512
+    assert all(np.isfinite(weight).all() for weight in weights)

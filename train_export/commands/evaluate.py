@@ -1,0 +1,61 @@
+"""`airway-train evaluate`: a bundle's figures on annotated recordings."""
+
+import argparse
+import csv
+import json
+from importlib import import_module
+from pathlib import Path
+from typing import Any
+
+from edge.bundle import load_bundle
+from edge.errors import UsageError
+
+# Task of a bundle -> the module that scores it: evaluate(bundle, manifest, runtime) gives the
+# report and the rows of the predictions file, in_words(report) its main figures, a line each.
+TASKS = {
+    "events": "train_export.evaluate",
+    "chest": "train_export.chest.evaluate",
+    "screening": "train_export.screen.evaluate",
+}
+NO_ROWS = ("path", "start_s", "end_s", "truth", "predicted")
+
+
+def add(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+    """Register the command."""
+    parser = commands.add_parser("evaluate", help="score a bundle on annotated recordings")
+    parser.add_argument("--bundle", default="room", help="a folder, or a shipped bundle's name")
+    parser.add_argument("--manifest", type=Path, required=True, metavar="CSV")
+    parser.add_argument("--runtime", default="auto")
+    parser.add_argument("--json", action="store_true", help="one JSON object")
+    parser.add_argument("--predictions", type=Path, metavar="F.csv", help="a row a unit")
+    parser.add_argument("--html", type=Path, metavar="F.html", help="a page (events only)")
+    parser.set_defaults(command=_evaluate)
+
+
+def task_of(card: dict[str, Any]) -> str:
+    """What a bundle with this card is for, a key of TASKS."""
+    return "screening" if "screening" in card else card.get("task", "events")
+
+
+def _evaluate(arguments: argparse.Namespace) -> int:
+    bundle = load_bundle(arguments.bundle)
+    task = task_of(bundle.card)
+    if arguments.html and task != "events":
+        raise UsageError(f"--html is for events, {bundle.name} is for {task}; leave it out")
+    scoring = import_module(TASKS[task])
+    report, rows = scoring.evaluate(bundle, arguments.manifest, arguments.runtime)
+    if arguments.predictions:
+        _write_rows(arguments.predictions, rows)
+    if arguments.html:
+        from train_export.html_report import write_html  # brings matplotlib
+
+        write_html(report, arguments.html)
+    print(json.dumps(report) if arguments.json else "\n".join(scoring.in_words(report)))
+    return 0
+
+
+def _write_rows(path: Path, rows: list[dict[str, Any]]) -> None:
+    with path.open("w", newline="", encoding="utf-8") as file:
+        writer = csv.DictWriter(file, list(rows[0]) if rows else NO_ROWS)
+        writer.writeheader()
+        writer.writerows(rows)

@@ -1,0 +1,101 @@
+"""`airway-train train`: a profile's bundle from a corpus."""
+
+import argparse
+from pathlib import Path
+from typing import Any
+
+from edge.bundle import Bundle
+from edge.errors import UsageError
+from train_export.commands.index import add_layout
+from train_export.models.config import STEP_CONFIGS
+from train_export.readers import layout_of
+from train_export.schedule import LOCAL
+
+# What only the room's way of training knows, with one's own sounds too, and its values.
+ROOM_ONLY = {"model": "cnn", "patience": None, "resume": False, "scheduler": LOCAL}
+
+
+def add(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+    """Register the command."""
+    parser = commands.add_parser("train", help="train a profile and write its bundle")
+    parser.add_argument("--profile", default="room", choices=("room", "chest", "screen-chest"))
+    given = parser.add_mutually_exclusive_group(required=True)
+    given.add_argument("--corpus", type=Path, metavar="DIR")
+    given.add_argument("--features", type=Path, metavar="F.csv", help="a table, the label last")
+    add_layout(parser)
+    parser.add_argument(
+        "--out", type=Path, required=True, metavar="DIR", help="the folder to write"
+    )
+    parser.add_argument(
+        "--work", type=Path, default=Path(".cache/train"), help="scenes and checkpoints"
+    )
+    parser.add_argument("--hours", type=float, help="of training scenes (room 48, own folder 2)")
+    parser.add_argument(
+        "--epochs", type=int, help="of training (room 14, own folder 30, screen-chest 12)"
+    )
+    parser.add_argument("--steps", type=int, default=2_400, help="of each of the chest's networks")
+    parser.add_argument("--seed", type=int, default=1)
+    room = parser.add_argument_group("room and own folder")
+    room.add_argument("--model", choices=STEP_CONFIGS, help="architecture (cnn)")
+    room.add_argument(
+        "--patience", type=int, metavar="N",
+        help="end after N epochs that were no better on validation people (never)",
+    )  # fmt: skip
+    room.add_argument(
+        "--resume", action="store_true", help="go on after the last epoch of an interrupted run"
+    )
+    room.add_argument(
+        "--scheduler", help="where scenes are mixed: local, or tcp://HOST:PORT of Dask's"
+    )
+    parser.set_defaults(command=_train, **ROOM_ONLY)
+
+
+def _train(arguments: argparse.Namespace) -> int:
+    if arguments.features or arguments.profile != "room":
+        _refuse_room_options(arguments)
+    if arguments.features:
+        from train_export.table import train_table
+
+        print(train_table(arguments.features, arguments.out, arguments.seed))
+        return 0
+    bundle = {"room": _room, "chest": _chest, "screen-chest": _screen}[arguments.profile](arguments)
+    print(f"{arguments.out}: {bundle.name} {bundle.version}, {len(bundle.model)} bytes")
+    if "screening" in bundle.card:
+        print(bundle.card["screening"]["evidence"])
+    return 0
+
+
+def _refuse_room_options(arguments: argparse.Namespace) -> None:
+    what = "--features" if arguments.features else f"--profile {arguments.profile}"
+    for name, value in ROOM_ONLY.items():
+        if getattr(arguments, name) != value:
+            raise UsageError(f"--{name} does not go with {what}; leave it out")
+
+
+# TensorFlow and scikit-learn take seconds to import, so each way imports its own.
+def _room(arguments: argparse.Namespace) -> Bundle:
+    from train_export.own_sounds import train_own
+    from train_export.room import Plan, train_room
+
+    own = layout_of(arguments.corpus, arguments.layout) == "folder"
+    usual: dict[str, Any] = {"hours": 2.0, "epochs": 30} if own else {"hours": 48.0, "epochs": 14}
+    amount = {
+        name: value if getattr(arguments, name) is None else getattr(arguments, name)
+        for name, value in usual.items()
+    }
+    plan = Plan(**amount, seed=arguments.seed, **{n: getattr(arguments, n) for n in ROOM_ONLY})
+    return (train_own if own else train_room)(arguments.corpus, arguments.out, arguments.work, plan)
+
+
+def _chest(arguments: argparse.Namespace) -> Bundle:
+    from train_export.chest.train import train_chest
+
+    folders = arguments.corpus, arguments.out, arguments.work
+    return train_chest(*folders, steps=arguments.steps, seed=arguments.seed)
+
+
+def _screen(arguments: argparse.Namespace) -> Bundle:
+    from train_export.screen.chest import train_screen_chest
+
+    epochs = 12 if arguments.epochs is None else arguments.epochs
+    return train_screen_chest(arguments.corpus, arguments.out, epochs=epochs, seed=arguments.seed)

@@ -1,0 +1,78 @@
+"""The convolutions of a network, each with its norm and its ReLU.
+
+They stand in one place so that a network can be built of others: of those that feel the
+quantization, for instance.
+"""
+
+import keras
+from keras import layers
+
+Pair = tuple[int, int]
+Size = int | Pair
+EPSILON = 1e-3  # of the batch normalisation
+
+
+class PlainBlocks:
+    """Convolution, batch normalisation, ReLU: in float.
+
+    What runs in int8 passes `seen` wherever the device holds it in int8; `_conv`,
+    `_depthwise` and `_logits` are what others replace. Weights have the same order in each.
+    """
+
+    def seen(self, x: keras.KerasTensor) -> keras.KerasTensor:
+        """A tensor that the int8 network holds; here as it is."""
+        return x
+
+    def conv(
+        self, x: keras.KerasTensor, channels: int, kernel: int, name: str, strides: Size = 1
+    ) -> keras.KerasTensor:
+        """Convolve, valid; ReLU6."""
+        return self.seen(_relu6(self._conv(x, channels, kernel, name, strides)))
+
+    def depthwise(
+        self,
+        x: keras.KerasTensor,
+        kernel: Size,
+        name: str,
+        strides: int = 1,
+        dilation: Pair = (1, 1),
+    ) -> keras.KerasTensor:
+        """Convolve each channel by itself, dilated in time and frequency; ReLU6."""
+        return self.seen(_relu6(self._depthwise(x, kernel, name, strides, dilation)))
+
+    def mix_into(
+        self, y: keras.KerasTensor, x: keras.KerasTensor, channels: int, name: str
+    ) -> keras.KerasTensor:
+        """A 1x1 convolution of `y`, added to `x`; ReLU."""
+        y = self.seen(self._conv(y, channels, 1, name, 1))
+        return self.seen(layers.ReLU()(layers.Add()([y, x])))
+
+    def logits(self, x: keras.KerasTensor, labels: int) -> keras.KerasTensor:
+        """The last 1x1 convolution: a bias, no ReLU."""
+        return self.seen(self._logits(x, labels))
+
+    def _conv(
+        self, x: keras.KerasTensor, channels: int, kernel: int, name: str, strides: Size
+    ) -> keras.KerasTensor:
+        x = layers.Conv2D(channels, kernel, strides=strides, use_bias=False, name=name)(x)
+        return layers.BatchNormalization(epsilon=EPSILON)(x)
+
+    def _depthwise(
+        self, x: keras.KerasTensor, kernel: Size, name: str, strides: int, dilation: Pair
+    ) -> keras.KerasTensor:
+        x = layers.DepthwiseConv2D(
+            kernel, strides=strides, dilation_rate=dilation, use_bias=False, name=name
+        )(x)
+        return layers.BatchNormalization(epsilon=EPSILON)(x)
+
+    def _logits(self, x: keras.KerasTensor, labels: int) -> keras.KerasTensor:
+        return layers.Conv2D(labels, 1, bias_initializer=rare(), name="logits")(x)
+
+
+def rare() -> keras.initializers.Initializer:
+    """Bias of the logits: most steps hold no event, so begin there, not at even odds."""
+    return keras.initializers.Constant(-3.0)
+
+
+def _relu6(x: keras.KerasTensor) -> keras.KerasTensor:
+    return layers.ReLU(max_value=6.0)(x)
