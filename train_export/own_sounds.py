@@ -111,15 +111,15 @@ def scenes(
 ) -> tuple[SceneSet, SceneSet]:
     """Training and validation scenes, mixed now or read from the working folder."""
 
-    def mixed(split: str, hours: float, recipe: Recipe) -> SceneSet:
+    def mixed(split: str, hours: float, recipe: Recipe, teacher: Path | None) -> SceneSet:
         return prepare_scenes(
             corpus, split, round(hours * 60), recipe_of(recipe, labels),
-            layout="folder", labels=labels, seed=plan.seed, scheduler=plan.scheduler,
-            cache=work / "scenes",
+            layout="folder", labels=labels, seed=plan.seed, teacher_model=teacher,
+            scheduler=plan.scheduler, cache=work / "scenes",
         )  # fmt: skip
 
-    training = mixed("train", plan.hours, TRAINING)
-    return training, mixed("val", _validation_hours(plan.hours), VALIDATION)
+    training = mixed("train", plan.hours, TRAINING, plan.teacher)
+    return training, mixed("val", _validation_hours(plan.hours), VALIDATION, None)
 
 
 def fit(

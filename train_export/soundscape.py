@@ -80,7 +80,11 @@ class Recipe:
         reverb: share of the events that meet a room's impulse response.
         narrow: share of the sounds that lose everything above 3.4 kHz, as on a telephone.
         music: share of the backgrounds that are music.
-        speed: range of a factor on an event's speed and pitch; 1 leaves it alone.
+        speed: range of a factor on a cough's speed and pitch; 1 leaves it alone.
+        other_speed: the same for the other events.
+        bed_speed: the same for the background.
+        second_bed: share of the backgrounds that another one is mixed into.
+        tracks: of synthetic music among the backgrounds to draw from.
         quiet_dbfs: range, a scene, of the level that stands for the background where there is
             next to none: an event keeps the level of somebody in a room, not of the hiss.
         density_spread: each scene's densities are multiplied by factors of 1 - spread to
@@ -97,6 +101,10 @@ class Recipe:
     narrow: float = 0.25
     music: float = 0.25
     speed: tuple[float, float] = (1.0, 1.0)
+    other_speed: tuple[float, float] = (1.0, 1.0)
+    bed_speed: tuple[float, float] = (1.0, 1.0)
+    second_bed: float = 0.0
+    tracks: int = 0
     quiet_dbfs: tuple[float, float] = (-52.0, -52.0)
     density_spread: float = 0.0
     interludes: float = 0.0
@@ -213,7 +221,8 @@ def mix_scene(rng: np.random.Generator, bank: SoundBank, recipe: Recipe) -> Scen
     plan += list(rng.choice(labels, others, p=share)) if labels else []
     room = bank.draw(rng, "rir").pcm if "rir" in bank else None
     for label in rng.permutation(np.array(plan, dtype=object)):
-        sound = _hasten(excerpt(rng, bank.draw(rng, label)), rng.uniform(*recipe.speed))
+        speed = recipe.speed if label == "cough" else recipe.other_speed
+        sound = _hasten(excerpt(rng, bank.draw(rng, label)), rng.uniform(*speed))
         at = rng.uniform(0.2, max(0.3, recipe.duration_s - len(sound.pcm) / RATE_HZ - 0.2))
         if is_counted(label) and _overlaps(sound, at, truths):
             continue  # two people's coughs at once have no single onset
@@ -292,15 +301,25 @@ def _background(rng: np.random.Generator, bank: SoundBank, recipe: Recipe, lengt
     )
     if rng.random() < 0.15 or "background" not in bank:
         return hiss  # a quiet room
+    bed = _bed(rng, bank, recipe, length)
+    if recipe.second_bed and rng.random() < recipe.second_bed:
+        bed = bed + np.float32(10 ** (rng.uniform(-15, 0) / 20)) * _bed(rng, bank, recipe, length)
+    rms = float(np.sqrt(np.mean(bed**2)) + 1e-9)
+    return _colour(rng, bed, recipe) * np.float32(10 ** (level_db / 20) / rms) + hiss
+
+
+def _bed(rng: np.random.Generator, bank: SoundBank, recipe: Recipe, length: int) -> Floats:
+    """A stretch of ambience or music, again and again where it is short; power 1 as a whole."""
     for _ in range(50):
         source = bank.draw(rng, "background")
-        if (source.kind == "music") == (rng.random() < recipe.music):
+        if ("music" in source.kind) == (rng.random() < recipe.music):
             break
+    if recipe.bed_speed != (1.0, 1.0):
+        source = _hasten(source, rng.uniform(*recipe.bed_speed))
     reps = -(-length // len(source.pcm)) + 1
     start = rng.integers(len(source.pcm))
     bed = np.tile(source.pcm, reps)[start : start + length]
-    rms = float(np.sqrt(np.mean(bed**2)) + 1e-9)
-    return _colour(rng, bed, recipe) * np.float32(10 ** (level_db / 20) / rms) + hiss
+    return bed / np.float32(np.sqrt(np.mean(bed**2)) + 1e-9)
 
 
 def _colour(rng: np.random.Generator, wave: Floats, recipe: Recipe) -> Floats:

@@ -17,6 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edge.card import EventRule
+from edge.errors import UsageError
 from edge.frontend import PRESETS
 from train_export.features import (
     BEFORE_FRAMES,
@@ -30,6 +31,7 @@ from train_export.models.network import build
 from train_export.resume import Progress, ProgressFile
 from train_export.scoring import evaluate_rule, mean_f1
 from train_export.taxonomy import ROOM_LABELS, events_of
+from train_export.teacher import CLASSES, HOP_STEPS, WINDOW_STEPS
 
 # Coughs are what the product counts; speech and the rest are there to be told from them, and
 # their labels cover whole clips, pauses included.
@@ -41,7 +43,10 @@ LABEL_WEIGHTS = {
     "speech": 0.3,
     "other": 0.2,
 }
+BEFORE_STEPS = BEFORE_FRAMES // STEP_FRAMES
 OWN_WEIGHT = 2.0  # labels of one's own are there to be found
+# Of the teacher's classes, summed: about a third of what the labels' loss is.
+TEACHER_WEIGHT = 0.01
 Loss = Callable[[keras.KerasTensor, keras.KerasTensor], keras.KerasTensor]
 
 
@@ -68,7 +73,11 @@ class TrainConfig:
 
 
 class Stretches(keras.utils.PyDataset):
-    """Random stretches of scenes with random colours, one epoch's worth a pass."""
+    """Random stretches of scenes with random colours, one epoch's worth a pass.
+
+    Where the scenes have hints, a stretch begins where one of the teacher's windows does, and
+    its targets are two: the labels of each step, and the teacher's scores of each window.
+    """
 
     def __init__(self, scenes: SceneSet, model: StepConfig, config: TrainConfig) -> None:
         super().__init__(workers=1, use_multiprocessing=False)
@@ -88,21 +97,31 @@ class Stretches(keras.utils.PyDataset):
         """Draw other stretches next time."""
         self.epoch += 1
 
-    def __getitem__(self, index: int) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    def __getitem__(self, index: int) -> tuple[NDArray[np.float32], Any]:
         rng = np.random.default_rng([self._seed, self.epoch, index])
+        hints = self._scenes.hints
         last = (self._scenes.features.shape[1] - self._frames) // STEP_FRAMES
+        windows = (self._steps - WINDOW_STEPS) // HOP_STEPS + 1
+        h = np.empty((self._batch, windows, CLASSES), np.float32)
         x = np.empty((self._batch, self._frames, self._scenes.features.shape[2], 1), np.float32)
         y = np.empty((self._batch, self._steps, len(self._scenes.labels)), np.float32)
         for row in range(self._batch):
             scene = rng.integers(len(self._scenes.features))
-            step = int(rng.integers(last + 1))
+            if hints is None:
+                step = int(rng.integers(last + 1))
+            else:
+                first = rng.integers(
+                    -(-BEFORE_STEPS // HOP_STEPS), (last + BEFORE_STEPS) // HOP_STEPS
+                )
+                step = int(first) * HOP_STEPS - BEFORE_STEPS
+                h[row] = hints[scene, first : first + windows] / np.float32(255)
             frames = self._scenes.features[scene, step * STEP_FRAMES :][: self._frames]
             x[row, :, :, 0] = augment(rng, frames.astype(np.float32) * FEATURE_SCALE)
-            own = step + BEFORE_FRAMES // STEP_FRAMES
+            own = step + BEFORE_STEPS
             if rng.random() < 0.05:  # a recording begins: silence, then all at once the room
                 x[row, : rng.integers(1, BEFORE_FRAMES)] = 0
             y[row] = self._scenes.targets[scene, own : own + self._steps] / np.float32(255)
-        return x, y
+        return (x, y) if hints is None else (x, (y, h))
 
 
 def augment(rng: np.random.Generator, features: NDArray[np.float32]) -> NDArray[np.float32]:
@@ -133,6 +152,31 @@ def weighted_loss(labels: tuple[str, ...]) -> Loss:
         return keras.ops.mean(entropy * keras.ops.convert_to_tensor(weights))
 
     return loss
+
+
+def teacher_loss(y_true: keras.KerasTensor, y_pred: keras.KerasTensor) -> keras.KerasTensor:
+    """Binary cross-entropy of logits with soft targets, summed over the teacher's classes."""
+    entropy = keras.ops.binary_crossentropy(y_true, y_pred, from_logits=True)
+    return TEACHER_WEIGHT * keras.ops.mean(keras.ops.sum(entropy, axis=-1))
+
+
+def with_teacher(student: keras.Model) -> keras.Model:
+    """The student with a second output: logits of the teacher's classes, a window each.
+
+    They are read from the mean and the maximum, over the steps of a window, of what the
+    student's own logits are read from; none of it ships.
+    """
+    trunk = student.get_layer("logits").input  # [batch, steps, 1, channels]
+    window = {"pool_size": (WINDOW_STEPS, 1), "strides": (HOP_STEPS, 1)}
+    pooled = [
+        keras.layers.AveragePooling2D(**window)(trunk),
+        keras.layers.MaxPooling2D(**window)(trunk),
+    ]
+    heard = keras.layers.Conv2D(CLASSES, 1, bias_initializer=keras.initializers.Constant(-5.0))(
+        keras.layers.Concatenate()(pooled)
+    )
+    hints = keras.layers.Reshape((heard.shape[1], CLASSES))(heard)
+    return keras.Model(student.inputs, [student.outputs[0], hints])
 
 
 def squared_error(y_true: keras.KerasTensor, y_pred: keras.KerasTensor) -> keras.KerasTensor:
@@ -178,15 +222,21 @@ class BestByEvents(keras.callbacks.Callback):
     """
 
     def __init__(
-        self, config: StepConfig, scenes: SceneSet, path: Path, patience: int, seen: Progress
+        self,
+        student: keras.Model,
+        config: StepConfig,
+        scenes: SceneSet,
+        path: Path,
+        patience: int,
+        seen: Progress,
     ) -> None:
         super().__init__()
-        self._config, self._scenes, self._path = config, scenes, path
+        self._student, self._config, self._scenes, self._path = student, config, scenes, path
         self._patience, self._progress = patience, seen
 
     def on_epoch_end(self, epoch: int, logs: dict[str, float] | None = None) -> None:
         """Score the validation scenes over a few thresholds."""
-        floats = score_scenes(self.model, self._config, self._scenes)
+        floats = score_scenes(self._student, self._config, self._scenes)
         logits = np.clip(np.round(floats * 10), -128, 127).astype(np.int8)  # tenths of a logit
         found = [self._best_level(epoch, label, logits) for label in events_of(self._scenes.labels)]
         f1 = mean_f1(found)
@@ -194,7 +244,7 @@ class BestByEvents(keras.callbacks.Callback):
             logs["val_event_f1"] = f1
         if f1 > self._progress.best:
             self._progress.best, self._progress.stale = f1, 0
-            self.model.save_weights(self._path)
+            self._student.save_weights(self._path)
         else:
             self._progress.stale += 1
         if self._progress.stale >= self._patience:
@@ -244,8 +294,14 @@ def train(
         strategy: a `tf.distribute.Strategy` to train on several devices of this machine.
 
     Raises:
-        UsageError: the interrupted run was another one.
+        UsageError: the interrupted run was another one, or the network has no room for a teacher.
     """
+    taught = training.hints is not None
+    if taught and config.stretch_steps() < WINDOW_STEPS:
+        raise UsageError(
+            f"a {config.architecture} trains on {config.stretch_steps()} steps at a time, and a "
+            f"teacher's window is {WINDOW_STEPS}; leave --teacher out"
+        )
     folder.mkdir(parents=True, exist_ok=True)
     (folder / NETWORK_FILE).write_text(json.dumps(config.to_dict(), indent=2) + "\n")
     keras.utils.set_random_seed(run.seed)
@@ -256,16 +312,18 @@ def train(
         run.rate / 20, steps - warmup, alpha=0.01, warmup_target=run.rate, warmup_steps=warmup
     )
     with strategy.scope() if strategy else nullcontext():
-        model = build(config, config.patch_frames(config.stretch_steps()))
+        student = build(config, config.patch_frames(config.stretch_steps()))
         optimizer = keras.optimizers.AdamW(schedule, weight_decay=1e-4, clipnorm=1.0)
-        model.compile(optimizer, LOSSES[run.loss](training.labels))
+        losses = [LOSSES[run.loss](training.labels)]
+        model = with_teacher(student) if taught else student
+        model.compile(optimizer, [*losses, teacher_loss] if taught else losses)
     purpose = {"network": config.to_dict(), "run": asdict(run), "scenes": training.digest()}
     file = ProgressFile(folder / "resume.npz", purpose)
     progress = file.read(model) if resume else Progress()
     data.epoch = progress.epochs
     best_path = folder / "best.weights.h5"
     callbacks = [
-        BestByEvents(config, validation, best_path, run.patience, progress),
+        BestByEvents(student, config, validation, best_path, run.patience, progress),
         file.writer(progress),  # after the score, which belongs to the state
         keras.callbacks.TensorBoard(folder / "log", write_graph=False),
     ]
@@ -273,5 +331,5 @@ def train(
         model.fit(
             data, epochs=run.epochs, initial_epoch=progress.epochs, callbacks=callbacks, verbose=1
         )
-    model.load_weights(best_path)
-    return model
+    student.load_weights(best_path)
+    return student
