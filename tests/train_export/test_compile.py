@@ -114,10 +114,10 @@ def test_a_compiler_that_fails_is_told(tmp_path, monkeypatch):
 
 def test_the_graph_is_read_as_the_interpreter_reads_it():
     """Names and shapes of every operator agree with those of the runtime."""
-    from train_export.quantize import _interpreter
+    from train_export.quantize import plain_interpreter
 
     model = load_bundle("room").model
-    interpreter = _interpreter(model)
+    interpreter = plain_interpreter(model)
     shapes = {t["index"]: tuple(t["shape"]) for t in interpreter.get_tensor_details()}
     expected = [
         (op["op_name"], [shapes[i] for i in op["outputs"]]) for op in interpreter._get_ops_details()
