@@ -79,6 +79,7 @@ class Plan:
         scheduler: where the scenes are mixed; see `schedule.spread`.
         teacher: YAMNet's TFLite file, whose scores of the training scenes are learned beside
             the labels; None: labels alone.
+        processors: of this machine, each with a copy of the network and a batch of its own.
     """
 
     hours: float
@@ -89,6 +90,7 @@ class Plan:
     resume: bool = False
     scheduler: str = LOCAL
     teacher: Path | None = None
+    processors: int = 1
 
     def __post_init__(self) -> None:
         """Refuse a patience that ends a training before it began."""
@@ -101,6 +103,7 @@ class Plan:
             "training_hours": self.hours,
             "epochs": self.epochs,
             "seed": self.seed,
+            "processors": self.processors,
             "teacher": f"YAMNet, SHA-256 {digest(self.teacher)}" if self.teacher else "none",
             "chosen_on": chosen_on,
         }
@@ -152,11 +155,19 @@ def fit_scenes(
     training: SceneSet, validation: SceneSet, config: StepConfig, plan: Plan, folder: Path
 ) -> list[NDArray[np.float32]]:
     """Train; gives the best epoch's weights. TensorFlow's process only."""
+    from train_export.mirrored import mirrored
     from train_export.train import TrainConfig, train
 
-    patience = plan.epochs if plan.patience is None else plan.patience
-    run = TrainConfig(epochs=plan.epochs, seed=plan.seed, patience=patience)
-    model = train(training, validation, config, run, folder, resume=plan.resume)
+    strategy = mirrored(plan.processors)
+    usual = TrainConfig()
+    run = TrainConfig(
+        epochs=plan.epochs,
+        seed=plan.seed,
+        patience=plan.epochs if plan.patience is None else plan.patience,
+        batch_steps=usual.batch_steps * plan.processors,
+        rate=usual.rate * plan.processors**0.5,  # a larger batch's gradient is surer
+    )
+    model = train(training, validation, config, run, folder, resume=plan.resume, strategy=strategy)
     return model.get_weights()
 
 

@@ -45,7 +45,8 @@ LABEL_WEIGHTS = {
 }
 BEFORE_STEPS = BEFORE_FRAMES // STEP_FRAMES
 OWN_WEIGHT = 2.0  # labels of one's own are there to be found
-# Of the teacher's classes, summed: about a third of what the labels' loss is.
+# Of the teacher's classes, summed, at the beginning: about a third of what the labels' loss is.
+# It falls to nothing at the end, so that the labels have the last word.
 TEACHER_WEIGHT = 0.01
 Loss = Callable[[keras.KerasTensor, keras.KerasTensor], keras.KerasTensor]
 
@@ -154,10 +155,22 @@ def weighted_loss(labels: tuple[str, ...]) -> Loss:
     return loss
 
 
-def teacher_loss(y_true: keras.KerasTensor, y_pred: keras.KerasTensor) -> keras.KerasTensor:
-    """Binary cross-entropy of logits with soft targets, summed over the teacher's classes."""
-    entropy = keras.ops.binary_crossentropy(y_true, y_pred, from_logits=True)
-    return TEACHER_WEIGHT * keras.ops.mean(keras.ops.sum(entropy, axis=-1))
+class TeacherLoss(keras.callbacks.Callback):
+    """Binary cross-entropy with a teacher's scores, and the callback that lets it fade."""
+
+    def __init__(self, epochs: int) -> None:
+        super().__init__()
+        self._epochs = epochs
+        self._weight = keras.Variable(TEACHER_WEIGHT, trainable=False)
+
+    def __call__(self, y_true: keras.KerasTensor, y_pred: keras.KerasTensor) -> keras.KerasTensor:
+        """Weighted sum over the classes of logits and soft targets, [batch, windows, classes]."""
+        entropy = keras.ops.binary_crossentropy(y_true, y_pred, from_logits=True)
+        return self._weight * keras.ops.mean(keras.ops.sum(entropy, axis=-1))
+
+    def on_epoch_begin(self, epoch: int, logs: dict[str, float] | None = None) -> None:
+        """Weigh it less; a resumed training finds the same weight by its epoch."""
+        self._weight.assign(TEACHER_WEIGHT * (1 - epoch / self._epochs))
 
 
 def with_teacher(student: keras.Model) -> keras.Model:
@@ -314,15 +327,17 @@ def train(
     with strategy.scope() if strategy else nullcontext():
         student = build(config, config.patch_frames(config.stretch_steps()))
         optimizer = keras.optimizers.AdamW(schedule, weight_decay=1e-4, clipnorm=1.0)
-        losses = [LOSSES[run.loss](training.labels)]
+        losses: list[Any] = [LOSSES[run.loss](training.labels)]
+        fading = [TeacherLoss(run.epochs)] if taught else []
         model = with_teacher(student) if taught else student
-        model.compile(optimizer, [*losses, teacher_loss] if taught else losses)
+        model.compile(optimizer, losses + fading)
     purpose = {"network": config.to_dict(), "run": asdict(run), "scenes": training.digest()}
     file = ProgressFile(folder / "resume.npz", purpose)
     progress = file.read(model) if resume else Progress()
     data.epoch = progress.epochs
     best_path = folder / "best.weights.h5"
     callbacks = [
+        *fading,
         BestByEvents(student, config, validation, best_path, run.patience, progress),
         file.writer(progress),  # after the score, which belongs to the state
         keras.callbacks.TensorBoard(folder / "log", write_graph=False),
