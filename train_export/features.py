@@ -20,7 +20,8 @@ from edge.errors import BadInputError, InputOutputError
 from edge.frontend import PRESETS, Frontend, FrontendSpec, build_tables, digest
 from train_export.datasets import SPLITS, Clip, split_corpus, split_of
 from train_export.schedule import LOCAL, spread
-from train_export.soundscape import Recipe, Scene, SoundBank, Truth, mix_scene
+from train_export.sounds import SoundBank
+from train_export.soundscape import Recipe, Scene, Truth, mix_scene
 from train_export.synthetic import bank_of
 from train_export.taxonomy import ROOM_LABELS
 from train_export.teacher import digest as teacher_digest

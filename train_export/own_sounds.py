@@ -19,7 +19,8 @@ from train_export.export import export
 from train_export.features import SceneSet, prepare_scenes
 from train_export.models.config import StepConfig, default_config
 from train_export.room import TRAINING, VALIDATION, Plan, choose, fit_scenes, in_own_process
-from train_export.soundscape import Recipe, cut
+from train_export.sounds import cut
+from train_export.soundscape import Recipe
 from train_export.taxonomy import BEDS
 
 # Half an hour holds some 150 events: fewer make the choice of the levels a matter of luck.

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from train_export import rhythm
 from train_export.datasets import Clip
-from train_export.soundscape import RATE_HZ, Sound, SoundBank
+from train_export.sounds import RATE_HZ, Sound, SoundBank
 
 SEED = 11
 BED_S = 10.0

@@ -12,7 +12,8 @@ from train_export.evaluate import read_manifest
 from train_export.features import ROOM_LABELS, clips_of, prepare_scenes, step_targets
 from train_export.prepare import prepare
 from train_export.segment import find_sounds
-from train_export.soundscape import RATE_HZ, Recipe, SoundBank, Truth, mix_scene
+from train_export.sounds import RATE_HZ, SoundBank
+from train_export.soundscape import Recipe, Truth, mix_scene
 
 
 @pytest.fixture(scope="module")

@@ -52,7 +52,8 @@ def without_interruption(scenes_folder: Path, folder: Path) -> tuple[list, dict]
     """The weights of a whole run, and of variants that share its process."""
     import keras
 
-    from train_export.train import TrainConfig, squared_error, train
+    from train_export.losses import squared_error
+    from train_export.train import TrainConfig, train
 
     scenes = load_scenes(scenes_folder)
     weights = run(scenes, folder / "whole")
