@@ -55,10 +55,10 @@ class Teacher:
             )
         self._asked, self._answer = asked, answers[0]["index"]
 
-    def scores(self, pcm: NDArray[np.int16]) -> NDArray[np.uint8]:
-        """Uint8 [windows, 521], of 255, from int16 [samples] at 16 kHz."""
+    def scores(self, pcm: NDArray[np.int16], hop: int = HOP_SAMPLES) -> NDArray[np.uint8]:
+        """Uint8 [windows, 521], of 255, from int16 [samples] at 16 kHz; a window each hop."""
         wave = pcm.astype(np.float32) / 32768
-        starts = range(0, len(wave) - WINDOW_SAMPLES + 1, HOP_SAMPLES)
+        starts = range(0, len(wave) - WINDOW_SAMPLES + 1, hop)
         out = np.empty((len(starts), CLASSES), np.uint8)
         for number, start in enumerate(starts):
             window = wave[start : start + WINDOW_SAMPLES].reshape(self._asked["shape"])
