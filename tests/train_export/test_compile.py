@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from edge.bundle import load_bundle, write_bundle
+from edge.bundle import load_bundle, shipped_bundles, write_bundle
 from edge.errors import AirwayError, BadInputError, DeviceUnavailableError, UsageError
 from train_export.cli import main
 from train_export.room import in_own_process
@@ -58,7 +58,7 @@ def reversing_model() -> bytes:
 
 @needs_vela
 @pytest.mark.parametrize("target", [t for t in TARGETS if t != "edgetpu"])
-@pytest.mark.parametrize("name", ["room"])
+@pytest.mark.parametrize("name", shipped_bundles())
 def test_every_operator_runs_on_the_npu(name, target, tmp_path):
     """Vela takes the whole shipped model; the estimate is in a card that verifies."""
     bundle = load_bundle(name)
@@ -114,10 +114,10 @@ def test_a_compiler_that_fails_is_told(tmp_path, monkeypatch):
 
 def test_the_graph_is_read_as_the_interpreter_reads_it():
     """Names and shapes of every operator agree with those of the runtime."""
-    from train_export.quantize import _interpreter
+    from train_export.quantize import plain_interpreter
 
     model = load_bundle("room").model
-    interpreter = _interpreter(model)
+    interpreter = plain_interpreter(model)
     shapes = {t["index"]: tuple(t["shape"]) for t in interpreter.get_tensor_details()}
     expected = [
         (op["op_name"], [shapes[i] for i in op["outputs"]]) for op in interpreter._get_ops_details()
