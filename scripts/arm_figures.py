@@ -3,8 +3,8 @@
     arm_figures.py compute OUT.npz [BUNDLE…]  on each machine
     arm_figures.py compare A.npz B.npz        exit code 0 only when every array is equal
 
-Every shipped bundle, and every other one that is named, hears the same coughs, at its own rate and
-at those of common microphones, through the C frontend and through the reference; its model runs on
+Every shipped bundle hears the same coughs, at its own rate and at those of common microphones, and
+every other bundle that is named at its own rate, through the C frontend and through the reference; its model runs on
 TensorFlow Lite's reference kernels and on the faster ones that the daemon uses. Features, events
 and the scores of the reference kernels have to be the same bits. The fast kernels round a product
 that lies halfway between two integers otherwise than the reference does, those of x86 more often
@@ -55,11 +55,14 @@ def compute(out: Path, others: list[str]) -> None:
     pcm = np.asarray(night[start : start + SECONDS * DEMO_RATE_HZ], dtype=np.int16)
     arrays = {}
     about = {"machine": platform.machine(), "numpy": np.__version__}
-    for bundle in map(load_bundle, [*shipped_bundles(), *others]):
-        name = bundle.name
+    for path in [*shipped_bundles(), *others]:
+        bundle = load_bundle(path)
+        name, rates_hz = bundle.name, {bundle.spec.rate_hz}
+        if path not in others:
+            rates_hz |= {*MICROPHONES_HZ}
         fast, reference = Classifier(bundle), ReferenceKernels(bundle)
         about["runtime"] = fast.runtime_name
-        for rate_hz in sorted({bundle.spec.rate_hz, *MICROPHONES_HZ}):
+        for rate_hz in sorted(rates_hz):
             for backend in ("native", "reference"):
                 features = features_of(bundle, pcm, rate_hz, backend)
                 arrays[f"{name}, {rate_hz} Hz, {backend}: features"] = features
