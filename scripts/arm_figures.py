@@ -1,15 +1,15 @@
 """Features and scores of synthetic audio, to be compared between two machines.
 
     arm_figures.py compute OUT.npz [BUNDLE…]  on each machine
-    arm_figures.py compare A.npz B.npz        exit code 0 only when every array is equal
+    arm_figures.py compare A.npz B.npz        exit code 0 only when they agree
 
 Every shipped bundle hears the same coughs, at its own rate and at those of common microphones, and
-every other bundle that is named at its own rate, through the C frontend and through the reference; its model runs on
-TensorFlow Lite's reference kernels and on the faster ones that the daemon uses. Features, events
-and the scores of the reference kernels have to be the same bits. The fast kernels round a product
-that lies halfway between two integers otherwise than the reference does, those of x86 more often
-than those of ARM: where scores differ, that is printed, and ARM's may differ from the reference
-by one unit of int8 and no more.
+every other bundle that is named at its own rate, through the C frontend and through the reference;
+its model runs on TensorFlow Lite's reference kernels and on the faster ones that the daemon uses.
+Features, events and the scores of the reference kernels have to be the same bits. The fast kernels
+round a product that lies halfway between two integers otherwise than the reference does, those of
+x86 more often than those of ARM: where scores differ, that is printed, and ARM's may differ from
+the reference by one unit of int8 and no more.
 """
 
 import importlib

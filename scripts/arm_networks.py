@@ -38,12 +38,13 @@ def make(folder: Path) -> list[Path]:
     stamp, want = folder / "made", hashlib.sha256(content).hexdigest()
     if not stamp.exists() or stamp.read_text("ascii") != want:
         for architecture in ARCHITECTURES:
-            _make_one(folder / architecture, default_config(architecture))
+            make_one(folder / architecture, default_config(architecture))
         stamp.write_text(want, "ascii")
     return [folder / architecture for architecture in ARCHITECTURES]
 
 
-def _make_one(folder: Path, config: StepConfig) -> None:
+def make_one(folder: Path, config: StepConfig) -> None:
+    """Draw a network, quantize it and write its bundle."""
     room = load_bundle("room")
     features = _features(room)
     frames = config.patch_frames(PATCH_STEPS)
