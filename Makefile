@@ -1,8 +1,10 @@
 # Airway: everything a clone needs is set up inside it, by scripts/prepare.sh.
-# PYTHON=python3.12 chooses the interpreter; ARGS="-k cough" goes to pytest.
+# PYTHON=python3.12 chooses the interpreter; ARGS="-k cough" goes to pytest. `make benchmarks`
+# takes ARGS="--only npu watch", and YAMNET=yamnet.tflite for that peer.
 
 PYTHON ?= python3
 WAV ?=
+YAMNET ?=
 ARGS ?=
 
 export PYTHON
@@ -12,10 +14,7 @@ export MPLCONFIGDIR := $(CURDIR)/.cache/matplotlib
 export NUMBA_CACHE_DIR := $(CURDIR)/.cache/numba
 
 .DEFAULT_GOAL := help
-.PHONY: help run test check faults fuzz bench lock clean test-arm64 test-armhf watch-test
-
-help: ## list the targets
-	@sed -n 's/^\([a-z0-9-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 12
+.PHONY: help run test check faults fuzz bench benchmarks lock clean test-arm64 test-armhf watch-test
 
 help: ## list the targets
 	@sed -n 's/^\([a-z0-9-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 13
@@ -56,7 +55,13 @@ bench: ## measure the frontend beside its peers, in one run
 	@scripts/prepare.sh test
 	@.venv/bin/python -m pip install --quiet --no-cache-dir --no-build-isolation \
 		-c .venv/constraints.txt -e '.[bench]'
-	@.venv/bin/python benchmarks/frontend.py
+	@.venv/bin/python -m benchmarks.frontend
+
+benchmarks: ## measure everything beside its peers and write benchmarks/README.md (half an hour)
+	@scripts/prepare.sh test
+	@.venv/bin/python -m pip install --quiet --no-cache-dir --no-build-isolation \
+		-c .venv/constraints.txt -e '.[bench]'
+	@.venv/bin/python -m benchmarks.overview $(if $(YAMNET),--yamnet "$(YAMNET)") $(ARGS)
 
 watch-test: ## run the watch's monitor on emulated Cortex-M boards beside the device's path
 	@scripts/prepare.sh test

@@ -1,6 +1,6 @@
 """What the daemon costs beside its peers, all at real pace in one run; writes leanness.md.
 
-    python benchmarks/leanness.py [--seconds 60] [--yamnet yamnet.tflite]
+    python -m benchmarks.leanness [--seconds 60] [--yamnet yamnet.tflite]
 
 Each process gets its minute alone: the daemon in a room where the model always runs, the daemon
 in a quiet one, then each peer that is installed here, fed with the busy room. Processor time is
@@ -28,6 +28,8 @@ import paho.mqtt.client as mqtt
 import soundfile
 from paho.mqtt.enums import CallbackAPIVersion
 
+from benchmarks.machine import machine
+from benchmarks.rows import Row, add_option, write
 from edge.demo import demo_night
 
 RATE_HZ = 16_000
@@ -99,13 +101,31 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("--seconds", type=int, default=60, help="of each measurement")
     parser.add_argument("--yamnet", type=Path, help="yamnet.tflite, for that peer")
+    add_option(parser)
     arguments = parser.parse_args()
+    where = machine()
     with tempfile.TemporaryDirectory() as name:
         rows = measure(Path(name), arguments.seconds, arguments.yamnet)
-    text = table(rows, arguments.seconds)
+    text = table(rows, arguments.seconds, where)
     (Path(__file__).parent / "leanness.md").write_text(text, encoding="utf-8")
+    write(arguments.rows, overview(rows))
     print(text)
     return 0
+
+
+def overview(costs: dict[str, Cost]) -> list[Row]:
+    """The lines of README.md."""
+    rows = []
+    for name, cost in costs.items():
+        peer = not name.startswith("airway")
+        late = "" if cost.latency_s is None else f"; the slowest event {cost.latency_s:.2f} s late"
+        share = f"{100 * cost.share:.2f} % of a core{late}"
+        rows += [
+            Row("Pipeline", f"{name}, at real pace", share, "measured", peer),
+            Row("Memory", name, f"{cost.resident_mb:.1f} MB resident", "measured", peer),
+            Row("Start", name, f"{cost.start_s:.2f} s until it listens", "measured", peer),
+        ]
+    return rows
 
 
 def measure(folder: Path, seconds: int, yamnet: Path | None) -> dict[str, Cost]:
@@ -230,15 +250,17 @@ class _Broker:
         self._process.wait(START_S)
 
 
-def table(rows: dict[str, Cost], seconds: int) -> str:
+def table(rows: dict[str, Cost], seconds: int, where: str) -> str:
     """The page."""
     busy = rows["airway run, busy room"].share
     lines = [
         "# What the daemon costs",
         "",
-        f"`python benchmarks/leanness.py --seconds {seconds}`: synthetic sound at real pace, one "
+        f"`python -m benchmarks.leanness --seconds {seconds}`: synthetic sound at real pace, one "
         "process after the other in one run on a shared machine: compare the rows, not the "
         "digits. One core is 100 %.",
+        "",
+        f"Machine: {where}.",
         "",
         "| process | processor | of the busy daemon's | resident MB | start, s | "
         "event's end to subscriber, slowest, s |",

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from edge.bundle import Bundle
 from edge.classifier import Classifier
 from edge.frontend import Frontend, native
-from edge.pipeline import Pipeline, Scorer
+from edge.pipeline import Pipeline, ScoreStream
 from edge.records import AudioBlock
 from train_export.codegen.bundle_c import export_c, symbol, ten_thousandths
 
@@ -195,8 +195,8 @@ def expected(bundle: Bundle, pcm: NDArray[np.int16], runtime: str = "auto") -> H
     """What the device's Python path gives, its events as `airway replay` prints them."""
     classifier, rate_hz = Classifier(bundle, runtime), bundle.spec.rate_hz
     rows = Frontend(bundle.spec, bundle.tables).push(pcm).frames
-    scorer = Scorer(bundle, classifier)
-    scores = np.concatenate([scorer.push(rows).logits, scorer.finish().logits])
+    stream = ScoreStream(bundle, classifier, rate_hz)
+    scores = np.concatenate([stream.push(pcm).logits, stream.finish().logits])
     pipeline = Pipeline(bundle, classifier, rate_hz)
     events = [
         (
