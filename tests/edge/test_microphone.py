@@ -1,7 +1,6 @@
 """A real PulseAudio server, PortAudio and the capture process: a microphone that comes and goes.
 
-The virtual microphone is a null sink whose monitor is recorded; the server is this test's own,
-in a folder of its own.
+The server is this test's own, in a folder of its own; see `sound_server`.
 """
 
 import contextlib
@@ -10,7 +9,6 @@ import logging
 import os
 import pty
 import queue
-import shutil
 import signal
 import subprocess
 import sys
@@ -18,12 +16,12 @@ import threading
 import time
 from collections.abc import Iterator
 from datetime import datetime
-from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
+from sound_server import RATE_HZ, Server, missing, running
 
 from edge.capture import Microphone, list_inputs
 from edge.capture import microphone as microphone_module
@@ -37,88 +35,15 @@ from edge.daemon.feeder import Feeder, open_source
 from edge.errors import DeviceUnavailableError
 from edge.records import AudioBlock, Coverage, Event
 
-RATE_HZ = 16_000
 ROOT = Path(__file__).parents[2]
-_MISSING = [tool for tool in ("pulseaudio", "pactl", "pacat") if shutil.which(tool) is None]
-pytestmark = [
-    pytest.mark.skipif(bool(_MISSING), reason=f"not installed: {', '.join(_MISSING)}"),
-    pytest.mark.skipif(find_spec("pyaudio") is None, reason="PyAudio is not installed"),
-]
-
-
-class Server:
-    """A PulseAudio process with virtual microphones."""
-
-    def __init__(self, folder: Path) -> None:
-        self._folder = folder
-        self._process: subprocess.Popen[bytes] | None = None
-
-    def start(self) -> None:
-        """Start it, without any sound device."""
-        socket = self._folder / "pulse.sock"
-        socket.unlink(missing_ok=True)
-        words = "--system=false --daemonize=no --exit-idle-time=-1 --disable-shm=true -n -L"
-        self._process = subprocess.Popen(
-            [
-                "pulseaudio",
-                *words.split(),
-                f"module-native-protocol-unix socket={socket} auth-anonymous=1",
-            ],
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.DEVNULL,
-        )
-        deadline_s = time.monotonic() + 15
-        while subprocess.run(["pactl", "info"], capture_output=True, check=False).returncode:
-            assert time.monotonic() < deadline_s
-            time.sleep(0.05)
-
-    def kill(self) -> None:
-        """End it at once."""
-        if self._process is not None:
-            self._process.kill()
-            self._process.wait()
-            self._process = None
-
-    def plug(self, rate_hz: int = RATE_HZ, channels: int = 1) -> None:
-        """Add the microphone "vmic.monitor"."""
-        form = f"rate={rate_hz} channels={channels} format=s16le"
-        self.pactl("load-module", "module-null-sink", "sink_name=vmic", *form.split())
-
-    def unplug(self) -> None:
-        """Take it away."""
-        self.pactl("unload-module", "module-null-sink")
-
-    def play(self, pcm: np.ndarray, rate_hz: int = RATE_HZ) -> "subprocess.Popen[bytes]":
-        """Play a second of lead-in and int16 [samples, channels] into it, once."""
-        # The server has rendered silence ahead, and drops the begin of what then starts.
-        lead = np.ones((rate_hz, pcm.shape[1]), np.int16)
-        path = self._folder / "played.raw"
-        path.write_bytes(lead.tobytes() + pcm.tobytes())
-        form = ["--format=s16le", f"--rate={rate_hz}", f"--channels={pcm.shape[1]}"]
-        return subprocess.Popen(["pacat", "--playback", "--raw", *form, "-d", "vmic", path])
-
-    def pactl(self, *words: str) -> None:
-        """Tell the server something."""
-        subprocess.run(["pactl", *words], check=True, capture_output=True, timeout=20)
+pytestmark = pytest.mark.skipif(bool(missing()), reason=missing())
 
 
 @pytest.fixture
 def server(tmp_path, monkeypatch) -> Iterator[Server]:
     """A running server with the virtual microphone, which is ALSA's default."""
-    (tmp_path / "run").mkdir(mode=0o700)
-    (tmp_path / ".asoundrc").write_text(
-        "pcm.!default { type pulse }\nctl.!default { type pulse }\n"
-    )
-    monkeypatch.setenv("HOME", str(tmp_path))
-    monkeypatch.setenv("XDG_RUNTIME_DIR", str(tmp_path / "run"))
-    monkeypatch.setenv("PULSE_SERVER", f"unix:{tmp_path}/pulse.sock")
-    server = Server(tmp_path)
-    server.start()
-    try:
-        server.plug()
+    with running(tmp_path, monkeypatch) as server:
         yield server
-    finally:
-        server.kill()
 
 
 class Listening:
