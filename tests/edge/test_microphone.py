@@ -23,7 +23,7 @@ import numpy as np
 import pytest
 from sound_server import RATE_HZ, Server, missing, running
 
-from edge.capture import Microphone, list_inputs
+from edge.capture import Microphone, elapsed_s, list_inputs
 from edge.capture import microphone as microphone_module
 from edge.capture import process as process_module
 from edge.capture.cards import Card, sound_cards
@@ -53,9 +53,9 @@ class Listening:
         settings = SourceSettings(device=device, rate_hz=rate_hz)
         self.source = open_source(settings, sys.stdin.buffer)
         self.blocks: queue.Queue[AudioBlock | None] = queue.Queue(100_000)
-        self.feeder = Feeder(self.source, self.blocks, time.monotonic, lambda: None)
+        self.feeder = Feeder(self.source, self.blocks, elapsed_s, lambda: None)
         self.heard: list[AudioBlock] = []
-        self.began_s = time.monotonic()
+        self.began_s = elapsed_s()
         self.feeder.start()
 
     def __enter__(self) -> "Listening":
@@ -89,7 +89,7 @@ class Listening:
     @property
     def behind_s(self) -> float:
         """By how much the session's clock is behind the system's."""
-        return time.monotonic() - self.began_s - len(self.pcm) / self.source.rate_hz
+        return elapsed_s() - self.began_s - len(self.pcm) / self.source.rate_hz
 
 
 def loud(block: AudioBlock) -> bool:
@@ -373,9 +373,9 @@ def test_a_session_begins_with_its_first_call(server):
     microphone = Microphone("pulse:vmic.monitor", RATE_HZ, 1, 10)
     time.sleep(1.0)
     stop = threading.Event()
-    began_s = time.monotonic()
-    for block in microphone.blocks(stop, time.monotonic):
-        assert block.start + len(block.pcm) <= (time.monotonic() - began_s + 0.05) * RATE_HZ
+    began_s = elapsed_s()
+    for block in microphone.blocks(stop, elapsed_s):
+        assert block.start + len(block.pcm) <= (elapsed_s() - began_s + 0.05) * RATE_HZ
         if block.start > RATE_HZ:
             stop.set()
 
