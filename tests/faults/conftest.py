@@ -23,12 +23,21 @@ from subject import sound
 from edge.store import Store
 
 ROOT = Path(__file__).parents[2]
-_spec = importlib.util.spec_from_file_location("edge_fixtures", ROOT / "tests/edge/conftest.py")
-assert _spec
-assert _spec.loader
-edge_fixtures = importlib.util.module_from_spec(_spec)
-sys.modules["edge_fixtures"] = edge_fixtures
-_spec.loader.exec_module(edge_fixtures)
+
+
+def _of_edge(name: str, file: str) -> Any:
+    """A module of the device's own tests, under a name that is not taken."""
+    spec = importlib.util.spec_from_file_location(name, ROOT / "tests/edge" / file)
+    assert spec
+    assert spec.loader
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[name] = module
+    spec.loader.exec_module(module)
+    return module
+
+
+edge_fixtures = _of_edge("edge_fixtures", "conftest.py")
+sound_server = _of_edge("edge_sound_server", "sound_server.py")
 wait_until = edge_fixtures.wait_until
 
 # `FAULTS=full` is what `make faults` runs; without it, each fault is met in a smaller size.
@@ -117,7 +126,7 @@ def row(request: pytest.FixtureRequest) -> Iterator[Callable[[str], Row]]:
 
 @dataclass
 class Daemon:
-    """A process with the daemon, fed through a pipe.
+    """A process with the daemon, fed through a pipe, or by a microphone.
 
     Attributes:
         folder: for its configuration and its database.
@@ -125,6 +134,9 @@ class Daemon:
         mqtt: more lines for [mqtt].
         live: the source is never made to wait.
         more: further tables.
+        host: of the broker.
+        device: a microphone's name; empty is the pipe.
+        modules: a folder of modules that go before the installed ones.
     """
 
     folder: Path
@@ -133,14 +145,19 @@ class Daemon:
     live: bool = False
     more: str = ""
     host: str = "127.0.0.1"
+    device: str = ""
+    modules: Path | None = None
     log: list[str] = field(default_factory=list)
 
     def start(self) -> "Daemon":
         """Start the process."""
         config = self.folder / "config.toml"
+        source = f'kind = "stdin"\nrate_hz = 4000\nrealtime = {str(self.live).lower()}'
+        if self.device:
+            source = f'kind = "microphone"\ndevice = "{self.device}"'
+        first = [str(self.modules)] if self.modules else []
         config.write_text(
-            f'node = "n"\n[source]\nkind = "stdin"\nrate_hz = 4000\n'
-            f"realtime = {str(self.live).lower()}\n"
+            f'node = "n"\n[source]\n{source}\n'
             f'[store]\npath = "state/airway.db"\n'
             f'[mqtt]\nhost = "{self.host}"\nport = {self.port}\n{self.mqtt}\n{self.more}\n'
         )
@@ -149,7 +166,7 @@ class Daemon:
             stdin=subprocess.PIPE,
             stderr=subprocess.PIPE,
             bufsize=0,
-            env={**os.environ, "PYTHONPATH": str(ROOT)},
+            env={**os.environ, "PYTHONPATH": os.pathsep.join([*first, str(ROOT)])},
         )
         threading.Thread(target=self._read, args=(self.process,), daemon=True).start()
         return self
