@@ -49,7 +49,7 @@ check: ## format, lint, types and the directions of imports
 
 faults: ## break everything around the daemon, at full size, and print what was lost
 	@scripts/prepare.sh test
-	@FAULTS=full .venv/bin/python -m pytest tests/faults $(ARGS)
+	@FAULTS=full FAULTS_PAGE=benchmarks/faults.md .venv/bin/python -m pytest tests/faults $(ARGS)
 
 fuzz: ## try 100,000 damaged inputs of each kind (about an hour)
 	@scripts/prepare.sh test

@@ -2,34 +2,31 @@
 
     python -m benchmarks.leanness [room] [--seconds 60] [--days 30] [--yamnet yamnet.tflite]
 
-Each process gets its minute alone: the daemon in a room where the model always runs, the daemon
-in a quiet one, then each peer that is installed here, fed with the busy room. Processor time is
-user and system time of the process after its start; memory is what is resident at the end. Then
-days of sound go through the daemon's pipeline as fast as they can, and its memory is watched.
+Each process gets its minute alone: the daemon in a busy room, in a quiet one, in a quiet one with
+a cough now and then, then each peer that is installed here, fed with the busy room. Processor
+time is user and system time of the process after its start; memory is what is resident at the
+end. Then days of sound go through the daemon's pipeline as fast as they can, and its memory is
+watched.
 """
 
 import argparse
 import json
 import os
 import re
-import shutil
-import socket
 import subprocess
 import sys
 import tempfile
 import threading
 import time
-from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import datetime
 from pathlib import Path
 from statistics import median
 
 import numpy as np
-import paho.mqtt.client as mqtt
 import soundfile
-from paho.mqtt.enums import CallbackAPIVersion
+from numpy.typing import NDArray
 
+from benchmarks.broker import Broker, lateness
 from benchmarks.listeners import LISTENERS, LISTENING
 from benchmarks.machine import machine
 from benchmarks.rows import Row, add_option, write
@@ -39,6 +36,7 @@ from edge.demo import demo_night
 RATE_HZ = 16_000
 START_S = 30.0
 BUSY, QUIET = "airway run, busy room", "airway run, quiet room"
+NOW_AND_THEN = "airway run, quiet room with a cough now and then"
 # What a small board can spare.
 MOST_MB, MOST_SHARE, MOST_QUIET, MOST_START_S, MOST_LATE_S, MOST_GROWTH_MB = 60, 0.01, 0.1, 2, 1, 1
 # One minute of thirty is busy. What the first half day takes is no growth: caches fill.
@@ -127,7 +125,7 @@ def overview(costs: dict[str, Cost], growth: Growth) -> list[Row]:
     """The lines of README.md."""
     rows = []
     for name, cost in costs.items():
-        peer = name not in (BUSY, QUIET)
+        peer = name not in (BUSY, QUIET, NOW_AND_THEN)
         late = f"; the slowest event {max(cost.late_s):.2f} s late" if cost.late_s else ""
         share = f"{100 * cost.share:.2f} % of a core{late}"
         rows += [
@@ -147,9 +145,10 @@ def measure(folder: Path, bundle: str, seconds: int, yamnet: Path | None) -> dic
     hiss = np.round(np.random.default_rng(1).normal(0, 10, length)).astype(np.int16)
     soundfile.write(folder / "busy.wav", busy, RATE_HZ)
     soundfile.write(folder / "quiet.wav", hiss, RATE_HZ)
+    soundfile.write(folder / "rare.wav", rare(hiss), RATE_HZ)
     rows = {}
-    with _Broker(folder) as broker:
-        for name, room in ((BUSY, "busy"), (QUIET, "quiet")):
+    with Broker(folder) as broker:
+        for name, room in ((BUSY, "busy"), (QUIET, "quiet"), (NOW_AND_THEN, "rare")):
             rows[name] = _daemon(folder, bundle, room, seconds, broker.port)
     environment = os.environ | ({"YAMNET": str(yamnet)} if yamnet else {})
     for peer in LISTENERS:
@@ -159,6 +158,18 @@ def measure(folder: Path, bundle: str, seconds: int, yamnet: Path | None) -> dic
         command = [sys.executable, "-c", peer.program, str(folder / "busy.wav")]
         rows[peer.name] = _cost(command, environment, seconds, LISTENING)
     return rows
+
+
+def rare(hiss: NDArray[np.int16]) -> NDArray[np.int16]:
+    """Synthetic coughs in a quiet room, one each 6.7 s: at every phase of whatever has a period."""
+    night, marks = demo_night(1, 4)
+    coughs = [(on, off) for on, off, label in marks if label == "cough"]
+    room, every = hiss.copy(), round(6.7 * RATE_HZ)
+    for number, at in enumerate(range(every, len(room) - every, every)):
+        on, off = coughs[number % len(coughs)]
+        sound = night[round(on * RATE_HZ) : round((off + 0.1) * RATE_HZ)]
+        room[at : at + len(sound)] = sound
+    return room
 
 
 def days_of_sound(bundle: str, days: int) -> Growth:
@@ -180,28 +191,12 @@ def _daemon(folder: Path, bundle: str, room: str, seconds: int, port: int) -> Co
         encoding="utf-8",
     )
     late_s: list[float] = []
-    client = _subscriber(port, f"airway/{room}/mic/event", late_s.append)
+    client = lateness(port, f"airway/{room}/mic/event", late_s.append)
     command = [sys.executable, "-m", "edge.cli", "run", "--config", str(config)]
     cost = _cost(command, dict(os.environ), seconds, "listening at")
     client.disconnect()
     client.loop_stop()
     return Cost(cost.share, cost.resident_mb, cost.start_s, tuple(late_s))
-
-
-def _subscriber(port: int, topic: str, tell: Callable[[float], None]) -> mqtt.Client:
-    """Tells how long after its end each event arrives, in seconds."""
-
-    def heard(_client: mqtt.Client, _data: object, message: mqtt.MQTTMessage) -> None:
-        event = json.loads(message.payload)
-        end_s = datetime.fromisoformat(event["ts"]).timestamp() + event["duration_s"]
-        tell(time.time() - end_s)
-
-    client = mqtt.Client(CallbackAPIVersion.VERSION2, protocol=mqtt.MQTTv5)
-    client.on_message = heard
-    client.connect("127.0.0.1", port)
-    client.subscribe(topic, qos=1)
-    client.loop_start()
-    return client
 
 
 def _cost(command: list[str], environment: dict[str, str], seconds: int, sign: str) -> Cost:
@@ -237,45 +232,12 @@ def _processor_s(pid: int) -> float:
     return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 
-class _Broker:
-    """A mosquitto on a free loopback port, for as long as the context lasts."""
-
-    def __init__(self, folder: Path) -> None:
-        with socket.socket() as free:
-            free.bind(("127.0.0.1", 0))
-            self.port = int(free.getsockname()[1])
-        self._config = folder / "broker.conf"
-        self._config.write_text(
-            f"listener {self.port} 127.0.0.1\nallow_anonymous true\nuser root\n", encoding="ascii"
-        )
-
-    def __enter__(self) -> "_Broker":
-        path = os.environ.get("PATH", "") + os.pathsep + "/usr/sbin"
-        self._process = subprocess.Popen(
-            [shutil.which("mosquitto", path=path) or "mosquitto", "-c", str(self._config)],
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.DEVNULL,
-        )
-        deadline_s = time.monotonic() + START_S
-        while time.monotonic() < deadline_s:
-            try:
-                socket.create_connection(("127.0.0.1", self.port), 1).close()
-            except OSError:
-                time.sleep(0.05)
-            else:
-                return self
-        raise RuntimeError("the broker did not start; install the package 'mosquitto'")
-
-    def __exit__(self, *_: object) -> None:
-        self._process.terminate()
-        self._process.wait(START_S)
-
-
 def targets(rows: dict[str, Cost], growth: Growth) -> list[tuple[str, str, bool]]:
     """Each target, what was measured, and whether it is met."""
     busy, quiet = rows[BUSY], rows[QUIET]
+    late_s = sorted(busy.late_s + rows[NOW_AND_THEN].late_s) or [float("inf")]
     memory_mb = max(busy.resident_mb, quiet.resident_mb)
-    start_s, late_s = max(busy.start_s, quiet.start_s), max(busy.late_s, default=float("inf"))
+    start_s = max(busy.start_s, quiet.start_s)
     ratio, share = quiet.share / busy.share, max(busy.share, quiet.share)
     return [
         (f"resident at most {MOST_MB} MB", f"{memory_mb:.1f} MB", memory_mb <= MOST_MB),
@@ -296,9 +258,8 @@ def targets(rows: dict[str, Cost], growth: Growth) -> list[tuple[str, str, bool]
         ),
         (
             f"at the broker at most {MOST_LATE_S} s after the event's end",
-            f"{len(busy.late_s)} events, median {median(busy.late_s or [late_s]):.2f} s, slowest "
-            f"{late_s:.2f} s",
-            late_s <= MOST_LATE_S,
+            f"{len(late_s)} events, median {median(late_s):.2f} s, slowest {late_s[-1]:.2f} s",
+            late_s[-1] <= MOST_LATE_S,
         ),
         (
             f"{growth.days} days of sound leave at most {MOST_GROWTH_MB} MB",
