@@ -1,9 +1,10 @@
-"""Take the pictures of README and docs/: the real pages in a real browser, over a synthetic history.
+"""Take the pictures of README and docs/: the real pages in a browser, over a synthetic history.
 
     .venv/bin/python scripts/screenshots.py [FOLDER]
 
-Needs the development set, a Chromium and a Chinese font. Nobody's data is in the pictures: the history is
-invented by scripts/synthetic_history.py, and each picture says "synthetic" as its node's name.
+Needs the development set, a Chromium and a Chinese font. Nobody's data is in the pictures:
+the history is invented by scripts/synthetic_history.py, and each picture says "synthetic" as its
+node's name.
 """
 
 import sys
