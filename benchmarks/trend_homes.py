@@ -69,7 +69,8 @@ def nights(
     gamma_shape = home.variation**-2
     rate = home.rate_per_h * rng.gamma(gamma_shape, 1 / gamma_shape, shape)
     rate[:, change_at:] *= 2
-    hours = monitored_hours(shape, rng)
+    hours = rng.binomial(NIGHT_HOURS, 1 - HOUR_MISSING, shape).astype(np.float64)
+    hours[rng.random(shape) < NIGHT_MISSING] = 0.0
     false = home.false_alarms_per_h * rng.gamma(FALSE_SHAPE, 1 / FALSE_SHAPE, shape)
     spells = rng.poisson(rate * hours / home.spell)
     coughs = spells.astype(np.int64)
@@ -78,13 +79,6 @@ def nights(
         coughs = spells + np.where(spells > 0, extra, 0)
     found = rng.binomial(coughs, SENSITIVITY) + rng.poisson(false * hours)
     return found.astype(np.float64), hours
-
-
-def monitored_hours(shape: tuple[int, int], rng: np.random.Generator) -> Floats:
-    """Hours that are listened to in each night, whole numbers, float64 of the given shape."""
-    hours = rng.binomial(NIGHT_HOURS, 1 - HOUR_MISSING, shape).astype(np.float64)
-    hours[rng.random(shape) < NIGHT_MISSING] = 0.0
-    return hours
 
 
 def measure(alerts: Bools, change_at: int) -> Result:
