@@ -90,11 +90,15 @@ def compiled(
 
 
 def compiled_bundle(
-    compiler: Sequence[str | Path], bundle: Bundle, main: str, folder: Path
+    compiler: Sequence[str | Path],
+    bundle: Bundle,
+    main: str,
+    folder: Path,
+    kernels: str = "builtin",
 ) -> list[Path]:
-    """Generate a bundle's C and compile it with a main program."""
+    """Generate a bundle's C for some kernels and compile it with a main program."""
     given = ['-DBUNDLE_HEADER="airway_bundle.h"', f"-DBUNDLE={symbol(bundle)}"]
-    return compiled(compiler, [export_c(bundle, folder)[1], QEMU / main], folder, *given)
+    return compiled(compiler, [export_c(bundle, folder, kernels)[1], QEMU / main], folder, *given)
 
 
 @dataclass(frozen=True, slots=True)
@@ -191,9 +195,9 @@ def _records(output: bytes, bundle: Bundle) -> Iterator[tuple[int, bytes]]:
         place = end
 
 
-def expected(bundle: Bundle, pcm: NDArray[np.int16], runtime: str = "auto") -> Heard:
+def expected(bundle: Bundle, pcm: NDArray[np.int16], classifier: Classifier | None = None) -> Heard:
     """What the device's Python path gives, its events as `airway replay` prints them."""
-    classifier, rate_hz = Classifier(bundle, runtime), bundle.spec.rate_hz
+    classifier, rate_hz = classifier or Classifier(bundle), bundle.spec.rate_hz
     rows = Frontend(bundle.spec, bundle.tables).push(pcm).frames
     stream = ScoreStream(bundle, classifier, rate_hz)
     scores = np.concatenate([stream.push(pcm).logits, stream.finish().logits])

@@ -28,6 +28,7 @@ from benchmarks.watch_build import (
 from edge.bundle import Bundle, load_bundle
 from edge.card import EventRule, GateRule
 from edge.frontend import build_tables
+from scripts.arm_figures import ReferenceKernels
 
 SANITIZE = ["-O1", "-g", "-fsanitize=address,undefined", "-fno-sanitize-recover=all"]
 
@@ -96,6 +97,25 @@ def test_host(on_host, room: Bundle):
     assert len({event[2] for event in wanted.events}) >= 2
     assert len(wanted.events) >= 5
     assert differences(on_host(room, room.golden["pcm"]), wanted) == (0, 0, 0)
+
+
+@needs_compiler
+def test_other_kernels(tmp_path: Path, room: Bundle):
+    """Kernels linked in place of airway_kernels.c run the monitor, to TensorFlow Lite's reference.
+
+    The built-in kernels' rounding would show: it moves a score of this audio.
+    """
+    compiler, other = ["cc", *SANITIZE], Path(__file__).with_name("other_kernels.c")
+    sources = [path for path in CORE if path.name != "airway_kernels.c"]
+    assert len(sources) == len(CORE) - 1
+    core = compiled(compiler, [*sources, other], tmp_path)
+    objects = compiled_bundle(compiler, room, "listen.c", tmp_path, "reference")
+    program = tmp_path / "listen"
+    subprocess.run([*compiler, *core, *objects, "-o", program], check=True)
+    pcm = room.golden["pcm"]
+    wanted = expected(room, pcm, ReferenceKernels(room))
+    assert differences(listen([program], room, pcm), wanted) == (0, 0, 0)
+    assert (wanted.scores != expected(room, pcm).scores).any()
 
 
 @needs_compiler
