@@ -74,7 +74,7 @@ def score_scenes(model: keras.Model, config: StepConfig, scenes: SceneSet) -> ND
     for number in range(count):
         padded[BEFORE_FRAMES : BEFORE_FRAMES + frames, :, 0] = scenes.features[number]
         batch = np.stack([padded[piece * hop :][:length] for piece in range(pieces)])
-        logits = np.asarray(network(batch * FEATURE_SCALE, training=False))
+        logits = network.predict_on_batch(batch * np.float32(FEATURE_SCALE))
         out[number] = logits.reshape(-1, len(scenes.labels))[:steps]
     return out
 
