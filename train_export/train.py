@@ -183,9 +183,9 @@ def train(
         fading = [TeacherLoss(run.epochs)] if taught else []
         model = with_teacher(student) if taught else student
         model.compile(optimizer, losses + fading)
-    purpose = {"network": config.to_dict(), "run": asdict(run), "scenes": training.digest()}
-    file = ProgressFile(folder / "resume.npz", purpose)
-    progress = file.read(model) if resume else Progress()
+        purpose = {"network": config.to_dict(), "run": asdict(run), "scenes": training.digest()}
+        file = ProgressFile(folder / "resume.npz", purpose)
+        progress = file.read(model) if resume else Progress()
     data.epoch = progress.epochs
     best_path = folder / "best.weights.h5"
     callbacks = [
