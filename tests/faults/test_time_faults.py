@@ -153,6 +153,7 @@ from edge.daemon.board import Board
 from edge.daemon.feeder import SourceFigures
 from edge.daemon.keeper import Backlog, Keeper
 from edge.daemon.listener import Listener, Mute
+from edge.daemon.pace import Pace
 from edge.daemon.reporter import Reporter
 from edge.daemon.session import Clocks, Session
 from edge.daemon.system import resident_bytes
@@ -194,7 +195,7 @@ def reporter():
                        lambda: SourceFigures("good"), live=True, drain=lambda: False)
 
 listener = Listener(Bursts(RATE_HZ), Blocks(), live=True, open_reporter=reporter,
-                    clock=clocks.monotonic, mute=Mute(False), ended=lambda: None)
+                    clock=clocks.monotonic, mute=Mute(False), pace=Pace(), ended=lambda: None)
 listener._run()
 from edge.store import Store
 with Store(settings.store.path) as store:
