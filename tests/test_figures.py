@@ -1,6 +1,7 @@
 """The figures in docs are those of the cards, to the last digit that is written."""
 
 import json
+import re
 from pathlib import Path
 from typing import Any
 
@@ -114,3 +115,28 @@ def test_the_screens_figures_are_the_cards():
     for kind, entry in figures["novelty"].items():
         refused = f"{100 * entry['refused']:.0f} %"
         assert kinds[kind] == [str(entry["recordings"]), f"{entry['auroc']:.3f}", refused]
+
+
+def test_the_trends_summary_is_that_of_its_tables():
+    """How many homes reach the aim, and in how many nobody could, are counted from the cells."""
+    measured = (ROOT / "benchmarks" / "trend.md").read_text()
+    year = measured[: measured.index("## Coughs in spells")]
+    cells = re.findall(r"(\*\*)?([\d.]+) / (\d+) %(?:\*\*)? · (\d+) % · (\d+) %", year)
+    assert len(cells) == 96
+    for bold, false, found, _, _ in cells:
+        assert bool(bold) == (float(false) <= 1 and int(found) >= 90)
+    reached, knowing = (sum(bool(c[0]) for c in cells), sum(int(c[3]) >= 90 for c in cells))
+    beyond = sum(int(c[4]) < 90 for c in cells)
+    flat = {
+        name: " ".join((ROOT / name / "trend.md").read_text().split())
+        for name in ("benchmarks", "docs")
+    }
+    said = f"reaches the aim in {reached}, the knowing chart in {knowing}, and in {beyond} no alert"
+    assert said in flat["benchmarks"]
+    assert f"Of the 96 kinds of home, the bound lies below 90 % in {beyond};" in flat["docs"]
+    assert (
+        f"reaches the aim in {reached}, and one that knows the household in {knowing}"
+        in (flat["docs"])
+    )
+    worst = max(float(c[1]) for c in cells)
+    assert f"up to {worst:.1f} in the simulation" in flat["docs"]
