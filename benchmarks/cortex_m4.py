@@ -1,10 +1,11 @@
-"""What the C core takes on a Cortex-M4: `python benchmarks/cortex_m4.py`.
+"""What the C core takes on a Cortex-M4: `python -m benchmarks.cortex_m4` writes cortex_m4.md.
 
-Compiles the core with every warning an error, and prints its code, its tables, its memory and
-a bound on its stack for a few specs. Needs `arm-none-eabi-gcc` (Debian: gcc-arm-none-eabi and
+Compiles the core with every warning an error: its code, its tables, its memory and a bound on its
+stack for a few specs. Needs `arm-none-eabi-gcc` (Debian: gcc-arm-none-eabi and
 libnewlib-arm-none-eabi).
 """
 
+import argparse
 import dataclasses
 import re
 import shutil
@@ -13,6 +14,7 @@ import sys
 import tempfile
 from pathlib import Path
 
+from benchmarks.rows import Row, add_option, write
 from edge.frontend import PRESETS, FrontendSpec, build_tables
 
 NATIVE = Path(__file__).resolve().parent.parent / "edge" / "frontend" / "native"
@@ -82,25 +84,55 @@ def memory_bytes(folder: Path, spec: FrontendSpec) -> int:
     return sum(int(size) for size in re.findall(r"^\.(?:data|bss)\S*\s+(\d+)", sections, re.M))
 
 
-def main() -> None:
-    """Compile and print the tables."""
-    if shutil.which(COMPILER) is None:
-        sys.exit(f"{COMPILER} is missing; install it (Debian: gcc-arm-none-eabi)")
-    print(run([COMPILER, "--version"]).splitlines()[0])
+def report() -> tuple[list[str], list[Row]]:
+    """The page's lines, and those of README.md."""
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
-        print(f"\n{'code, bytes':16}{'-Os':>8}{'-O2':>8}")
         fast = compile_core(folder, "-O2")
         small = compile_core(folder, "-Os")
-        for stem, size in small.items():
-            print(f"{stem:16}{size:>8,}{fast[stem]:>8,}")
-        print(f"{'all':16}{sum(small.values()):>8,}{sum(fast.values()):>8,}")
-        print(f"stack, at most: {stack_bound(folder):,} bytes")
-        print(f"\n{'spec':24}{'RAM, bytes':>12}{'tables, bytes':>16}")
-        for label, spec in SPECS.items():
-            tables = sum(array.nbytes for array in build_tables(spec).arrays().values())
-            print(f"{label:24}{memory_bytes(folder, spec):>12,}{tables:>16,}")
+        memory = {label: memory_bytes(folder, spec) for label, spec in SPECS.items()}
+        stack = stack_bound(folder)
+    compiler = run([COMPILER, "--version"]).splitlines()[0]
+    lines = [compiler, "", f"{'code, bytes':16}{'-Os':>8}{'-O2':>8}"]
+    lines += [f"{stem:16}{size:>8,}{fast[stem]:>8,}" for stem, size in small.items()]
+    lines += [
+        f"{'all':16}{sum(small.values()):>8,}{sum(fast.values()):>8,}",
+        f"stack, at most: {stack:,} bytes",
+        "",
+        f"{'spec':24}{'RAM, bytes':>12}{'tables, bytes':>16}",
+    ]
+    rows = []
+    for label, spec in SPECS.items():
+        tables = sum(array.nbytes for array in build_tables(spec).arrays().values())
+        lines.append(f"{label:24}{memory[label]:>12,}{tables:>16,}")
+        figure = f"{memory[label]:,} bytes of RAM, {tables:,} of tables"
+        rows.append(Row("Watch", f"the frontend alone on a Cortex-M4, {label}", figure, "counted"))
+    return lines, rows
 
+
+def main() -> None:
+    """Compile, write the page and print it."""
+    parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
+    add_option(parser)
+    arguments = parser.parse_args()
+    if shutil.which(COMPILER) is None:
+        sys.exit(f"{COMPILER} is missing; install it (Debian: gcc-arm-none-eabi)")
+    lines, rows = report()
+    text = HEAD + "\n".join(lines) + "\n```\n"
+    Path(__file__).with_suffix(".md").write_text(text, "utf-8")
+    write(arguments.rows, rows)
+    print(text)
+
+
+HEAD = """\
+# The C core on a Cortex-M4
+
+Written by `python -m benchmarks.cortex_m4`. Code is that of every stage, with the words of what is
+wrong with a table; a linker leaves out the stages that are not called. RAM is all that is written
+to but the stack, without a resampler.
+
+```
+"""
 
 if __name__ == "__main__":
     main()

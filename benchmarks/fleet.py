@@ -1,4 +1,4 @@
-"""A thousand devices on one mosquitto: `python benchmarks/fleet.py` writes fleet.md.
+"""A thousand devices on one mosquitto: `python -m benchmarks.fleet` writes fleet.md.
 
 Every device is an MQTT 5 client of its own with the last will, the topics and the event messages
 of the daemon, at quality of service 1; the broker is mosquitto with the queues of
@@ -11,7 +11,6 @@ import getpass
 import itertools
 import multiprocessing
 import os
-import platform
 import re
 import selectors
 import shutil
@@ -29,6 +28,8 @@ import numpy as np
 import paho.mqtt.client as mqtt
 from paho.mqtt.enums import CallbackAPIVersion
 
+from benchmarks.machine import machine
+from benchmarks.rows import Row, add_option, write
 from edge.messages import Origin, encode, event_message
 from edge.records import Event
 
@@ -223,12 +224,13 @@ def main() -> None:
     parser.add_argument("--devices", type=int, default=1000)
     parser.add_argument("--seconds", type=float, default=30.0)
     parser.add_argument("--interval", type=float, default=10.0, help="seconds between two events")
+    add_option(parser)
     arguments = parser.parse_args()
     if not 1 <= arguments.devices <= 4000 or not 1 <= arguments.seconds <= 120:
         sys.exit("--devices from 1 to 4000, --seconds from 1 to 120")
     if shutil.which("mosquitto") is None:
         sys.exit("mosquitto is missing; install it (Debian: mosquitto)")
-    load = os.getloadavg()[0]
+    where = machine()
     found = measure(arguments.devices, arguments.seconds, arguments.interval)
     rows = [
         f"| {name} | {value:,.1f} |" if isinstance(value, float) else f"| {name} | {value:,} |"
@@ -236,16 +238,22 @@ def main() -> None:
     ]
     PAGE.write_text(
         "# A fleet on one broker\n\n"
-        f"`python benchmarks/fleet.py --devices {arguments.devices} --seconds "
+        f"`python -m benchmarks.fleet --devices {arguments.devices} --seconds "
         f"{arguments.seconds:g} --interval {arguments.interval:g}` writes this page: simulated\n"
         "devices, each an MQTT 5 client of its own that sends one event at quality of service 1\n"
         f"every {arguments.interval:g} s, far more than a home coughs. Clients, broker and "
         "subscriber share one machine\n"
-        f"({platform.machine()}, {os.cpu_count()} cores, other work running: load {load:.1f} "
-        "before the start), so the latency is theirs\ntogether.\n\n"
+        f"({where}), so the latency is theirs\ntogether.\n\n"
         "| | |\n|---|---|\n" + "\n".join(rows) + "\n",
         "utf-8",
     )
+    figure = (
+        f"{found['events a second']:.1f} events a second, {found['lost']} of "
+        f"{found['events sent']:,} lost; latency {found['latency, median, ms']:.1f} ms, "
+        f"99 % below {found['latency, 99 %, ms']:.1f} ms"
+    )
+    what = f"{found['devices connected']:,} simulated devices on one mosquitto"
+    write(arguments.rows, [Row("Fleet", what, figure, "measured")])
     print(PAGE.read_text("utf-8"))
     sys.exit(1 if found["lost"] else 0)
 

@@ -1,10 +1,11 @@
-"""How fast and how exact the frontend is, beside others: `python benchmarks/frontend.py`.
+"""How fast and how exact the frontend is, beside others: `python -m benchmarks.frontend`.
 
 Every entry turns the same synthetic minute at 16 kHz into 40 mel bands (and 13 cepstra, where
-it says so) a hundred times a second. The figure is seconds of audio for each second of
-processor time, in one thread, the median of interleaved runs; an entry whose package is
-missing is left out by name. `blocks` says how much audio one call takes: libraries made for
-streams pay for the crossing from Python at every frame, so ours is shown both ways.
+it says so) a hundred times a second; the tables go to frontend.md. The figure is seconds of
+audio for each second of processor time, in one thread, the median of interleaved runs; an entry
+whose package is missing is left out by name. `blocks` says how much audio one call takes:
+libraries made for streams pay for the crossing from Python at every frame, so ours is shown both
+ways.
 
 A second table gives the error of the cepstra from the first on, c0 left out, as their power over
 that of the error: ours against float64 from the textbook's definition, before and after the row
@@ -17,6 +18,7 @@ import os
 import statistics
 import time
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
 
 # Before NumPy is loaded: idle threads of a pool spin, and would count against the next entry.
@@ -29,6 +31,8 @@ import scipy.fft
 from numpy.lib.stride_tricks import sliding_window_view
 from numpy.typing import NDArray
 
+from benchmarks.machine import machine
+from benchmarks.rows import Row, add_option, write
 from edge.frontend import PRESETS, Frontend, build_tables, mfcc, native
 
 Floats = NDArray[np.float64]
@@ -221,8 +225,8 @@ def snr_db(found: Floats, truth: Floats) -> float:
     return float(10 * np.log10((truth[:, 1:] ** 2).sum() / (error**2).sum()))
 
 
-def print_accuracy() -> None:
-    """The second table."""
+def accuracy() -> list[str]:
+    """The second table's lines."""
     signals = test_signals()
     tables = build_tables(MFCC)
     table: dict[str, list[float]] = {"airway": [], "airway, rows in Q8.7": []}
@@ -232,6 +236,7 @@ def print_accuracy() -> None:
         q20 = mfcc.cepstra(mfcc.log_mel(frames, MFCC, tables), MFCC, tables)
         table["airway"].append(snr_db(q20 / 2**20, truth))
         table["airway, rows in Q8.7"].append(snr_db(Frontend(MFCC).push(pcm).frames / 2**7, truth))
+    left_out = []
     try:
         for name in ("q15", "q31"):
             table[f"cmsisdsp {name}"] = [
@@ -239,35 +244,63 @@ def print_accuracy() -> None:
                 for pcm in signals.values()
             ]
     except ImportError as error:
-        print(f"left out: cmsisdsp ({error})")
-    print(f"\n{'cepstra, dB':24}" + "".join(f"{name:>16}" for name in signals))
-    for name, values in table.items():
-        print(f"{name:24}" + "".join(f"{value:>16.1f}" for value in values))
+        left_out = [f"left out: cmsisdsp ({error})"]
+    return [
+        f"{'cepstra, dB':24}" + "".join(f"{name:>16}" for name in signals),
+        *(
+            f"{name:24}" + "".join(f"{value:>16.1f}" for value in row)
+            for name, row in table.items()
+        ),
+        *left_out,
+    ]
 
 
-def main() -> None:
-    """Measure and print the table."""
-    parser = argparse.ArgumentParser(description="frontend speed, beside others")
-    parser.add_argument("--seconds", type=int, default=60, help="of audio a run (60)")
-    parser.add_argument("--runs", type=int, default=7, help="of each entry (7)")
-    arguments = parser.parse_args()
-    pcm = synthetic(arguments.seconds)
-    measured = entries()
+def speeds(pcm: Pcm, measured: list[Entry], runs: int) -> list[list[float]]:
+    """Seconds of audio for each of processor time, by entry, sorted."""
+    seconds = len(pcm) / RATE_HZ
     times_s: list[list[float]] = [[] for _ in measured]
     for *_, run in measured:
         run(pcm[: 2 * RATE_HZ])  # compile, fill caches
-    for _ in range(arguments.runs):
+    for _ in range(runs):
         for (*_, run), taken_s in zip(measured, times_s, strict=True):
             start = time.process_time()
             run(pcm)
             taken_s.append(time.process_time() - start)
-    print(f"{'frontend':32}{'output':8}{'blocks':8}{'times real time':>16}{'spread':>16}")
-    for (name, output, blocks, _), taken_s in zip(measured, times_s, strict=True):
-        speeds = sorted(arguments.seconds / taken for taken in taken_s)
-        spread = f"{speeds[0]:,.0f}-{speeds[-1]:,.0f}"
-        print(f"{name:32}{output:8}{blocks:8}{statistics.median(speeds):>16,.0f}{spread:>16}")
-    print_accuracy()
+    return [sorted(seconds / taken for taken in taken_s) for taken_s in times_s]
 
+
+def main() -> None:
+    """Measure, write the page and print it."""
+    parser = argparse.ArgumentParser(description="frontend speed, beside others")
+    parser.add_argument("--seconds", type=int, default=60, help="of audio a run (60)")
+    parser.add_argument("--runs", type=int, default=7, help="of each entry (7)")
+    add_option(parser)
+    arguments = parser.parse_args()
+    measured = entries()
+    found = speeds(synthetic(arguments.seconds), measured, arguments.runs)
+    lines = [f"{'frontend':32}{'output':8}{'blocks':8}{'times real time':>16}{'spread':>16}"]
+    rows = []
+    for (name, output, blocks, _), values in zip(measured, found, strict=True):
+        median, spread = statistics.median(values), f"{values[0]:,.0f}-{values[-1]:,.0f}"
+        lines.append(f"{name:32}{output:8}{blocks:8}{median:>16,.0f}{spread:>16}")
+        if not name.startswith(" "):  # the variants are on this benchmark's own page
+            what = f"{name}, {output}, {'whole recording' if blocks == 'whole' else blocks} a call"
+            figure = f"{median:,.0f} times real time"
+            rows.append(Row("Frontend", what, figure, "measured", not name.startswith("airway")))
+    text = HEAD.format(machine=machine()) + "\n".join([*lines, "", *accuracy()]) + "\n```\n"
+    Path(__file__).with_suffix(".md").write_text(text, "utf-8")
+    write(arguments.rows, rows)
+    print(text)
+
+
+HEAD = """\
+# The frontend's speed and exactness, beside others
+
+Written by `python -m benchmarks.frontend`, which says what is measured, with one thread.
+Machine: {machine}.
+
+```
+"""
 
 if __name__ == "__main__":
     main()

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from edge.bundle import Bundle
 from edge.classifier import Classifier
 from edge.frontend import Frontend, native
-from edge.pipeline import Pipeline, Scorer
+from edge.pipeline import Pipeline, ScoreStream
 from edge.records import AudioBlock
 from train_export.codegen.bundle_c import export_c, symbol, ten_thousandths
 
@@ -90,11 +90,15 @@ def compiled(
 
 
 def compiled_bundle(
-    compiler: Sequence[str | Path], bundle: Bundle, main: str, folder: Path
+    compiler: Sequence[str | Path],
+    bundle: Bundle,
+    main: str,
+    folder: Path,
+    kernels: str = "builtin",
 ) -> list[Path]:
-    """Generate a bundle's C and compile it with a main program."""
+    """Generate a bundle's C for some kernels and compile it with a main program."""
     given = ['-DBUNDLE_HEADER="airway_bundle.h"', f"-DBUNDLE={symbol(bundle)}"]
-    return compiled(compiler, [export_c(bundle, folder)[1], QEMU / main], folder, *given)
+    return compiled(compiler, [export_c(bundle, folder, kernels)[1], QEMU / main], folder, *given)
 
 
 @dataclass(frozen=True, slots=True)
@@ -191,12 +195,12 @@ def _records(output: bytes, bundle: Bundle) -> Iterator[tuple[int, bytes]]:
         place = end
 
 
-def expected(bundle: Bundle, pcm: NDArray[np.int16], runtime: str = "auto") -> Heard:
+def expected(bundle: Bundle, pcm: NDArray[np.int16], classifier: Classifier | None = None) -> Heard:
     """What the device's Python path gives, its events as `airway replay` prints them."""
-    classifier, rate_hz = Classifier(bundle, runtime), bundle.spec.rate_hz
+    classifier, rate_hz = classifier or Classifier(bundle), bundle.spec.rate_hz
     rows = Frontend(bundle.spec, bundle.tables).push(pcm).frames
-    scorer = Scorer(bundle, classifier)
-    scores = np.concatenate([scorer.push(rows).logits, scorer.finish().logits])
+    stream = ScoreStream(bundle, classifier, rate_hz)
+    scores = np.concatenate([stream.push(pcm).logits, stream.finish().logits])
     pipeline = Pipeline(bundle, classifier, rate_hz)
     events = [
         (

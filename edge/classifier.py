@@ -4,9 +4,11 @@ The three offer the same Interpreter; the one in use is named, logged and publis
 runtime that was asked for by name is never replaced by another.
 """
 
+import ctypes
 import importlib
 import importlib.util
 import logging
+from types import ModuleType
 from typing import Any
 
 import numpy as np
@@ -22,6 +24,7 @@ MODULES = {
     "litert": "ai_edge_litert.interpreter",
 }
 EDGETPU_LIBRARY = "libedgetpu.so.1"
+_FLOAT_ENVIRONMENT_BYTES = 512  # more than any C library's fenv_t
 RUNTIMES = ("auto", *MODULES, "edgetpu")
 
 
@@ -97,6 +100,22 @@ def installed_runtimes() -> list[str]:
     ]
 
 
+def load_runtime(name: str) -> ModuleType:
+    """The module of an installed runtime, one of MODULES.
+
+    tflite-runtime's wheels for ARM were linked with -ffast-math: loading them makes the processor
+    round every subnormal number of the program to zero from then on, also in code that has nothing
+    to do with them. The thread's floating-point environment is put back as it was.
+    """
+    libm = ctypes.CDLL("libm.so.6")  # no wheel of a runtime is for another C library than this
+    environment = ctypes.create_string_buffer(_FLOAT_ENVIRONMENT_BYTES)
+    libm.fegetenv(environment)
+    try:
+        return importlib.import_module(MODULES[name])
+    finally:
+        libm.fesetenv(environment)
+
+
 def _check_target(bundle: Bundle, runtime: str) -> None:
     """A model for an Edge TPU runs there alone, and another one would run beside it unnoticed."""
     compiled = bundle.card.get("compiled", {})
@@ -129,7 +148,7 @@ def _interpreter(bundle: Bundle, runtime: str) -> tuple[str, Any]:
             f"runtime {name!r} is not installed; install it with pip, or choose one of: "
             + (", ".join(installed) or "(none installed)")
         )
-    module = importlib.import_module(MODULES[name])
+    module = load_runtime(name)
     if runtime != "edgetpu":
         # LiteRT's XNNPACK rounds otherwise and moves a logit by several units; the built-in
         # kernels of both runtimes agree bit for bit, and are fast enough.

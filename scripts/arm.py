@@ -2,7 +2,8 @@
 
 Fetches Debian's Python, and the wheels that a Raspberry Pi gets, into .cache/arm; cross-compiles
 the C frontend; runs the device's tests there, then the same audio here and there, and compares
-features and scores bit for bit. Emulated: it proves bits, and says nothing of speed.
+features and scores bit for bit, of every shipped bundle and of networks of other architectures.
+Emulated: it proves bits, and says nothing of speed.
 
 Nothing is installed and no root is needed: apt works in folders of its own, with this machine's
 sources, which have to be those of Debian 12.
@@ -20,6 +21,10 @@ from packaging.requirements import Requirement
 
 HERE = Path(__file__).resolve().parent
 REPO = HERE.parent
+sys.path.insert(0, str(REPO))
+
+from scripts import arm_networks  # noqa: E402  it is not a part of the installed package
+
 CACHE = REPO / ".cache" / "arm"
 DEBIAN_PYTHON = "python3.11"  # Debian 12's, and the newest that tflite-runtime has wheels for
 ZIG = "ziglang==0.13.0"  # a C compiler for every target, where Debian's cross compiler is not
@@ -247,15 +252,20 @@ def main() -> None:
         say(f"the device's tests on the emulated {machine.name}; this takes minutes")
         tests = [f"tests/edge/{name}.py" for name in TESTS]
         tests += [f"--deselect=tests/edge/{name}" for name in DESELECTED]
-        pytest = [*python, "-m", "pytest", "-q", "-p", "no:cacheprovider", *tests]
+        # Emulated on a busy machine, a test takes what it takes: hypothesis' profile "ci" has no
+        # deadlines.
+        slowly = ["--hypothesis-profile=ci", "--timeout=1800", "-p", "no:cacheprovider"]
+        pytest = [*python, "-m", "pytest", "-q", *slowly, *tests]
         done = subprocess.run(pytest, cwd=tree, env=environment, check=False)
         if done.returncode != 0:
             sys.exit(f"arm: the tests failed on the emulated {machine.name}")
     here, there = machine.folder / "here.npz", machine.folder / "there.npz"
     figures = str(HERE / "arm_figures.py")
+    say(f"networks to compare: {', '.join(arm_networks.ARCHITECTURES)}, with drawn weights")
+    networks = [str(path) for path in arm_networks.make(CACHE / "networks")]
     say("the same audio here and there")
-    must([sys.executable, figures, "compute", str(here)], cwd=REPO)
-    must([*python, figures, "compute", str(there)], cwd=tree, env=environment)
+    must([sys.executable, figures, "compute", str(here), *networks], cwd=REPO)
+    must([*python, figures, "compute", str(there), *networks], cwd=tree, env=environment)
     compare = [sys.executable, figures, "compare", str(here), str(there)]
     sys.exit(subprocess.run(compare, cwd=REPO, check=False).returncode)
 

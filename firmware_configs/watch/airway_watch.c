@@ -33,13 +33,26 @@ static void detect(airway_watch *watch, const int8_t *scores) {
     }
 }
 
-/* One feature row, the bundle's `row`, through the model; return whether it made a step. */
-static bool classify(airway_watch *watch) {
-    const int8_t *scores = airway_model_push(&watch->model, watch->bundle->row);
+/* One feature row, the bundle's `row`, through the model, and what is known then to the detectors;
+ * no step from `end` on. */
+static void classify(airway_watch *watch, int64_t end) {
+    airway_gate *gate = watch->bundle->gate;
+    const int8_t *scores;
+    if (gate == NULL) {
+        scores = airway_model_push(&watch->model, watch->bundle->row);
+        if (scores != NULL) {
+            detect(watch, scores);
+        }
+        return;
+    }
+    airway_gate_row(gate, watch->bundle->row);
+    scores = airway_model_push(&watch->model, watch->bundle->row);
     if (scores != NULL) {
+        airway_gate_scores(gate, scores);
+    }
+    while (watch->steps < end && (scores = airway_gate_next(gate)) != NULL) {
         detect(watch, scores);
     }
-    return scores != NULL;
 }
 
 static void silence(airway_watch *watch) {
@@ -59,6 +72,9 @@ void airway_watch_init(airway_watch *watch, const airway_bundle *bundle, airway_
     airway_outbox_init(&watch->outbox, events, room);
     airway_frontend_init(&watch->frontend, bundle->tables, *bundle->frontend_memory);
     airway_model_reset(&watch->model);
+    if (bundle->gate != NULL) {
+        airway_gate_reset(bundle->gate);
+    }
     for (i = 0; i < bundle->rule_count; i++) {
         airway_detector_reset(&bundle->detectors[i], &bundle->rules[i]);
     }
@@ -74,7 +90,7 @@ static void hear(airway_watch *watch, const int16_t *pcm, size_t count) {
         if (watch->listener.row != NULL) {
             watch->listener.row(watch->listener.context, watch->bundle->row);
         }
-        classify(watch);
+        classify(watch, INT64_MAX);
     }
 }
 
@@ -100,7 +116,7 @@ void airway_watch_finish(airway_watch *watch) {
     uint16_t i;
     silence(watch);
     while (watch->steps < whole) {
-        classify(watch);
+        classify(watch, whole);
     }
     for (i = 0; i < bundle->rule_count; i++) {
         const size_t count = airway_detector_finish(&bundle->detectors[i], spans);

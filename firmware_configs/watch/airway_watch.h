@@ -18,6 +18,7 @@
 
 #include "airway_detector.h"
 #include "airway_frontend.h"
+#include "airway_gate.h"
 #include "airway_model.h"
 #include "airway_outbox.h"
 
@@ -46,6 +47,7 @@ typedef struct {
     airway_ring_state *rings;
     uint16_t *missing;
     airway_detector *detectors; /* [rule_count] */
+    airway_gate *gate;          /* NULL: everything is scored */
 } airway_bundle;
 
 /* What passes inside, for a test or a plot; any may be NULL. */

@@ -361,15 +361,20 @@ def test_every_field_is_documented():
 
 
 @pytest.mark.parametrize("board", BOARDS, ids=lambda path: path.stem)
-def test_each_board_is_valid_and_complete(board):
-    """A shipped configuration loads, and shows every key of every table, set or as a comment."""
-    load_settings(board)
+def test_each_board_is_valid(board):
+    """A shipped configuration loads; what it leaves out has a default."""
+    assert load_settings(board).node
+
+
+def test_one_board_shows_every_key():
+    """The file that explains the keys has every key of every table, set or as a comment."""
+    (board,) = (path for path in BOARDS if path.stem == "raspberry-pi")
     shown = board.read_text().replace("# ", "")
     for name, hint in get_type_hints(Settings).items():
         if name != "node":
             assert f"\n[{name}]" in shown
             for item in dataclasses.fields(hint):
-                assert f"\n{item.name} = " in shown, f"{board.stem}: {name}.{item.name}"
+                assert f"\n{item.name} = " in shown, f"{name}.{item.name}"
 
 
 def test_there_are_boards():

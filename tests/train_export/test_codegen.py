@@ -17,7 +17,7 @@ from small_models import Activation, ModelWriter
 
 from benchmarks.watch_build import FRONTEND, WARNINGS, WATCH
 from edge.bundle import Bundle, load_bundle
-from edge.card import Layout
+from edge.card import GateRule, Layout
 from edge.classifier import MODULES, quantize
 from edge.errors import BadInputError, UsageError
 from edge.frontend import FrontendSpec, build_tables
@@ -137,7 +137,7 @@ def bundle_of(shape: Shape, runtime: str) -> Bundle:
     spec = dataclasses.replace(SPEC, kept=tuple(range(shape.bands)))
     return Bundle(
         name="random", version="1", digest="0", labels=tuple("abcdef"[: shape.labels]),
-        spec=spec, tables=build_tables(spec), layout=layout, rules=(), calibration={},
+        spec=spec, tables=build_tables(spec), layout=layout, rules=(), calibration={}, gate=None,
         model=model, golden={}, card={"frontend_digest": "0"},
     )  # fmt: skip
 
@@ -339,3 +339,18 @@ def test_refuses_a_card_of_another_model(tmp_path):
         read_graph(b"TFL3")
     with pytest.raises(UsageError, match="must be one of builtin, reference"):
         export_c(bundle, tmp_path, "fast")
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        ({"rise_q7": 1 << 23}, "rise_q7"),
+        ({"hold_steps": 1 << 16}, "hold_steps"),
+        ({"groups": 41}, "more groups than coefficients"),
+    ],
+)
+def test_refuses_a_gate_beyond_its_integers(tmp_path, change: dict[str, int], words: str):
+    """A gate whose numbers the C can't hold is refused by the number's name."""
+    gate = GateRule(**{"rise_q7": 160} | change)
+    with pytest.raises(BadInputError, match=words):
+        export_c(dataclasses.replace(load_bundle("room"), gate=gate), tmp_path)

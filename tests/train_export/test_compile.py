@@ -10,8 +10,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from edge.bundle import load_bundle, write_bundle
+from edge.bundle import load_bundle, shipped_bundles, write_bundle
 from edge.errors import AirwayError, BadInputError, DeviceUnavailableError, UsageError
+from scripts.arm_networks import make_one
 from train_export.cli import main
 from train_export.room import in_own_process
 
@@ -21,6 +22,7 @@ if importlib.util.find_spec("tflite") is None:
 from train_export.compile import TARGETS, compile_bundle
 from train_export.edgetpu import Verdict, _verdicts, check
 from train_export.graph import Operator, Tensor, operators
+from train_export.models.config import default_config
 
 needs_vela = pytest.mark.skipif(
     shutil.which("vela") is None and not Path(sys.executable).with_name("vela").exists(),
@@ -58,7 +60,7 @@ def reversing_model() -> bytes:
 
 @needs_vela
 @pytest.mark.parametrize("target", [t for t in TARGETS if t != "edgetpu"])
-@pytest.mark.parametrize("name", ["room"])
+@pytest.mark.parametrize("name", shipped_bundles())
 def test_every_operator_runs_on_the_npu(name, target, tmp_path):
     """Vela takes the whole shipped model; the estimate is in a card that verifies."""
     bundle = load_bundle(name)
@@ -72,6 +74,17 @@ def test_every_operator_runs_on_the_npu(name, target, tmp_path):
     assert made.digest != bundle.digest
     with pytest.raises(BadInputError, match="already compiled"):
         compile_bundle(made, target, tmp_path / "again")
+
+
+@pytest.mark.slow
+@needs_vela
+@pytest.mark.skipif(importlib.util.find_spec("keras") is None, reason="needs the train extra")
+def test_what_training_exports_maps_as_a_whole(tmp_path):
+    """A network of the shape that is trained now leaves no operator to a CPU, on any target."""
+    make_one(tmp_path / "cnn", default_config("cnn"))
+    bundle = load_bundle(str(tmp_path / "cnn"))
+    assert [v for v in check(bundle.model) if not v.maps] == []
+    assert compile_bundle(bundle, "ethos-u55-128", tmp_path / "u55").card["compiled"]
 
 
 @needs_vela
@@ -114,10 +127,10 @@ def test_a_compiler_that_fails_is_told(tmp_path, monkeypatch):
 
 def test_the_graph_is_read_as_the_interpreter_reads_it():
     """Names and shapes of every operator agree with those of the runtime."""
-    from train_export.quantize import _interpreter
+    from train_export.quantize import plain_interpreter
 
     model = load_bundle("room").model
-    interpreter = _interpreter(model)
+    interpreter = plain_interpreter(model)
     shapes = {t["index"]: tuple(t["shape"]) for t in interpreter.get_tensor_details()}
     expected = [
         (op["op_name"], [shapes[i] for i in op["outputs"]]) for op in interpreter._get_ops_details()

@@ -1,4 +1,4 @@
-"""The watch's detector and outbox: the device's events, and a ring that counts what it drops."""
+"""The watch's detector, gate and outbox: the device's decisions, and a ring that counts drops."""
 
 import shutil
 import subprocess
@@ -11,8 +11,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from benchmarks.watch_build import WARNINGS, WATCH
-from edge.card import EventRule
+from edge.card import EventRule, GateRule
 from edge.events import Detector
+from edge.gate import Gate
 
 HERE = Path(__file__).parent
 SANITIZE = ["-O1", "-g", "-fsanitize=address,undefined", "-fno-sanitize-recover=all"]
@@ -77,6 +78,56 @@ def test_detector(detector: Path, rule: EventRule, logits: list[int]):
     assert done.returncode == 0, done.stderr.decode()
     found = np.frombuffer(done.stdout, "<i8").reshape(-1, 3)
     assert [tuple(span) for span in found.tolist()] == wanted
+
+
+@pytest.fixture(scope="module")
+def gate(tmp_path_factory) -> Path:
+    """The gate's driver."""
+    return compiled("gate", tmp_path_factory.mktemp("parts"))
+
+
+gates = st.builds(
+    GateRule,
+    rise_q7=st.integers(1, 400),
+    groups=st.integers(1, 5),
+    hold_steps=st.integers(1, 9),
+    settle_steps=st.integers(0, 9),
+)
+# Levels that stay for some steps, as sounds do, below zero as well; the rest comes from a seed.
+sounds = st.lists(st.tuples(st.integers(-3000, 3000), st.integers(1, 8)), max_size=12)
+
+
+@quick
+@given(
+    rule=gates,
+    sounds=sounds,
+    patch=st.integers(1, 6),
+    ahead=st.integers(0, 60),
+    seed=st.integers(0, 9),
+)
+def test_gate(gate: Path, rule: GateRule, sounds: list, patch: int, ahead: int, seed: int):
+    """Any rule shuts the same patches over any rows as edge/gate.py; no step is lost or early."""
+    frames, coefficients = 4, 11
+    levels = np.array([level for level, steps in sounds for _ in range(steps * frames)], np.int16)
+    noise = np.random.default_rng(seed).integers(-300, 300, (len(levels), coefficients))
+    rows = (levels[:, None] + noise).astype(np.int16)
+    reference = Gate(rule, frames)
+    patches = [
+        rows[start : start + patch * frames]
+        for start in range(0, len(rows) - patch * frames + 1, patch * frames)
+    ]
+    is_open = np.repeat([reference.push(own) for own in patches], patch)
+    scored = max(0, (len(rows) - ahead) // frames)
+    steps = np.arange(min(scored, len(is_open)))
+    wanted = np.where(is_open[: len(steps)], steps % 100, -128)
+    numbers = [
+        rule.rise_q7, rule.groups, rule.hold_steps, rule.settle_steps,
+        coefficients, frames, patch, ahead,
+    ]  # fmt: skip
+    content = np.array(numbers, "<i4").tobytes() + rows.astype("<i2").tobytes()
+    done = subprocess.run([gate], input=content, capture_output=True, check=False)
+    assert done.returncode == 0, done.stderr.decode()
+    assert np.frombuffer(done.stdout, np.int8).tolist() == wanted.tolist()
 
 
 @quick

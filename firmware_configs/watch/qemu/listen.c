@@ -15,6 +15,7 @@
 
 #define ROOM 8 /* events that wait: they are sent after every block */
 #define LOOPS 500000
+#define MOST_SCORES 1024
 
 static int64_t frontend_ticks, other_ticks;
 static uint32_t mark;
@@ -64,8 +65,9 @@ static void count_to(int64_t *ticks) {
 }
 
 static int16_t last_row[256];
-static int8_t last_scores[256];
-static bool has_row, has_scores;
+static int8_t last_scores[MOST_SCORES]; /* of all steps that a block completes */
+static size_t scores_count;
+static bool has_row;
 
 static void on_row(void *bundle, const int16_t *row) {
     count_to(&frontend_ticks);
@@ -74,8 +76,9 @@ static void on_row(void *bundle, const int16_t *row) {
 }
 
 static void on_scores(void *bundle, const int8_t *scores) {
-    has_scores = true;
-    memcpy(last_scores, scores, ((const airway_bundle *)bundle)->plan->labels);
+    const size_t labels = ((const airway_bundle *)bundle)->plan->labels;
+    memcpy(last_scores + scores_count, scores, labels);
+    scores_count += labels;
 }
 
 static void tell(char letter, const void *content, size_t bytes) {
@@ -91,20 +94,23 @@ static void tell_event(const airway_event *event) {
     fwrite(values, 1, sizeof values, stdout);
 }
 
-/* Of one block, which holds at most one row and one step. */
+/* Of one block, which holds at most one row. */
 static void tell_all(airway_watch *watch) {
+    const size_t labels = watch->bundle->plan->labels;
     const airway_event *event;
+    size_t place;
     if (has_row) {
         tell('R', last_row, watch->bundle->plan->coefficients * sizeof *last_row);
     }
-    if (has_scores) {
-        tell('S', last_scores, watch->bundle->plan->labels);
+    for (place = 0; place < scores_count; place += labels) {
+        tell('S', last_scores + place, labels);
     }
     while ((event = airway_outbox_oldest(&watch->outbox)) != NULL) {
         tell_event(event);
         airway_outbox_confirm(&watch->outbox, event->number);
     }
-    has_row = has_scores = false;
+    has_row = false;
+    scores_count = 0;
 }
 
 static void on_last_scores(void *bundle, const int8_t *scores) {
@@ -121,6 +127,11 @@ int main(void) {
     int64_t ticks[3];
     size_t count;
     if (airway_tables_fault(bundle->tables) != NULL || block > 4096) {
+        return 4;
+    }
+    /* A gate holds back the steps of a patch at most. */
+    if (bundle->plan->labels * (bundle->gate == NULL ? 1 : bundle->gate->rule->patch_steps + 1) >
+        MOST_SCORES) {
         return 4;
     }
     start_clock();
