@@ -4,8 +4,9 @@
 
 Each process gets its minute alone: the daemon in a room where the model always runs, the daemon
 in a quiet one, then each peer that is installed here, fed with the busy room. Processor time is
-user and system time of the process after its start; memory is what is resident at the end. A start takes longer by the clock where others want the processor, too; its
-processor time says what it costs by itself.
+user and system time of the process after its start; memory is what is resident at the end. A
+start takes longer by the clock where others want the processor, too; its processor time says what
+it costs by itself.
 """
 
 import argparse
