@@ -6,6 +6,9 @@
 PYTHON ?= python3
 WAV ?=
 YAMNET ?=
+BUNDLE ?= room
+CORPUS ?=
+HOMEASSISTANT := .cache/homeassistant
 ARGS ?=
 
 export PYTHON
@@ -15,10 +18,11 @@ export MPLCONFIGDIR := $(CURDIR)/.cache/matplotlib
 export NUMBA_CACHE_DIR := $(CURDIR)/.cache/numba
 
 .DEFAULT_GOAL := help
-.PHONY: help run test check faults fuzz bench benchmarks lock clean test-arm64 test-armhf watch-test
+.PHONY: help run test check faults fuzz bench benchmarks gate leanness homeassistant lock clean \
+	test-arm64 test-armhf watch-test
 
 help: ## list the targets
-	@sed -n 's/^\([a-z0-9-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 13
+	@sed -n 's/^\([a-z0-9-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 15
 
 run: ## play a synthetic night (or WAV=recording) through the daemon and a broker
 	@scripts/prepare.sh run
@@ -46,11 +50,29 @@ check: ## format, lint, types and the directions of imports
 
 faults: ## break everything around the daemon, at full size, and print what was lost
 	@scripts/prepare.sh test
-	@FAULTS=full .venv/bin/python -m pytest tests/faults $(ARGS)
+	@FAULTS=full FAULTS_PAGE=benchmarks/faults.md .venv/bin/python -m pytest tests/faults $(ARGS)
 
 fuzz: ## try 100,000 damaged inputs of each kind (about an hour)
 	@scripts/prepare.sh test
 	@FUZZ=full .venv/bin/python -m pytest tests/edge/test_fuzz.py --timeout 7200 $(ARGS)
+
+homeassistant: ## hold the entities to Home Assistant's own validation (needs Python 3.12 or later)
+	@scripts/prepare.sh test
+	@test -x $(HOMEASSISTANT)/bin/hass || { \
+		.venv/bin/uv venv --quiet --python '>=3.12' --no-python-downloads $(HOMEASSISTANT) && \
+		.venv/bin/uv pip install --quiet --no-cache --python $(HOMEASSISTANT)/bin/python \
+			'homeassistant>=2024.11' 'paho-mqtt<3'; }
+	@.venv/bin/python -m pytest tests/edge/test_homeassistant.py $(ARGS)
+
+gate: ## measure what the gate misses on scenes of a corpus (CORPUS=folder BUNDLE=name)
+	@scripts/prepare.sh test
+	@.venv/bin/python -m benchmarks.gate $(BUNDLE) $(if $(CORPUS),--corpus "$(CORPUS)")
+
+leanness: ## measure what the daemon costs, beside its peers (BUNDLE=name)
+	@scripts/prepare.sh test
+	@.venv/bin/python -m pip install --quiet --no-cache-dir --no-deps \
+		pymicro-features pymicro-wakeword pyopen-wakeword
+	@.venv/bin/python -m benchmarks.leanness $(BUNDLE)
 
 bench: ## measure the frontend beside its peers, in one run
 	@scripts/prepare.sh test

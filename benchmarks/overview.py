@@ -204,7 +204,7 @@ OTHERS = """\
 `python benchmarks/segmentation.py CORPUS` |
 | the trend alert in simulated households | [page](trend.md) | \
 `python benchmarks/trend.py --out benchmarks/trend.md` |
-| the room bundle beside YAMNet on soundscapes | printed | `python benchmarks/peers.py` |
+| the room bundle beside YAMNet on soundscapes | [page](room.md) | `python benchmarks/room.py` |
 | the daemon under faults | printed | `make faults` |
 """
 

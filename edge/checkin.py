@@ -56,7 +56,7 @@ TASKS = (
         1.0,
         {
             "en": "Cough three times, with a pause after each.",
-            "zh": "请咳嗽三声,每声之间稍作停顿。",
+            "zh": "请咳嗽三声，每声之间稍作停顿。",
         },
     ),
     Task(
@@ -71,7 +71,7 @@ TASKS = (
         1.0,
         {
             "en": "Take a breath and hold “aah” as long as you can.",
-            "zh": "请吸气后发“啊”音,越久越好。",
+            "zh": "请吸气后发“啊”音，越久越好。",
         },
     ),
     Task(
@@ -80,7 +80,7 @@ TASKS = (
         1.0,
         {
             "en": "Read aloud: “The morning air was cool, and we walked slowly by the river.”",
-            "zh": "请朗读:“清晨的空气很凉爽,我们沿着河边慢慢走。”",
+            "zh": "请朗读：“清晨的空气很凉爽，我们沿着河边慢慢走。”",
         },
     ),
 )
@@ -169,8 +169,8 @@ def count_coughs(pcm: Pcm, rate_hz: int, bundle: Bundle, classifier: Classifier)
 
 PROBLEMS = {
     SHORT: {"en": "it is too short", "zh": "时间太短"},
-    QUIET: {"en": "it is too quiet: come closer", "zh": "声音太小:请靠近话筒"},
-    LOUD: {"en": "it is too loud and distorted: move away", "zh": "声音过大而失真:请离远一些"},
+    QUIET: {"en": "it is too quiet: come closer", "zh": "声音太小：请靠近话筒"},
+    LOUD: {"en": "it is too loud and distorted: move away", "zh": "声音过大而失真：请离远一些"},
     NOISY: {"en": "the room is too noisy", "zh": "环境噪声太大"},
 }
 NAMES = {
@@ -180,20 +180,23 @@ NAMES = {
     SENTENCE: {"en": "sentence", "zh": "朗读句子"},
 }
 _WORDS = {
-    "faulty": {"en": "Record the {task} again: {problems}.", "zh": "请重新录制{task}:{problems}。"},
+    "faulty": {
+        "en": "Record the {task} again: {problems}.",
+        "zh": "请重新录制{task}：{problems}。",
+    },
     "coughs": {"en": "{count} coughs were counted.", "zh": "共数到 {count} 声咳嗽。"},
     "held": {"en": "The vowel was held for {held} s.", "zh": "元音持续了 {held} 秒。"},
     "nothing": {
         "en": "These are measurements, no result about illness: there is no evidence yet that "
         "coughs, breath or voice at a microphone tell one illness from another.",
-        "zh": "以上只是测量值,不是关于疾病的结果:"
+        "zh": "以上只是测量值，不是关于疾病的结果："
         "目前没有证据表明话筒录下的咳嗽、呼吸或声音能区分疾病。",
     },
     "next": {
         "en": "What to do next: repeat it at the same place to compare, and ask a clinician about "
         "any symptom. This is a screening aid, not a diagnosis.",
-        "zh": "下一步:请在同一地点重复测量以便比较,如有任何症状请咨询医生。"
-        "这是筛查辅助工具,不是诊断。",
+        "zh": "下一步：请在同一地点重复测量以便比较，如有任何症状请咨询医生。"
+        "这是筛查辅助工具，不是诊断。",
     },
 }
 

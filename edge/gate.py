@@ -53,6 +53,21 @@ class Gate:
             self._hold = max(0, self._hold - 1)
         return is_open
 
+    def stirs(self, frames: NDArray[np.int16]) -> bool:
+        """Whether it would open, or is held open; what it follows is left as it is.
+
+        Args:
+            frames: int16 [frames, coefficients] that are still to be pushed; may be empty.
+        """
+        if self._hold > 0 or not self._floors:
+            return True
+        whole = len(frames) - len(frames) % self._step_frames
+        return any(
+            self._above(level, floor) > self._rule.rise_q7 << _FLOOR_FRACTION_BITS
+            for step in self._levels(frames[:whole])
+            for level, floor in zip(step, self._floors, strict=True)
+        )
+
     def _levels(self, frames: NDArray[np.int16]) -> list[list[int]]:
         """Mean feature of each step and group, rounded down; [steps][groups]."""
         steps, groups = len(frames) // self._step_frames, self._rule.groups
@@ -67,7 +82,12 @@ class Gate:
         risen = False
         for group, level in enumerate(levels):
             floor = self._floors[group]
-            above = (level << _FLOOR_FRACTION_BITS) - floor
+            above = self._above(level, floor)
             risen = risen or above > self._rule.rise_q7 << _FLOOR_FRACTION_BITS
             self._floors[group] = floor + (above >> (_DOWN_SHIFT if above < 0 else _UP_SHIFT))
         return risen
+
+    @staticmethod
+    def _above(level: int, floor: int) -> int:
+        """How far a level is above its floor, in the floor's unit."""
+        return (level << _FLOOR_FRACTION_BITS) - floor

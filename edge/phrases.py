@@ -11,18 +11,18 @@ LANGUAGES = ("en", "zh")
 GROUPS = {
     "obstructive": {
         "en": "recordings of people with narrowed airways (asthma or COPD)",
-        "zh": "气道狭窄者(哮喘或慢阻肺)的录音",
+        "zh": "气道狭窄者（哮喘或慢阻肺）的录音",
     },
     "other": {
         "en": "recordings of people without asthma or COPD (healthy, or ill otherwise)",
-        "zh": "没有哮喘或慢阻肺者(健康,或有其他疾病)的录音",
+        "zh": "没有哮喘或慢阻肺者（健康，或有其他疾病）的录音",
     },
 }
 ANY_GROUP = {"en": "recordings of the group “{label}”", "zh": "“{label}”组的录音"}
 
 SOUNDS = {
-    "wheeze": {"en": "wheezing", "zh": "喘鸣音"},
-    "crackle": {"en": "crackling", "zh": "爆裂音"},
+    "wheeze": {"en": "wheezing", "zh": "哮鸣音"},
+    "crackle": {"en": "crackling", "zh": "湿啰音"},
 }
 
 # With one of these nothing in the recording is worth telling.
@@ -35,104 +35,104 @@ FAULTS = (
 REASONS = {
     screening.TOO_SHORT: {
         "en": "The recording is too short: it must last at least 5 seconds, better 15.",
-        "zh": "录音太短:至少需要 5 秒,最好 15 秒。",
+        "zh": "录音太短：至少需要 5 秒，最好 15 秒。",
     },
     screening.TOO_QUIET: {
         "en": "Almost nothing can be heard: press the microphone onto bare skin and record again.",
-        "zh": "几乎听不到声音:请把话筒贴紧皮肤后重新录音。",
+        "zh": "几乎听不到声音：请把话筒贴紧皮肤后重新录音。",
     },
     screening.CLIPPED: {
         "en": "The recording is too loud and distorted: lower the gain and record again.",
-        "zh": "录音音量过大而失真:请降低增益后重新录音。",
+        "zh": "录音音量过大而失真：请降低增益后重新录音。",
     },
     screening.UNFAMILIAR: {
         "en": "The recording is unlike those this screen was measured on (perhaps speech, music, "
         "another noise or another microphone), so nothing is concluded from it: record the chest "
         "with an electronic stethoscope in a quiet room.",
-        "zh": "这段录音与本筛查测试过的录音不同(可能是说话声、音乐、其他噪声或另一种话筒),"
-        "因此不作任何结论:请在安静的房间用电子听诊器录制胸部声音。",
+        "zh": "这段录音与本筛查测试过的录音不同（可能是说话声、音乐、其他噪声或另一种话筒），"
+        "因此不作任何结论：请在安静的房间用电子听诊器录制胸部声音。",
     },
     screening.NO_EVIDENCE: {
         "en": "There is no evidence yet that this kind of recording tells the groups apart, so no "
         "result is given.",
-        "zh": "目前没有证据表明这类录音能区分各组,因此不给出结果。",
+        "zh": "目前没有证据表明这类录音能区分各组，因此不给出结果。",
     },
     screening.UNCERTAIN: {
         "en": "The recording does not speak clearly for any group, so no result is given; "
         "another recording may be clearer.",
-        "zh": "这段录音没有明显偏向任何一组,因此不给出结果;再录一次可能会更清楚。",
+        "zh": "这段录音没有明显偏向任何一组，因此不给出结果；再录一次可能会更清楚。",
     },
 }
 
 LIKENESS = {
     "en": "This recording sounds more like {group} than like the other recordings that this screen "
     "knows (probability {p} %).",
-    "zh": "这段录音听起来更像{group},而不是本筛查所知的其他录音(概率 {p} %)。",
+    "zh": "这段录音听起来更像{group}，而不是本筛查所知的其他录音（概率 {p}%）。",
 }
 HEARD = {
     "en": "Possible {sound} was heard in {heard} of {stretches} two-second stretches.",
-    "zh": "在 {stretches} 段两秒的片段中,有 {heard} 段可能听到{sound}。",
+    "zh": "在 {stretches} 段两秒的片段中，有 {heard} 段可能听到{sound}。",
 }
 SPOKE = {
     "en": "What spoke most for this lies around second {start} to {end}, and between {low} and "
     "{high} Hz.",
-    "zh": "最支持这一结果的声音在第 {start} 至 {end} 秒附近,频率在 {low} 至 {high} 赫兹之间。",
+    "zh": "最支持这一结果的声音在第 {start} 至 {end} 秒附近，频率在 {low} 至 {high} 赫兹之间。",
 }
 SURE = {
     "en": "How sure: on people the model had never heard, it put a recording of this kind above "
     "one of the rest in about {percent} of 100 pairs (between {low} and {high}); "
     "mistakes are common.",
-    "zh": "有多可靠:在模型从未听过的人身上,每 100 对录音中约有 {percent} 对排序正确"
-    "(区间 {low} 至 {high});出错很常见。",
+    "zh": "有多可靠：在模型从未听过的人身上，每 100 对录音中约有 {percent} 对排序正确"
+    "（区间 {low} 至 {high}）；出错很常见。",
 }
 NEXT = {
     "obstructive": {
         "en": "What to do next: show this to a clinician, who can listen to the chest and measure "
         "the breathing (spirometry).",
-        "zh": "下一步:请把结果给医生看,由医生听诊并做肺功能检查。",
+        "zh": "下一步：请把结果给医生看，由医生听诊并做肺功能检查。",
     },
     "other": {
         "en": "What to do next: this rules nothing out. With cough, wheeze or shortness of breath, "
         "ask a clinician.",
-        "zh": "下一步:这不能排除任何疾病。如有咳嗽、喘息或气短,请咨询医生。",
+        "zh": "下一步：这不能排除任何疾病。如有咳嗽、喘息或气短，请咨询医生。",
     },
     screening.ABSTAIN: {
         "en": "What to do next: no result says nothing about health. With any symptom, ask a "
         "clinician.",
-        "zh": "下一步:没有结果并不说明健康状况。如有任何症状,请咨询医生。",
+        "zh": "下一步：没有结果并不说明健康状况。如有任何症状，请咨询医生。",
     },
 }
 URGENT = {
     "en": "If breathing is hard at rest or lips turn blue, call the emergency number now.",
-    "zh": "如果休息时呼吸困难或嘴唇发紫,请立即拨打急救电话。",
+    "zh": "如果休息时呼吸困难或嘴唇发紫，请立即拨打急救电话。",
 }
 AID = {
     "en": "This is a screening aid, not a diagnosis.",
-    "zh": "这是筛查辅助工具,不是诊断。",
+    "zh": "这是筛查辅助工具，不是诊断。",
 }
 
 CLINICIAN = {
     "en": "Bundle {name} {version}, {seconds} s of audio. Calibrated probabilities: {odds}. "
     "Decision: {decision}{reasons}. Distance from the known recordings: {novelty} of the limit.",
-    "zh": "模型包 {name} {version},录音 {seconds} 秒。校准概率:{odds}。判定:{decision}{reasons}。"
-    "与参考录音的距离:限值的 {novelty} 倍。",
+    "zh": "模型包 {name} {version}，录音 {seconds} 秒。校准概率：{odds}。"
+    "判定：{decision}{reasons}。与参考录音的距离：限值的 {novelty} 倍。",
 }
 CLINICIAN_SOUND = {
     "en": "Possible {sound} in {heard} of {stretches} windows of 2 s.",
-    "zh": "可能的{sound}:{stretches} 个 2 秒窗中有 {heard} 个。",
+    "zh": "可能的{sound}：{stretches} 个 2 秒窗中有 {heard} 个。",
 }
 CLINICIAN_GROUNDS = {
     "en": "Occlusion of the int8 model, change of the log-odds of “{label}”: by second {seconds}; "
     "by band {bands}.",
-    "zh": "对 int8 模型的遮挡分析,“{label}”对数几率的变化:按秒 {seconds};按频带 {bands}。",
+    "zh": "对 int8 模型的遮挡分析，“{label}”对数几率的变化：按秒 {seconds}；按频带 {bands}。",
 }
 CLINICIAN_MEASURED = {
     "en": "Measured patient-disjoint: AUROC {auroc} (95 % interval {low} to {high}, {people} "
     "people).",
-    "zh": "按患者分离测得:AUROC {auroc}(95 % 区间 {low} 至 {high},{people} 人)。",
+    "zh": "按患者分离测得：AUROC {auroc}（95% 区间 {low} 至 {high}，{people} 人）。",
 }
 CLINICIAN_NEXT = {
     "en": "Suggested: auscultation and, where it fits the history, spirometry with reversibility; "
     "no physiological value was measured here.",
-    "zh": "建议:听诊,并视病史做肺功能及可逆性检查;此处未测量任何生理数值。",
+    "zh": "建议：听诊，并视病史做肺功能及可逆性检查；此处未测量任何生理数值。",
 }

@@ -56,6 +56,12 @@ class Scorer:
         self._received += len(frames)
         return self._advance(frames)
 
+    @property
+    def quiet(self) -> bool:
+        """Nothing that has come so far will be worth the model's time; never so without a gate."""
+        waiting = self._frames[self._layout.before_frames :]
+        return self._gate is not None and self._scored > 0 and not self._gate.stirs(waiting)
+
     def finish(self) -> ScoreBlock:
         """End of the recording: the last steps, with silence after them."""
         layout = self._layout
@@ -105,6 +111,11 @@ class ScoreStream:
     def finish(self) -> ScoreBlock:
         """End of the recording: the last steps."""
         return self._scorer.finish()
+
+    @property
+    def quiet(self) -> bool:
+        """See `Scorer.quiet`."""
+        return self._scorer.quiet
 
     @property
     def skipped_s(self) -> float:
@@ -182,6 +193,11 @@ class Pipeline:
         """What was listened to since the start."""
         processed, lost = self._processed / self._rate_hz, self._lost / self._rate_hz
         return Coverage(processed + lost, processed, lost)
+
+    @property
+    def quiet(self) -> bool:
+        """Nothing happens; see `Scorer.quiet`."""
+        return self._scores.quiet
 
     @property
     def skipped_s(self) -> float:

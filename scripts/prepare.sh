@@ -120,6 +120,29 @@ need_browser() {
         say "no Chromium here: the tests of the pages in a browser are skipped"
 }
 
+# A sound server with a virtual microphone, and PortAudio's headers, from which PyAudio is built:
+# for the tests of the microphone, which are skipped without them.
+need_sound_server() {
+    local packages=(portaudio19-dev pulseaudio pulseaudio-utils libasound2-plugins)
+    [ "$target" = test ] || return 0
+    command -v pulseaudio >/dev/null && command -v pacat >/dev/null && has_portaudio && return
+    install_debian "${packages[@]}" ||
+        say "no virtual microphone here: its tests are skipped; install ${packages[*]} to have them"
+}
+
+has_portaudio() { echo '#include <portaudio.h>' | cc -E - >/dev/null 2>&1; }
+
+# PyAudio comes as source alone, and builds only where PortAudio is: so it is in no lock, and
+# its version and digest are here.
+need_pyaudio() {
+    local wanted=$venv/pyaudio.txt
+    has_portaudio || return 0
+    echo "PyAudio==0.2.14 --hash=sha256:78dfff3879b4994d1f4fc6485646a57755c6ee3c19647a491f790a0895bd2f87" >"$wanted"
+    "$venv/bin/python" -m pip install --quiet --no-deps --no-build-isolation --require-hashes \
+        -r "$wanted" >.cache/pyaudio.log 2>&1 ||
+        say "PyAudio could not be built: the tests of the microphone are skipped; see .cache/pyaudio.log"
+}
+
 need_python() {
     command -v "$python" >/dev/null || die "no $python here: install Python 3.11 or later"
     "$python" -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null ||
@@ -166,6 +189,7 @@ main() {
     need_venv
     need_compiler
     need_browser
+    need_sound_server
     local lean=$venv/constraints.txt # the locked versions, without hashes: `.` can't have one
     grep -oE '^[a-z][^\\]*[^ \\]' requirements.lock >"$lean"
     if [ "$target" = run ]; then
@@ -175,6 +199,7 @@ main() {
         say "installing the locked development set into $venv (a few minutes, 2 GB)"
         logged "$venv/bin/python" -m pip install --require-hashes --only-binary :all: -r requirements.lock
         logged "$venv/bin/python" -m pip install --no-deps --no-build-isolation -e .
+        need_pyaudio
         say "keeping the wheels of the lean install for its test"
         rm -rf .cache/wheels
         logged "$venv/bin/python" -m pip download -c "$lean" -d .cache/wheels . 'setuptools>=77'

@@ -1,35 +1,33 @@
-"""Take the pictures of docs/: the real pages in a real browser, over a synthetic history.
+"""Take the pictures of README and docs/: the real pages in a browser, over a synthetic history.
 
     .venv/bin/python scripts/screenshots.py [FOLDER]
 
-Needs the development set and a Chromium. Nobody's data is in the pictures: the history is
-invented by scripts/synthetic_history.py, and each picture says "synthetic" as its node's name.
+Needs the development set, a Chromium and a Chinese font. Nobody's data is in the pictures:
+the history is invented by scripts/synthetic_history.py, and each picture says "synthetic" as its
+node's name.
 """
 
 import sys
 import tempfile
 from datetime import UTC
+from itertools import product
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))
 
+from edge.pages.texts import LANGUAGES  # noqa: E402
 from edge.web import Gate, Pages, Site  # noqa: E402
 from scripts.browser import Browser, serving  # noqa: E402
 from scripts.synthetic_history import Scenario, make_history  # noqa: E402
 
 SCENARIO = Scenario()
 PHONE, DESKTOP = (390, 844), (1040, 820)
-# name, address, size, scheme, language
+# name, address, size, scheme; each in both languages
 PICTURES = (
-    ("today-desktop-light-en", "/", DESKTOP, "light", "en"),
-    ("today-desktop-dark-zh", "/", DESKTOP, "dark", "zh"),
-    ("trend-desktop-light-zh", "/trend", DESKTOP, "light", "zh"),
-    ("trend-desktop-dark-en", "/trend", DESKTOP, "dark", "en"),
-    ("today-phone-light-zh", "/", PHONE, "light", "zh"),
-    ("trend-phone-dark-en", "/trend", PHONE, "dark", "en"),
-    ("nights-phone-light-en", "/nights", PHONE, "light", "en"),
-    ("device-phone-dark-zh", "/device", PHONE, "dark", "zh"),
+    ("today-desktop-light", "/", DESKTOP, "light"),
+    ("trend-phone-dark", "/trend", PHONE, "dark"),
+    ("nights-phone-light", "/nights", PHONE, "light"),
 )
 
 
@@ -42,12 +40,12 @@ def main(folder: Path) -> int:
         now = SCENARIO.now_unix_s
         site = Site(Pages(database, "synthetic", UTC, lambda: now), Gate(None, lambda: now))
         with serving(site) as address, Browser() as browser:
-            for name, path, size, scheme, language in PICTURES:
+            for (name, path, size, scheme), language in product(PICTURES, LANGUAGES):
                 page = browser.page(size, scheme, language)
                 page.goto(address + path)
-                page.screenshot(path=folder / f"{name}.png")
+                page.screenshot(path=folder / f"{name}-{language}.png")
                 page.context.close()
-                print(folder / f"{name}.png")
+                print(folder / f"{name}-{language}.png")
     return 0
 
 

@@ -17,7 +17,7 @@ from edge.errors import BadInputError
 from edge.frontend import PRESETS, Frontend, FrontendSpec
 from train_export.datasets import load_pcm, split_corpus, split_of
 from train_export.readers import read_rows
-from train_export.soundscape import cut
+from train_export.sounds import cut
 from train_export.taxonomy import BEDS, chest_label, kind_of
 
 # Level and gain tell the source, not the sound: each sound is brought to one level and then

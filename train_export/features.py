@@ -6,6 +6,7 @@ processes gives the same features.
 
 import hashlib
 import json
+import math
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
 from functools import lru_cache
@@ -19,9 +20,12 @@ from edge.errors import BadInputError, InputOutputError
 from edge.frontend import PRESETS, Frontend, FrontendSpec, build_tables, digest
 from train_export.datasets import SPLITS, Clip, split_corpus, split_of
 from train_export.schedule import LOCAL, spread
-from train_export.soundscape import Recipe, Scene, SoundBank, Truth, mix_scene
+from train_export.sounds import SoundBank
+from train_export.soundscape import Recipe, Scene, Truth, mix_scene
 from train_export.synthetic import bank_of
 from train_export.taxonomy import ROOM_LABELS
+from train_export.teacher import digest as teacher_digest
+from train_export.teacher import teacher
 
 STEP_FRAMES = 4
 # Features are Q8.7 log2 power, 0 to about 28: an eighth of it suits a network.
@@ -32,6 +36,8 @@ BEFORE_FRAMES = 108
 # A cough's target ends here at the latest: its bark. The tail would bridge to the next cough
 # of a bout, which follows at 0.35 s and more.
 COUGH_TARGET_S = 0.30
+# And so long before that next one begins: two steps of rest, or a bout is one long cough.
+COUGH_REST_S = 0.08
 LABELS_FILE = "labels.json"
 
 
@@ -44,16 +50,22 @@ class SceneSet:
         targets: uint8 [scenes, steps, labels], share of a step that a label fills, of 255.
         truths: the ground truth of each scene.
         labels: of the targets' columns.
+        hints: uint8 [scenes, windows, classes], of 255: what a teacher makes of each window;
+            None without one. See `teacher`.
     """
 
     features: NDArray[np.int16]
     targets: NDArray[np.uint8]
     truths: tuple[tuple[Truth, ...], ...]
     labels: tuple[str, ...] = ROOM_LABELS
+    hints: NDArray[np.uint8] | None = None
 
     def in_memory(self) -> "SceneSet":
         """The same, read from the files that keep it."""
-        return replace(self, features=np.array(self.features), targets=np.array(self.targets))
+        hints = None if self.hints is None else np.array(self.hints)
+        return replace(
+            self, features=np.array(self.features), targets=np.array(self.targets), hints=hints
+        )
 
     def digest(self) -> str:
         """Which scenes these are: SHA-256 of their targets."""
@@ -75,10 +87,13 @@ def step_targets(
     shift_s = (spec.window_samples - spec.hop_samples) / 2 / spec.rate_hz
     edges = np.arange(steps + 1) * step_s + shift_s
     filled = np.zeros((steps, len(labels)))
+    coughs_s = [truth.onset_s for truth in truths if truth.label == "cough"]
     for truth in truths:
         offset = truth.offset_s
         if truth.label == "cough":
-            offset = min(offset, truth.onset_s + COUGH_TARGET_S)
+            after_s = [onset_s for onset_s in coughs_s if onset_s > truth.onset_s]
+            rest_s = min(after_s, default=math.inf) - COUGH_REST_S
+            offset = min(offset, truth.onset_s + COUGH_TARGET_S, rest_s)
         overlap = np.minimum(edges[1:], offset) - np.maximum(edges[:-1], truth.onset_s)
         filled[:, labels.index(truth.label)] += np.clip(overlap, 0, step_s) / step_s
     return np.round(np.minimum(filled, 1.0) * 255).astype(np.uint8)
@@ -89,20 +104,21 @@ def clips_of(clips: Sequence[Clip], split: str) -> list[Clip]:
     return [clip for clip in clips if clip.label == "rir" or split_of(clip) == split]
 
 
-Job = tuple[Path, str, str, int, int, Recipe, FrontendSpec]
+Job = tuple[Path, str, str, int, int, Recipe, FrontendSpec, Path | None]
 
 
 @lru_cache(maxsize=1)
-def _bank(corpus: Path, layout: str, split: str) -> SoundBank:
+def _bank(corpus: Path, layout: str, split: str, tracks: int) -> SoundBank:
     """The sounds of a split, read once a process."""
-    return bank_of(clips_of(split_corpus(corpus, layout), split))
+    return bank_of(clips_of(split_corpus(corpus, layout), split), tracks)
 
 
-def _one_scene(job: Job) -> tuple[Scene, NDArray[np.int16]]:
-    corpus, layout, split, seed, number, recipe, spec = job
+def _one_scene(job: Job) -> tuple[Scene, NDArray[np.int16], NDArray[np.uint8] | None]:
+    corpus, layout, split, seed, number, recipe, spec, model = job
     rng = np.random.default_rng([seed, SPLITS.index(split), number])
-    scene = mix_scene(rng, _bank(corpus, layout, split), recipe)
-    return scene, Frontend(spec).push(scene.pcm).frames
+    scene = mix_scene(rng, _bank(corpus, layout, split, recipe.tracks), recipe)
+    hints = teacher(model).scores(scene.pcm) if model else None
+    return scene, Frontend(spec).push(scene.pcm).frames, hints
 
 
 def prepare_scenes(
@@ -115,34 +131,42 @@ def prepare_scenes(
     layout: str = "auto",
     labels: tuple[str, ...] = ROOM_LABELS,
     seed: int = 0,
+    teacher_model: Path | None = None,
     scheduler: str = LOCAL,
     workers: int = 2,
     cache: Path | None = None,
 ) -> SceneSet:
     """Mix scenes of a split and compute their features; kept in `cache` under their digest.
 
-    `scheduler` says where: `local`, in so many workers, or the address of a Dask scheduler (see
-    `spread`).
+    `teacher_model` is a file of YAMNet that gives the hints. `scheduler` says where: `local`, in
+    so many workers, or the address of a Dask scheduler (see `spread`).
     """
     key = {
         "split": split, "scenes": scenes, "seed": seed, "recipe": asdict(recipe),
         "frontend": digest(spec, build_tables(spec)), "labels": labels,
+        "teacher": teacher_digest(teacher_model) if teacher_model else None,
     }  # fmt: skip
     name = hashlib.sha256(json.dumps(key, sort_keys=True).encode()).hexdigest()[:16]
     folder = cache / f"{split}-{name}" if cache else None
     if folder and (folder / "truths.json").is_file():
         return replace(load_scenes(folder), labels=labels)
     jobs: list[Job] = [
-        (corpus.absolute(), layout, split, seed, number, recipe, spec) for number in range(scenes)
+        (corpus.absolute(), layout, split, seed, number, recipe, spec, teacher_model)
+        for number in range(scenes)
     ]
-    features, targets, truths = [], [], []
+    features, targets, truths, hints = [], [], [], []
     with spread(_one_scene, jobs, scheduler, workers) as results:
-        for scene, frames in tqdm(results, total=scenes, desc=f"mixing {split}", unit="scene"):
+        progress = tqdm(results, total=scenes, desc=f"mixing {split}", unit="scene")
+        for scene, frames, hint in progress:
+            hints += [] if hint is None else [hint]
             steps = len(frames) // STEP_FRAMES
             features.append(frames[: steps * STEP_FRAMES])
             targets.append(step_targets(scene.truths, steps, spec, labels))
             truths.append(scene.truths)
-    made = SceneSet(np.stack(features), np.stack(targets), tuple(truths), labels)
+    made = SceneSet(
+        np.stack(features), np.stack(targets), tuple(truths), labels,
+        np.stack(hints) if hints else None,
+    )  # fmt: skip
     if folder:
         save_scenes(folder, made)
     return made
@@ -153,6 +177,8 @@ def save_scenes(folder: Path, scenes: SceneSet) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     np.save(folder / "features.npy", scenes.features)
     np.save(folder / "targets.npy", scenes.targets)
+    if scenes.hints is not None:
+        np.save(folder / "hints.npy", scenes.hints)
     (folder / LABELS_FILE).write_text(json.dumps(scenes.labels))
     rows = [[asdict(truth) for truth in truths] for truths in scenes.truths]
     (folder / "truths.json").write_text(json.dumps(rows))  # last: it marks the set as whole
@@ -170,12 +196,14 @@ def load_scenes(folder: Path) -> SceneSet:
         features, targets = (
             np.load(folder / f"{name}.npy", mmap_mode="r") for name in ("features", "targets")
         )
+        kept = folder / "hints.npy"
+        hints = np.load(kept, mmap_mode="r") if kept.is_file() else None
     except OSError as error:
         raise InputOutputError(
             f"{folder} holds no scenes ({error.strerror}); give a folder that training mixed"
         ) from error
     truths = tuple(tuple(Truth(**truth) for truth in truths) for truths in rows)
-    return SceneSet(features, targets, truths, _labels(folder, targets.shape[2]))
+    return SceneSet(features, targets, truths, _labels(folder, targets.shape[2]), hints)
 
 
 def _labels(folder: Path, count: int) -> tuple[str, ...]:

@@ -6,16 +6,20 @@ network, which is quantized as always. From random weights the same rounding doe
 so it is a fine-tuning only.
 """
 
+from dataclasses import replace
+
 import keras
 import numpy as np
 from numpy.typing import NDArray
 
 from train_export.features import SceneSet
+from train_export.losses import weighted_loss
 from train_export.models.cnn import build_from
 from train_export.models.config import CnnConfig
 from train_export.models.fake_quant import FakeQuantBlocks, Range, RecordingBlocks
 from train_export.quantize import Weights
-from train_export.train import Stretches, TrainConfig, weighted_loss
+from train_export.stretches import Stretches
+from train_export.train import TrainConfig
 
 # A tenth of the training's peak: it only has to move weights by a step of the grid.
 FINE_TUNING = TrainConfig(epochs=2, rate=2e-4)
@@ -44,7 +48,7 @@ def finetune(
     blocks = FakeQuantBlocks(activation_ranges(weights, config, representative))
     model = build_from(blocks, config, config.patch_frames(config.stretch_steps()))
     model.set_weights(weights)
-    data = Stretches(training, config, run)
+    data = Stretches(replace(training, hints=None), config, run.batch_steps, run.seed)
     schedule = keras.optimizers.schedules.CosineDecay(run.rate, len(data) * run.epochs, alpha=0.01)
     optimizer = keras.optimizers.AdamW(schedule, weight_decay=1e-4, clipnorm=1.0)
     model.compile(optimizer, weighted_loss(training.labels))

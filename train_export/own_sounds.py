@@ -19,7 +19,8 @@ from train_export.export import export
 from train_export.features import SceneSet, prepare_scenes
 from train_export.models.config import StepConfig, default_config
 from train_export.room import TRAINING, VALIDATION, Plan, choose, fit_scenes, in_own_process
-from train_export.soundscape import Recipe, cut
+from train_export.sounds import cut
+from train_export.soundscape import Recipe
 from train_export.taxonomy import BEDS
 
 # Half an hour holds some 150 events: fewer make the choice of the levels a matter of luck.
@@ -111,15 +112,15 @@ def scenes(
 ) -> tuple[SceneSet, SceneSet]:
     """Training and validation scenes, mixed now or read from the working folder."""
 
-    def mixed(split: str, hours: float, recipe: Recipe) -> SceneSet:
+    def mixed(split: str, hours: float, recipe: Recipe, teacher: Path | None) -> SceneSet:
         return prepare_scenes(
             corpus, split, round(hours * 60), recipe_of(recipe, labels),
-            layout="folder", labels=labels, seed=plan.seed, scheduler=plan.scheduler,
-            cache=work / "scenes",
+            layout="folder", labels=labels, seed=plan.seed, teacher_model=teacher,
+            scheduler=plan.scheduler, cache=work / "scenes",
         )  # fmt: skip
 
-    training = mixed("train", plan.hours, TRAINING)
-    return training, mixed("val", _validation_hours(plan.hours), VALIDATION)
+    training = mixed("train", plan.hours, TRAINING, plan.teacher)
+    return training, mixed("val", _validation_hours(plan.hours), VALIDATION, None)
 
 
 def fit(

@@ -13,7 +13,8 @@ from tqdm import tqdm
 from edge.errors import UsageError
 from train_export.datasets import SPLITS, Clip, load_pcm, split_corpus
 from train_export.features import clips_of
-from train_export.soundscape import RATE_HZ, Recipe, Truth, mix_scene
+from train_export.sounds import RATE_HZ
+from train_export.soundscape import Recipe, Truth, mix_scene
 from train_export.synthetic import bank_of
 
 COLUMNS = (

@@ -23,16 +23,19 @@ from train_export.models.config import StepConfig, default_config
 from train_export.schedule import LOCAL
 from train_export.soundscape import Recipe
 from train_export.taxonomy import events_of
+from train_export.teacher import digest
 
 P = ParamSpec("P")
 T = TypeVar("T")
 
 # Far denser than any home: every stretch that a step trains on holds something to learn. Levels
-# go up to a loud radio's: what is never heard loud in training is a false alarm when it is.
+# go up to a loud radio's: what is never heard loud in training is a false alarm when it is. The
+# corpus has few backgrounds, so they are mixed, played at other speeds, and joined by drums.
 TRAINING = Recipe(
-    bouts_per_hour=900, others_per_hour=700, snr_db=(0.0, 28.0), speed=(0.87, 1.15),
+    bouts_per_hour=900, others_per_hour=700, snr_db=(-2.0, 24.0), speed=(0.87, 1.15),
     background_dbfs=(-70.0, -12.0), quiet_dbfs=(-62.0, -28.0), density_spread=1.0,
-    interludes=0.2, music=0.35,
+    interludes=0.2, music=0.35, other_speed=(0.75, 1.35), bed_speed=(0.7, 1.4), second_bed=0.35,
+    tracks=32,
 )  # fmt: skip
 VALIDATION = Recipe(
     bouts_per_hour=60, others_per_hour=280, snr_db=(0.0, 20.0),
@@ -74,6 +77,9 @@ class Plan:
         patience: epochs that were no better on validation people and end it; None: none do.
         resume: go on after the last epoch of an interrupted run.
         scheduler: where the scenes are mixed; see `schedule.spread`.
+        teacher: YAMNet's TFLite file, whose scores of the training scenes are learned beside
+            the labels; None: labels alone.
+        processors: of this machine, each with a copy of the network and a batch of its own.
     """
 
     hours: float
@@ -83,6 +89,8 @@ class Plan:
     patience: int | None = None
     resume: bool = False
     scheduler: str = LOCAL
+    teacher: Path | None = None
+    processors: int = 1
 
     def __post_init__(self) -> None:
         """Refuse a patience that ends a training before it began."""
@@ -95,6 +103,8 @@ class Plan:
             "training_hours": self.hours,
             "epochs": self.epochs,
             "seed": self.seed,
+            "processors": self.processors,
+            "teacher": f"YAMNet, SHA-256 {digest(self.teacher)}" if self.teacher else "none",
             "chosen_on": chosen_on,
         }
 
@@ -119,13 +129,14 @@ def train_room(corpus: Path, out: Path, work: Path, plan: Plan) -> Bundle:
 def scenes(corpus: Path, work: Path, plan: Plan) -> tuple[SceneSet, SceneSet]:
     """Training and validation scenes, mixed now or read from the working folder."""
 
-    def mixed(split: str, hours: float, recipe: Recipe) -> SceneSet:
+    def mixed(split: str, hours: float, recipe: Recipe, teacher: Path | None) -> SceneSet:
         return prepare_scenes(
-            corpus, split, round(hours * 60), recipe,
-            seed=plan.seed, scheduler=plan.scheduler, cache=work / "scenes",
+            corpus, split, round(hours * 60), recipe, seed=plan.seed, teacher_model=teacher,
+            scheduler=plan.scheduler, cache=work / "scenes",
         )  # fmt: skip
 
-    return mixed("train", plan.hours, TRAINING), mixed("val", VALIDATION_HOURS, VALIDATION)
+    training = mixed("train", plan.hours, TRAINING, plan.teacher)
+    return training, mixed("val", VALIDATION_HOURS, VALIDATION, None)
 
 
 def in_own_process(work: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
@@ -144,11 +155,19 @@ def fit_scenes(
     training: SceneSet, validation: SceneSet, config: StepConfig, plan: Plan, folder: Path
 ) -> list[NDArray[np.float32]]:
     """Train; gives the best epoch's weights. TensorFlow's process only."""
+    from train_export.mirrored import mirrored
     from train_export.train import TrainConfig, train
 
-    patience = plan.epochs if plan.patience is None else plan.patience
-    run = TrainConfig(epochs=plan.epochs, seed=plan.seed, patience=patience)
-    model = train(training, validation, config, run, folder, resume=plan.resume)
+    strategy = mirrored(plan.processors)
+    usual = TrainConfig()
+    run = TrainConfig(
+        epochs=plan.epochs,
+        seed=plan.seed,
+        patience=plan.epochs if plan.patience is None else plan.patience,
+        batch_steps=usual.batch_steps * plan.processors,
+        rate=usual.rate * plan.processors**0.5,  # a larger batch's gradient is surer
+    )
+    model = train(training, validation, config, run, folder, resume=plan.resume, strategy=strategy)
     return model.get_weights()
 
 

@@ -34,7 +34,7 @@ class SegmentRules:
     above_floor_db: float = 12.0
     below_peak_db: float = 20.0
     dip_db: float = 12.0
-    spacing_s: float = 0.2
+    spacing_s: float = 0.25  # a second burst before that is the same cough
     tail_db: float = 22.0
     min_s: float = 0.04
     max_s: float = 0.8

@@ -1,6 +1,6 @@
-"""Beds and rooms for a data set that brings none: noises by colour, echoes by decay.
+"""Beds, rooms and music by the code alone: noises by colour, echoes by decay, drums.
 
-They are a stand-in: recordings of the place where a device will listen serve better.
+Beds and rooms are a stand-in: recordings of the place where a device will listen serve better.
 """
 
 from collections.abc import Sequence
@@ -8,8 +8,9 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
+from train_export import rhythm
 from train_export.datasets import Clip
-from train_export.soundscape import RATE_HZ, Sound, SoundBank
+from train_export.sounds import RATE_HZ, Sound, SoundBank
 
 SEED = 11
 BED_S = 10.0
@@ -19,12 +20,28 @@ SLOPES_DB = {"white": 0.0, "pink": 3.0, "fan": 4.5, "brown": 6.0}
 REVERBERATION_S = (0.2, 0.3, 0.4, 0.6, 0.8)
 
 
-def bank_of(clips: Sequence[Clip]) -> SoundBank:
-    """The clips' sounds; beds and rooms are synthesised where the clips hold none."""
+def bank_of(clips: Sequence[Clip], tracks: int = 0) -> SoundBank:
+    """The clips' sounds; beds and rooms are synthesised where the clips hold none.
+
+    `tracks` of synthetic music come to the backgrounds.
+    """
     rng = np.random.default_rng(SEED)
     labels = {clip.label for clip in clips}
     also = [] if "background" in labels else beds(rng)
-    return SoundBank(clips, also + ([] if "rir" in labels else rooms(rng)))
+    also += [] if "rir" in labels else rooms(rng)
+    return SoundBank(clips, also + music(tracks))
+
+
+def music(count: int) -> list[Sound]:
+    """Tracks of drums and strings, each a group of its own."""
+    waves = rhythm.tracks(np.random.default_rng(rhythm.SEED), count)
+    return [
+        Sound(
+            wave, ((0.0, len(wave) / RATE_HZ),), "background", "synthetic_music",
+            f"synthetic/music-{number}",
+        )
+        for number, wave in enumerate(waves)
+    ]  # fmt: skip
 
 
 def beds(rng: np.random.Generator) -> list[Sound]:

@@ -6,7 +6,6 @@ here.
 """
 
 import json
-from collections.abc import Callable
 from contextlib import nullcontext
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -17,32 +16,22 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edge.card import EventRule
+from edge.errors import UsageError
 from edge.frontend import PRESETS
 from train_export.features import (
     BEFORE_FRAMES,
     FEATURE_SCALE,
-    STEP_FRAMES,
     SceneSet,
 )
+from train_export.losses import LOSSES, TeacherLoss, with_teacher
 from train_export.metrics import EventScore
 from train_export.models.config import NETWORK_FILE, StepConfig
 from train_export.models.network import build
 from train_export.resume import Progress, ProgressFile
 from train_export.scoring import evaluate_rule, mean_f1
-from train_export.taxonomy import ROOM_LABELS, events_of
-
-# Coughs are what the product counts; speech and the rest are there to be told from them, and
-# their labels cover whole clips, pauses included.
-LABEL_WEIGHTS = {
-    "cough": 2.0,
-    "sneeze": 0.6,
-    "snore": 0.6,
-    "breath": 0.4,
-    "speech": 0.3,
-    "other": 0.2,
-}
-OWN_WEIGHT = 2.0  # labels of one's own are there to be found
-Loss = Callable[[keras.KerasTensor, keras.KerasTensor], keras.KerasTensor]
+from train_export.stretches import Stretches
+from train_export.taxonomy import events_of
+from train_export.teacher import WINDOW_STEPS
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -67,86 +56,6 @@ class TrainConfig:
     loss: Literal["cross-entropy", "squared-error"] = "cross-entropy"
 
 
-class Stretches(keras.utils.PyDataset):
-    """Random stretches of scenes with random colours, one epoch's worth a pass."""
-
-    def __init__(self, scenes: SceneSet, model: StepConfig, config: TrainConfig) -> None:
-        super().__init__(workers=1, use_multiprocessing=False)
-        self._scenes = scenes
-        self._steps = model.stretch_steps()
-        self._frames = model.patch_frames(self._steps)
-        self._batch = config.batch_steps // self._steps
-        self._seed = config.seed
-        self.epoch = 0
-        steps = scenes.targets.shape[0] * scenes.targets.shape[1]
-        self._batches = steps // (self._steps * self._batch)
-
-    def __len__(self) -> int:
-        return self._batches
-
-    def on_epoch_end(self) -> None:
-        """Draw other stretches next time."""
-        self.epoch += 1
-
-    def __getitem__(self, index: int) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-        rng = np.random.default_rng([self._seed, self.epoch, index])
-        last = (self._scenes.features.shape[1] - self._frames) // STEP_FRAMES
-        x = np.empty((self._batch, self._frames, self._scenes.features.shape[2], 1), np.float32)
-        y = np.empty((self._batch, self._steps, len(self._scenes.labels)), np.float32)
-        for row in range(self._batch):
-            scene = rng.integers(len(self._scenes.features))
-            step = int(rng.integers(last + 1))
-            frames = self._scenes.features[scene, step * STEP_FRAMES :][: self._frames]
-            x[row, :, :, 0] = augment(rng, frames.astype(np.float32) * FEATURE_SCALE)
-            own = step + BEFORE_FRAMES // STEP_FRAMES
-            if rng.random() < 0.05:  # a recording begins: silence, then all at once the room
-                x[row, : rng.integers(1, BEFORE_FRAMES)] = 0
-            y[row] = self._scenes.targets[scene, own : own + self._steps] / np.float32(255)
-        return x, y
-
-
-def augment(rng: np.random.Generator, features: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Another microphone's response, and bands that are missing (SpecAugment, Park 2019)."""
-    bands = features.shape[1]
-    if rng.random() < 0.7:
-        knots = rng.normal(0, 1.2 / 8, 5)  # log2 power / 8: about 3.6 dB
-        response = np.interp(np.arange(bands), np.linspace(0, bands - 1, 5), knots)
-        level = rng.normal(0, 1.5 / 8)
-        heard = features > 0
-        features = np.maximum(features + heard * (response + level).astype(np.float32), 0)
-    if rng.random() < 0.3:
-        first = rng.integers(bands - 6)
-        features = features.copy()
-        features[:, first : first + rng.integers(1, 7)] = 0
-    return features
-
-
-def weighted_loss(labels: tuple[str, ...]) -> Loss:
-    """Binary cross-entropy of logits, a weight a label."""
-    known = ("other",) if labels != ROOM_LABELS else ROOM_LABELS
-    weights = [LABEL_WEIGHTS[label] if label in known else OWN_WEIGHT for label in labels]
-
-    def loss(y_true: keras.KerasTensor, y_pred: keras.KerasTensor) -> keras.KerasTensor:
-        zero = keras.ops.zeros_like(y_pred)
-        entropy = keras.ops.maximum(y_pred, zero) - y_pred * y_true
-        entropy += keras.ops.log1p(keras.ops.exp(-keras.ops.abs(y_pred)))
-        return keras.ops.mean(entropy * keras.ops.convert_to_tensor(weights))
-
-    return loss
-
-
-def squared_error(y_true: keras.KerasTensor, y_pred: keras.KerasTensor) -> keras.KerasTensor:
-    """Mean squared error, for targets that are quantities."""
-    return keras.ops.mean(keras.ops.square(y_pred - y_true))
-
-
-# Name -> the loss for a model's labels.
-LOSSES: dict[str, Callable[[tuple[str, ...]], Loss]] = {
-    "cross-entropy": weighted_loss,
-    "squared-error": lambda labels: squared_error,
-}
-
-
 def score_scenes(model: keras.Model, config: StepConfig, scenes: SceneSet) -> NDArray[np.float32]:
     """Logits of every step of every scene, float32 [scenes, steps, labels].
 
@@ -165,7 +74,7 @@ def score_scenes(model: keras.Model, config: StepConfig, scenes: SceneSet) -> ND
     for number in range(count):
         padded[BEFORE_FRAMES : BEFORE_FRAMES + frames, :, 0] = scenes.features[number]
         batch = np.stack([padded[piece * hop :][:length] for piece in range(pieces)])
-        logits = np.asarray(network(batch * FEATURE_SCALE, training=False))
+        logits = network.predict_on_batch(batch * np.float32(FEATURE_SCALE))
         out[number] = logits.reshape(-1, len(scenes.labels))[:steps]
     return out
 
@@ -178,15 +87,21 @@ class BestByEvents(keras.callbacks.Callback):
     """
 
     def __init__(
-        self, config: StepConfig, scenes: SceneSet, path: Path, patience: int, seen: Progress
+        self,
+        student: keras.Model,
+        config: StepConfig,
+        scenes: SceneSet,
+        path: Path,
+        patience: int,
+        seen: Progress,
     ) -> None:
         super().__init__()
-        self._config, self._scenes, self._path = config, scenes, path
+        self._student, self._config, self._scenes, self._path = student, config, scenes, path
         self._patience, self._progress = patience, seen
 
     def on_epoch_end(self, epoch: int, logs: dict[str, float] | None = None) -> None:
         """Score the validation scenes over a few thresholds."""
-        floats = score_scenes(self.model, self._config, self._scenes)
+        floats = score_scenes(self._student, self._config, self._scenes)
         logits = np.clip(np.round(floats * 10), -128, 127).astype(np.int8)  # tenths of a logit
         found = [self._best_level(epoch, label, logits) for label in events_of(self._scenes.labels)]
         f1 = mean_f1(found)
@@ -194,7 +109,7 @@ class BestByEvents(keras.callbacks.Callback):
             logs["val_event_f1"] = f1
         if f1 > self._progress.best:
             self._progress.best, self._progress.stale = f1, 0
-            self.model.save_weights(self._path)
+            self._student.save_weights(self._path)
         else:
             self._progress.stale += 1
         if self._progress.stale >= self._patience:
@@ -244,28 +159,38 @@ def train(
         strategy: a `tf.distribute.Strategy` to train on several devices of this machine.
 
     Raises:
-        UsageError: the interrupted run was another one.
+        UsageError: the interrupted run was another one, or the network has no room for a teacher.
     """
+    taught = training.hints is not None
+    if taught and config.stretch_steps() < WINDOW_STEPS:
+        raise UsageError(
+            f"a {config.architecture} trains on {config.stretch_steps()} steps at a time, and a "
+            f"teacher's window is {WINDOW_STEPS}; leave --teacher out"
+        )
     folder.mkdir(parents=True, exist_ok=True)
     (folder / NETWORK_FILE).write_text(json.dumps(config.to_dict(), indent=2) + "\n")
     keras.utils.set_random_seed(run.seed)
-    data = Stretches(training, config, run)
+    data = Stretches(training, config, run.batch_steps, run.seed)
     steps = len(data) * run.epochs
     warmup = len(data) // 2
     schedule = keras.optimizers.schedules.CosineDecay(
         run.rate / 20, steps - warmup, alpha=0.01, warmup_target=run.rate, warmup_steps=warmup
     )
     with strategy.scope() if strategy else nullcontext():
-        model = build(config, config.patch_frames(config.stretch_steps()))
+        student = build(config, config.patch_frames(config.stretch_steps()))
         optimizer = keras.optimizers.AdamW(schedule, weight_decay=1e-4, clipnorm=1.0)
-        model.compile(optimizer, LOSSES[run.loss](training.labels))
-    purpose = {"network": config.to_dict(), "run": asdict(run), "scenes": training.digest()}
-    file = ProgressFile(folder / "resume.npz", purpose)
-    progress = file.read(model) if resume else Progress()
+        losses: list[Any] = [LOSSES[run.loss](training.labels)]
+        fading = [TeacherLoss(run.epochs)] if taught else []
+        model = with_teacher(student) if taught else student
+        model.compile(optimizer, losses + fading)
+        purpose = {"network": config.to_dict(), "run": asdict(run), "scenes": training.digest()}
+        file = ProgressFile(folder / "resume.npz", purpose)
+        progress = file.read(model) if resume else Progress()
     data.epoch = progress.epochs
     best_path = folder / "best.weights.h5"
     callbacks = [
-        BestByEvents(config, validation, best_path, run.patience, progress),
+        *fading,
+        BestByEvents(student, config, validation, best_path, run.patience, progress),
         file.writer(progress),  # after the score, which belongs to the state
         keras.callbacks.TensorBoard(folder / "log", write_graph=False),
     ]
@@ -273,5 +198,5 @@ def train(
         model.fit(
             data, epochs=run.epochs, initial_epoch=progress.epochs, callbacks=callbacks, verbose=1
         )
-    model.load_weights(best_path)
-    return model
+    student.load_weights(best_path)
+    return student

@@ -7,6 +7,7 @@ never completed, a sample that is not a number) is refused here in words. A micr
 come and go, and the time without it is counted.
 """
 
+from edge.capture.elapsed import elapsed_s
 from edge.capture.listing import Input, list_inputs, meter_lines
 from edge.capture.microphone import Microphone, MicrophoneFigures
 from edge.capture.recording import Recording, open_wav_or_flac
@@ -19,6 +20,7 @@ __all__ = [
     "MicrophoneFigures",
     "Recording",
     "SignalHealth",
+    "elapsed_s",
     "list_inputs",
     "meter_lines",
     "open_wav_or_flac",

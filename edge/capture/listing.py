@@ -2,13 +2,13 @@
 
 import math
 import threading
-import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
 
 from edge.capture.cards import no_microphone, sound_cards, stable_name
+from edge.capture.elapsed import elapsed_s
 from edge.capture.microphone import RATES_HZ, Microphone
 from edge.capture.process import CaptureProcess
 from edge.records import Pcm
@@ -73,7 +73,7 @@ def meter_lines(device: str) -> Iterator[str]:
         DeviceUnavailableError: no such device, or it can't be opened.
     """
     microphone = Microphone(device, METER_RATE_HZ, 1, METER_PER_SECOND)
-    for block in microphone.blocks(threading.Event(), time.monotonic):
+    for block in microphone.blocks(threading.Event(), elapsed_s):
         yield (
             meter_line(block.pcm)
             if len(block.pcm)

@@ -107,7 +107,7 @@ class Microphone:
 
         Args:
             stop: ends the iteration within `_STOP_CHECK_S`, an attempt to open apart.
-            clock: monotonic seconds, the system's.
+            clock: `elapsed_s`, with which the capture process stamps its blocks.
 
         Yields:
             Blocks whose `start` counts from the first call, gaps included. While the device

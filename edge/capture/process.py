@@ -33,7 +33,7 @@ class Captured:
 
     Attributes:
         pcm: int16 [samples], mono.
-        stamp_s: monotonic seconds when the block was complete.
+        stamp_s: when the block was complete, seconds of `elapsed_s`.
         first: index of its first sample in this recording.
         overrun: the device lost samples since the block before.
     """

@@ -19,9 +19,9 @@ import threading
 import time
 from typing import Any, NoReturn
 
-# Monotonic seconds when the block was complete, index of its first frame in this recording
-# (indices count on through blocks that found the queue full), bytes, whether samples were
-# lost in the device since the block before.
+# When the block was complete, index of its first frame in this recording (indices count on
+# through blocks that found the queue full), bytes, whether samples were lost in the device since
+# the block before.
 HEADER = struct.Struct("<dQI?")
 QUEUE_BLOCKS = 100  # 10 s; the reader was stopped or starved for longer, and audio is dropped
 _ALIVE_CHECK_S = 0.5
@@ -43,6 +43,11 @@ def main() -> None:
             _say({"rates": _rates(audio, pyaudio, **request["of"])})
     except (OSError, ValueError) as error:
         _end({"error": _words(error)})
+
+
+def _now_s() -> float:
+    """The session's clock: `elapsed_s`, which is out of this script's reach."""
+    return time.clock_gettime(time.CLOCK_BOOTTIME)
 
 
 def _inputs(audio: Any) -> list[dict[str, Any]]:
@@ -101,7 +106,7 @@ def _record(audio: Any, pyaudio: Any, request: dict[str, Any]) -> NoReturn:
         nonlocal frame
         if blocks.qsize() < QUEUE_BLOCKS:
             overrun = bool(flags & pyaudio.paInputOverflow)
-            blocks.put((HEADER.pack(time.monotonic(), frame, len(data), overrun), data))
+            blocks.put((HEADER.pack(_now_s(), frame, len(data), overrun), data))
         frame += frames
         return None, int(pyaudio.paContinue)
 

@@ -3,7 +3,6 @@
 import argparse
 import sys
 import threading
-import time
 from collections.abc import Iterable
 from dataclasses import replace
 from pathlib import Path
@@ -12,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from edge.bundle import Bundle, load_bundle
-from edge.capture import Microphone, open_wav_or_flac
+from edge.capture import Microphone, elapsed_s, open_wav_or_flac
 from edge.checkin import (
     COUGH,
     TASKS,
@@ -140,7 +139,7 @@ def _from_microphone(device: str) -> dict[str, tuple[Pcm, int]]:
                 sys.stdin.readline()
             microphone = Microphone(device, RATE_HZ, 1, BLOCKS_PER_SECOND)
             stop = threading.Event()
-            pcm = record(microphone.blocks(stop, time.monotonic), task, microphone.rate_hz, stop)
+            pcm = record(microphone.blocks(stop, elapsed_s), task, microphone.rate_hz, stop)
             sounds[task.name] = pcm, microphone.rate_hz
             result = measure(task, pcm, microphone.rate_hz)
             if not result.problems:

@@ -13,6 +13,7 @@ from edge.commands.output import each_file, say_json
 from edge.errors import BadInputError
 from edge.explain import Source, as_json, explain
 from edge.occlusion import occlude
+from edge.phrases import FAULTS
 from edge.records import Pcm, Screening
 from edge.screening import ABSTAIN, MOST_S, Screener
 
@@ -79,8 +80,11 @@ def _likeliest(result: Screening) -> str:
 
 
 def _say_words(line: dict[str, Any]) -> None:
-    odds = ", ".join(f"{label} {p:.2f}" for label, p in line["probabilities"].items())
     head = "no result" if line["decision"] == ABSTAIN else line["decision"]
-    print(f"{line['file']}: {head} ({odds})")
+    # The probabilities of a refused recording mean nothing, so nobody has to see them.
+    if not set(line["reasons"]) & set(FAULTS):
+        odds = ", ".join(f"{label} {p:.2f}" for label, p in line["probabilities"].items())
+        head = f"{head} ({odds})"
+    print(f"{line['file']}: {head}")
     print(line["explanation"]["en"])
     print(line["explanation"]["zh"])

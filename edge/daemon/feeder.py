@@ -1,6 +1,7 @@
 """The capture thread: a source's blocks into a bounded queue, with nothing lost unseen."""
 
 import logging
+import math
 import queue
 import threading
 from collections.abc import Callable, Iterator
@@ -18,6 +19,7 @@ from edge.capture import (
     stdin_blocks,
 )
 from edge.config import SourceSettings
+from edge.daemon.pace import REST_S, Pace, Sheaf
 from edge.errors import AirwayError, TryAgainError
 from edge.records import AudioBlock
 
@@ -26,6 +28,9 @@ _logger = logging.getLogger(__name__)
 BLOCKS_PER_SECOND = 10  # more would cost calls, fewer would delay each event
 # A model that stumbles for less than this loses nothing; 10 s at 16 kHz are 320 kB.
 QUEUE_BLOCKS = 10 * BLOCKS_PER_SECOND
+# What Linux keeps in a pipe for a reader that is elsewhere, and the capture process in memory.
+_PIPE_BYTES = 65_536
+_RECORDER_KEEPS_S = 10.0
 # A live source that is behind by this much has stalled. A pipe alone can hold 8 s at 4 kHz.
 GAP_S = 10.0
 _STOP_CHECK_S = 0.2
@@ -51,6 +56,7 @@ class Source:
         rate_hz: its sampling rate.
         live: it can't be made to wait.
         open: stop and clock -> the blocks, at the pace that the settings ask for.
+        keeps_s: how long it can be left alone without a loss; 0 when it is not at the pace of time.
         microphone: the device that `open` records from, if it is one. It keeps the session's
             clock itself: its blocks tell what was lost.
     """
@@ -59,6 +65,7 @@ class Source:
     live: bool
     open: Callable[[threading.Event, Callable[[], float]], Iterator[AudioBlock]]
     microphone: Microphone | None = None
+    keeps_s: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,17 +110,20 @@ def open_source(settings: SourceSettings, stdin: BinaryIO) -> Source:
             blocks = _played(recording, settings.repeat)
             return paced(blocks, clock, stop.wait) if settings.realtime else blocks
 
-        return Source(recording.rate_hz, False, play)
+        return Source(
+            recording.rate_hz, False, play, keeps_s=math.inf if settings.realtime else 0.0
+        )
     if settings.kind == "microphone":
         microphone = Microphone(
             settings.device, settings.rate_hz, settings.channels, BLOCKS_PER_SECOND
         )
-        return Source(microphone.rate_hz, True, microphone.blocks, microphone)
+        return Source(microphone.rate_hz, True, microphone.blocks, microphone, _RECORDER_KEEPS_S)
     rate_hz, channels = settings.rate_hz, settings.channels
     return Source(
         rate_hz,
         settings.realtime,
         lambda stop, clock: stdin_blocks(stdin, rate_hz, channels, rate_hz // BLOCKS_PER_SECOND),
+        keeps_s=_PIPE_BYTES / (2 * channels * rate_hz) if settings.realtime else 0.0,
     )
 
 
@@ -130,6 +140,7 @@ class Feeder:
         blocks: where to put it; `None` is never put by this class.
         clock: monotonic seconds.
         ended: called in the thread when the source has ended, failed or been stopped.
+        pace: whether anything happens; None is always.
     """
 
     def __init__(
@@ -138,11 +149,15 @@ class Feeder:
         blocks: BlockQueue,
         clock: Callable[[], float],
         ended: Callable[[], None],
+        pace: Pace | None = None,
     ) -> None:
         self._source = source
         self._blocks = blocks
         self._clock = clock
         self._ended = ended
+        self._pace = pace or Pace()
+        self._rests = source.keeps_s >= 2 * REST_S
+        self._sheaf = Sheaf(self._take, self._pace)
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._run, name="capture", daemon=True)
         self._begin_s = clock()
@@ -162,6 +177,7 @@ class Feeder:
     def stop(self, timeout_s: float) -> None:
         """Ask the thread to end, and wait; a read that never returns is left behind."""
         self._stop.set()
+        self._pace.set_quiet(False)
         if self._thread.ident is not None:
             self._thread.join(timeout_s)
 
@@ -193,6 +209,12 @@ class Feeder:
             self._ended()
 
     def _feed(self) -> None:
+        try:
+            self._read()
+        finally:
+            self._sheaf.flush()
+
+    def _read(self) -> None:
         stalled = 0  # samples that a live source should have delivered and never will
         for block in self._source.open(self._stop, self._clock):
             if self._stop.is_set():
@@ -204,28 +226,34 @@ class Feeder:
             start, lost = block.start + stalled, block.lost + missing + self._lost
             self._end = start + len(block.pcm)
             block = replace(block, start=start, lost=lost)
-            if self._put(self._sound(block) if self._source.live else block):
-                self._lost = 0
-            elif self._source.live:
-                self._lost = lost + len(block.pcm)
-                self._shed += len(block.pcm)
+            self._lost = 0
+            if self._rests:
+                self._sheaf.add(block)
+            else:
+                self._take(block)
+
+    def _take(self, block: AudioBlock) -> None:
+        """A block into the queue; what does not fit is lost, and told with the next one."""
+        if not self._put(self._sound(block) if self._source.live else block) and self._source.live:
+            self._lost += block.lost + len(block.pcm)
+            self._shed += len(block.pcm)
 
     def _sound(self, block: AudioBlock) -> AudioBlock:
         """The block, or the loss of it when it can't be sound."""
-        before = self._signal.state
+        before, end = self._signal.state, block.start + len(block.pcm)
         state = self._signal.push(block.pcm)
         if state != before:
             _logger.log(
                 logging.INFO if state == "good" else logging.WARNING, "%s", _SIGNAL_WORDS[state]
             )
-            self._reopen_at = self._end
+            self._reopen_at = end
         if not self._signal.dead or not len(block.pcm):
             return block
-        if self._source.microphone is not None and self._end >= self._reopen_at:
+        if self._source.microphone is not None and end >= self._reopen_at:
             self._source.microphone.reopen()
-            self._reopen_at = self._end + round(_REOPEN_S * block.rate_hz)
+            self._reopen_at = end + round(_REOPEN_S * block.rate_hz)
         nothing = np.zeros(0, np.int16)
-        return replace(block, pcm=nothing, start=self._end, lost=block.lost + len(block.pcm))
+        return replace(block, pcm=nothing, start=end, lost=block.lost + len(block.pcm))
 
     def _missing(self, end: int) -> int:
         """Samples by which a live source that has come to `end` is behind the clock, if many."""
@@ -237,16 +265,17 @@ class Feeder:
     def _put(self, block: AudioBlock) -> bool:
         """Whether the block went in; a source that is not live waits until it does."""
         waits = not self._source.live
-        while not self._stop.is_set():
+        while True:
             try:
                 self._blocks.put(block, waits, _STOP_CHECK_S)
             except queue.Full:
                 if not waits:
                     self._tell()
-                    break
+                    return False
+                if self._stop.is_set():
+                    return False
             else:
                 return True
-        return False
 
     def _tell(self) -> None:
         if not self._told:

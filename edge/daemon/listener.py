@@ -11,6 +11,7 @@ from typing import Protocol
 import numpy as np
 
 from edge.daemon.feeder import BlockQueue
+from edge.daemon.pace import Pace
 from edge.daemon.reporter import Listening, Reporter
 from edge.records import AudioBlock, Coverage, Event
 from edge.store import DamagedError
@@ -36,6 +37,10 @@ class PipelineLike(Protocol):
     @property
     def coverage(self) -> Coverage:
         """What was listened to since the start."""
+
+    @property
+    def quiet(self) -> bool:
+        """Nothing happens that could become an event."""
 
 
 class Mute:
@@ -78,6 +83,7 @@ class Listener:
         open_reporter: called in the thread, which owns what it opens.
         clock: monotonic seconds.
         mute: whether to listen.
+        pace: told whether anything happens.
         ended: called in the thread when it ends, for whatever reason.
 
     Attributes:
@@ -95,6 +101,7 @@ class Listener:
         open_reporter: Callable[[], AbstractContextManager[Reporter]],
         clock: Callable[[], float],
         mute: Mute,
+        pace: Pace,
         ended: Callable[[], None],
     ) -> None:
         self._pipeline = pipeline
@@ -103,6 +110,7 @@ class Listener:
         self._open_reporter = open_reporter
         self._clock = clock
         self._mute = mute
+        self._pace = pace
         self._ended = ended
         self._thread = threading.Thread(target=self._run, name="pipeline", daemon=True)
         self._busy_s = 0.0
@@ -188,6 +196,7 @@ class Listener:
         for piece in _pieces(block):
             self._keep(self._pipeline.push(piece), reporter)
             self.steps += 1
+        self._pace.set_quiet(self._pipeline.quiet)
 
     def _coverage(self) -> Coverage:
         """What was listened to; time that was muted is not lost."""

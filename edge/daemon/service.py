@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator, Mapping
 from types import FrameType
 from typing import BinaryIO, cast
 
+from edge.capture import elapsed_s
 from edge.config import Settings
 from edge.daemon.board import Board
 from edge.daemon.keeper import Backlog
@@ -34,7 +35,7 @@ def run(
     about: About,
     *,
     stdin: BinaryIO | None = None,
-    clock: Callable[[], float] = time.monotonic,
+    clock: Callable[[], float] = elapsed_s,
     wall: Callable[[], float] = time.time,
     synced: Callable[[float], bool] = clock_synced,
 ) -> int:
@@ -72,8 +73,8 @@ def serve(
     """
     # Unbuffered: a thread that is left behind in a buffered read would hold its lock at exit.
     stream = stdin or cast(BinaryIO, io.FileIO(0, "rb", closefd=False))
-    clocks = clocks or Clocks(time.monotonic, time.time, clock_synced)
-    notifier = Notifier(environ or {}, clocks.monotonic)
+    clocks = clocks or Clocks(elapsed_s, time.time, clock_synced)
+    notifier = Notifier(environ or {}, time.monotonic)
     ends: Ends = queue.SimpleQueue()
     board, backlog = Board(), Backlog()
     setup: Setup | None = load()

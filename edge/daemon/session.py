@@ -43,7 +43,7 @@ class Clocks:
     """What the time is; tests bring their own.
 
     Attributes:
-        monotonic: seconds that never step.
+        monotonic: seconds that never step, and go on while the machine is suspended.
         wall: seconds since 1970, which may.
         synced: whether a wall time can be trusted to be UTC.
     """

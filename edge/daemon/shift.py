@@ -15,6 +15,7 @@ from edge.daemon.feeder import QUEUE_BLOCKS, BlockQueue, Feeder, open_source
 from edge.daemon.keeper import Backlog, Keeper
 from edge.daemon.listener import Listener, Mute, PipelineLike
 from edge.daemon.metrics import served
+from edge.daemon.pace import Pace
 from edge.daemon.reporter import Reporter
 from edge.daemon.session import About, Clocks, Session
 from edge.errors import InputOutputError, TryAgainError
@@ -100,13 +101,18 @@ class Shift:
         pipeline = setup.pipeline_factory(self._source.rate_hz)
         blocks: BlockQueue = queue.Queue(QUEUE_BLOCKS)
         self._mute = Mute(False)
+        pace = Pace()
         self._uplink = self._make_uplink() if settings.mqtt.enabled else None
         self._session = Session.begin(
             settings.mqtt.base_topic, settings.node, settings.source.name, clocks
         )
         self._prepare_store(settings.store.path)
         self._feeder = Feeder(
-            self._source, blocks, clocks.monotonic, lambda: ends.put(End(self, "the source ended"))
+            self._source,
+            blocks,
+            clocks.monotonic,
+            lambda: ends.put(End(self, "the source ended")),
+            pace,
         )
         self._listener = Listener(
             pipeline,
@@ -115,6 +121,7 @@ class Shift:
             open_reporter=self._open_reporter,
             clock=clocks.monotonic,
             mute=self._mute,
+            pace=pace,
             ended=lambda: ends.put(End(self, "the pipeline ended")),
         )
         self._open = contextlib.ExitStack()

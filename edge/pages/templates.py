@@ -30,6 +30,7 @@ def environment(package: str, extra: str) -> "Environment":
         lstrip_blocks=True,
     )
     made.filters["svg"] = _svg
+    made.filters["unbroken"] = _unbroken
     return made
 
 
@@ -52,3 +53,8 @@ def _svg(drawing: Drawing, css_class: str = "") -> "Markup":
     from markupsafe import Markup
 
     return Markup(svg(drawing, css_class))  # it has escaped every text in it
+
+
+def _unbroken(span: str) -> str:
+    """An interval that a narrow line keeps together: word joiners stand around its dash."""
+    return span.replace("–", "\u2060–\u2060")

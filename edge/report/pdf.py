@@ -1,6 +1,7 @@
 """The report as a PDF of one A4 page, drawn with ReportLab; the plots are vectors."""
 
-from collections.abc import Sequence
+import re
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from edge.pages.drawing import Drawing, Frame
@@ -26,6 +27,9 @@ _FILL = {
     "usual": "#cde7ea",
     "gap": "#c3cad1",
 }
+# What a line of Chinese may be broken between: a word of another script or one character, with
+# the marks that must not begin a line after it, and those that must not end one before it.
+_UNBROKEN = re.compile(r"[（“《]*(?:[!-~–]+|.)[，。、：；！？）”》]*\s*")
 _STROKE = {"grid": "#dbe1e7", "axis": "#52606d", "point-line": "#7db3ba", "alert-line": "#d98a85"}
 
 
@@ -117,20 +121,17 @@ class _Page:
         self._y -= 3
 
     def _wrapped(self, text: str, size: float, indent: float = 0.0) -> None:
-        utils = import_extra("reportlab.platypus.paragraph", "report")
-        styles = import_extra("reportlab.lib.styles", "report")
-        style = styles.ParagraphStyle(
-            "text",
-            fontName=self._plain,
-            fontSize=size,
-            leading=size * 1.35,
-            textColor=_TEXT,
-            wordWrap="CJK" if self._plain == "STSong-Light" else None,
-        )
-        paragraph = utils.Paragraph(text, style)
-        _, height = paragraph.wrap(_WIDTH - indent, _PAGE[1])
-        self._y -= height
-        paragraph.drawOn(self._canvas, _MARGIN + indent, self._y)
+        metrics = import_extra("reportlab.pdfbase.pdfmetrics", "report")
+        chinese = self._plain == "STSong-Light"
+        pieces = _UNBROKEN.findall(text) if chinese else re.findall(r"\S+\s*", text)
+
+        def width(line: str) -> float:
+            return float(metrics.stringWidth(line, self._plain, size))
+
+        for line in _lines(pieces, width, _WIDTH - indent):
+            self._y -= size * 1.35
+            # The baseline stands where a line's descent has room below it.
+            self._text(_MARGIN + indent, self._y + size * 0.3, line, size)
         self._y -= 3
 
     def _notice(self, text: str) -> None:
@@ -206,3 +207,14 @@ class _Page:
                 case Label(x, y, text, anchor):
                     self._text(*at(x, y), text, 8, colour=_QUIET, anchor=anchor)
         self._y = top - drawing.height * k
+
+
+def _lines(pieces: Sequence[str], width: Callable[[str], float], most: float) -> list[str]:
+    """Pieces that are not broken -> lines no wider than `most`, in points, as full as they go."""
+    lines, line = [], ""
+    for piece in pieces:
+        if line and width((line + piece).rstrip()) > most:
+            lines.append(line.rstrip())
+            line = ""
+        line += piece
+    return [*lines, line.rstrip()]

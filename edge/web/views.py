@@ -145,7 +145,10 @@ class Pages:
         shown: Sequence[tuple[date, NightView | None]] = []
         if found:
             last = found[-1].date
-            shown = day_by_day(found, last - timedelta(days=days - 1), last)
+            # A device that is younger than the period has no empty months to show before it.
+            wanted = max(last - timedelta(days=days - 1), found[0].date)
+            begin = min(wanted, last - timedelta(days=TREND_DAYS[0] - 1))
+            shown = day_by_day(found, begin, last)
         inside = [view for _, view in shown if view is not None]
         words = language(
             "chart_trend_aria",

@@ -68,6 +68,8 @@ class Bursts:
         """The event still open."""
         return self._step(0, False)
 
+    quiet = False
+
     @property
     def coverage(self) -> Coverage:
         """What went through."""

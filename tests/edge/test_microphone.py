@@ -1,7 +1,6 @@
 """A real PulseAudio server, PortAudio and the capture process: a microphone that comes and goes.
 
-The virtual microphone is a null sink whose monitor is recorded; the server is this test's own,
-in a folder of its own.
+The server is this test's own, in a folder of its own; see `sound_server`.
 """
 
 import contextlib
@@ -10,7 +9,6 @@ import logging
 import os
 import pty
 import queue
-import shutil
 import signal
 import subprocess
 import sys
@@ -18,14 +16,14 @@ import threading
 import time
 from collections.abc import Iterator
 from datetime import datetime
-from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
+from sound_server import RATE_HZ, Server, missing, running
 
-from edge.capture import Microphone, list_inputs
+from edge.capture import Microphone, elapsed_s, list_inputs
 from edge.capture import microphone as microphone_module
 from edge.capture import process as process_module
 from edge.capture.cards import Card, sound_cards
@@ -37,88 +35,15 @@ from edge.daemon.feeder import Feeder, open_source
 from edge.errors import DeviceUnavailableError
 from edge.records import AudioBlock, Coverage, Event
 
-RATE_HZ = 16_000
 ROOT = Path(__file__).parents[2]
-_MISSING = [tool for tool in ("pulseaudio", "pactl", "pacat") if shutil.which(tool) is None]
-pytestmark = [
-    pytest.mark.skipif(bool(_MISSING), reason=f"not installed: {', '.join(_MISSING)}"),
-    pytest.mark.skipif(find_spec("pyaudio") is None, reason="PyAudio is not installed"),
-]
-
-
-class Server:
-    """A PulseAudio process with virtual microphones."""
-
-    def __init__(self, folder: Path) -> None:
-        self._folder = folder
-        self._process: subprocess.Popen[bytes] | None = None
-
-    def start(self) -> None:
-        """Start it, without any sound device."""
-        socket = self._folder / "pulse.sock"
-        socket.unlink(missing_ok=True)
-        words = "--system=false --daemonize=no --exit-idle-time=-1 --disable-shm=true -n -L"
-        self._process = subprocess.Popen(
-            [
-                "pulseaudio",
-                *words.split(),
-                f"module-native-protocol-unix socket={socket} auth-anonymous=1",
-            ],
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.DEVNULL,
-        )
-        deadline_s = time.monotonic() + 15
-        while subprocess.run(["pactl", "info"], capture_output=True, check=False).returncode:
-            assert time.monotonic() < deadline_s
-            time.sleep(0.05)
-
-    def kill(self) -> None:
-        """End it at once."""
-        if self._process is not None:
-            self._process.kill()
-            self._process.wait()
-            self._process = None
-
-    def plug(self, rate_hz: int = RATE_HZ, channels: int = 1) -> None:
-        """Add the microphone "vmic.monitor"."""
-        form = f"rate={rate_hz} channels={channels} format=s16le"
-        self.pactl("load-module", "module-null-sink", "sink_name=vmic", *form.split())
-
-    def unplug(self) -> None:
-        """Take it away."""
-        self.pactl("unload-module", "module-null-sink")
-
-    def play(self, pcm: np.ndarray, rate_hz: int = RATE_HZ) -> "subprocess.Popen[bytes]":
-        """Play a second of lead-in and int16 [samples, channels] into it, once."""
-        # The server has rendered silence ahead, and drops the begin of what then starts.
-        lead = np.ones((rate_hz, pcm.shape[1]), np.int16)
-        path = self._folder / "played.raw"
-        path.write_bytes(lead.tobytes() + pcm.tobytes())
-        form = ["--format=s16le", f"--rate={rate_hz}", f"--channels={pcm.shape[1]}"]
-        return subprocess.Popen(["pacat", "--playback", "--raw", *form, "-d", "vmic", path])
-
-    def pactl(self, *words: str) -> None:
-        """Tell the server something."""
-        subprocess.run(["pactl", *words], check=True, capture_output=True, timeout=20)
+pytestmark = pytest.mark.skipif(bool(missing()), reason=missing())
 
 
 @pytest.fixture
 def server(tmp_path, monkeypatch) -> Iterator[Server]:
     """A running server with the virtual microphone, which is ALSA's default."""
-    (tmp_path / "run").mkdir(mode=0o700)
-    (tmp_path / ".asoundrc").write_text(
-        "pcm.!default { type pulse }\nctl.!default { type pulse }\n"
-    )
-    monkeypatch.setenv("HOME", str(tmp_path))
-    monkeypatch.setenv("XDG_RUNTIME_DIR", str(tmp_path / "run"))
-    monkeypatch.setenv("PULSE_SERVER", f"unix:{tmp_path}/pulse.sock")
-    server = Server(tmp_path)
-    server.start()
-    try:
-        server.plug()
+    with running(tmp_path, monkeypatch) as server:
         yield server
-    finally:
-        server.kill()
 
 
 class Listening:
@@ -128,9 +53,9 @@ class Listening:
         settings = SourceSettings(device=device, rate_hz=rate_hz)
         self.source = open_source(settings, sys.stdin.buffer)
         self.blocks: queue.Queue[AudioBlock | None] = queue.Queue(100_000)
-        self.feeder = Feeder(self.source, self.blocks, time.monotonic, lambda: None)
+        self.feeder = Feeder(self.source, self.blocks, elapsed_s, lambda: None)
         self.heard: list[AudioBlock] = []
-        self.began_s = time.monotonic()
+        self.began_s = elapsed_s()
         self.feeder.start()
 
     def __enter__(self) -> "Listening":
@@ -164,7 +89,7 @@ class Listening:
     @property
     def behind_s(self) -> float:
         """By how much the session's clock is behind the system's."""
-        return time.monotonic() - self.began_s - len(self.pcm) / self.source.rate_hz
+        return elapsed_s() - self.began_s - len(self.pcm) / self.source.rate_hz
 
 
 def loud(block: AudioBlock) -> bool:
@@ -308,11 +233,11 @@ def test_a_sound_server_that_is_killed_and_started_again(server):
 
 def test_a_server_that_hangs_is_left(server, monkeypatch):
     """Nothing for too long, and no end of it either: the capture process is killed and replaced."""
-    monkeypatch.setattr(microphone_module, "SILENT_S", 0.6)
     with Listening() as listening:
         listening.until(delivered)
         assert server._process is not None
         server._process.send_signal(signal.SIGSTOP)
+        monkeypatch.setattr(microphone_module, "SILENT_S", 0.6)  # not before: a start may take more
         try:
             listening.until(lambda block: not delivered(block))
         finally:
@@ -448,9 +373,9 @@ def test_a_session_begins_with_its_first_call(server):
     microphone = Microphone("pulse:vmic.monitor", RATE_HZ, 1, 10)
     time.sleep(1.0)
     stop = threading.Event()
-    began_s = time.monotonic()
-    for block in microphone.blocks(stop, time.monotonic):
-        assert block.start + len(block.pcm) <= (time.monotonic() - began_s + 0.05) * RATE_HZ
+    began_s = elapsed_s()
+    for block in microphone.blocks(stop, elapsed_s):
+        assert block.start + len(block.pcm) <= (elapsed_s() - began_s + 0.05) * RATE_HZ
         if block.start > RATE_HZ:
             stop.set()
 
@@ -591,6 +516,8 @@ class Loudness:
         event = Event("loud", self._onset / self._rate_hz, at / self._rate_hz, 0.5, 0.5)
         self._onset = None
         return [event]
+
+    quiet = False
 
     @property
     def coverage(self) -> Coverage:

@@ -196,7 +196,7 @@ def test_an_older_file_is_brought_up_to_date(path, monkeypatch):
     """A database of the first schema keeps all it holds, and gets what it lacks."""
     with monkeypatch.context() as old:
         old.setattr(database_module, "_VERSIONS", database_module._VERSIONS[:1])
-        old.setattr(database_module, "_VERSION", 1)
+        old.setattr(database_module, "VERSION", 1)
         filled(path, 2)
     db = sqlite3.connect(path)
     db.execute("PRAGMA journal_mode = DELETE")  # as the first release: no vacuum

@@ -9,6 +9,7 @@ import pytest
 import soundfile as sf
 
 from edge.bundle import load_bundle
+from edge.commands.screen import _say_words
 from edge.demo import demo_night
 
 
@@ -54,12 +55,34 @@ def test_a_bedroom_is_refused(folder):
 
 
 def test_words_come_in_both_languages(folder):
-    """Without --json a person reads the result, English first."""
+    """Without --json a person reads the result, English first, and no odds of what is refused."""
     done = airway("screen", folder / "room.flac")
     head, english, chinese = done.stdout.splitlines()
-    assert "no result" in head
+    assert head.endswith(": no result")
     assert "screening aid, not a diagnosis" in english
     assert "不是诊断" in chinese
+
+
+@pytest.mark.parametrize(
+    ("reasons", "head"),
+    [
+        ([], "a.wav: obstructive (obstructive 0.80, other 0.20)"),
+        (["uncertain"], "a.wav: no result (obstructive 0.80, other 0.20)"),
+        (["unfamiliar", "uncertain"], "a.wav: no result"),
+    ],
+)
+def test_a_refused_recording_shows_no_odds(reasons, head, capsys):
+    """An unsure result shows its probabilities, a refused one does not: they mean nothing."""
+    _say_words(
+        {
+            "file": "a.wav",
+            "probabilities": {"obstructive": 0.8, "other": 0.2},
+            "decision": "abstain" if reasons else "obstructive",
+            "reasons": reasons,
+            "explanation": {"en": "words", "zh": "话"},
+        }
+    )
+    assert capsys.readouterr().out.splitlines() == [head, "words", "话"]
 
 
 @pytest.mark.parametrize(

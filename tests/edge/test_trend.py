@@ -10,7 +10,8 @@ import scipy.stats
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from benchmarks.trend import Household, charted, measure, nights
+from benchmarks.trend import charted
+from benchmarks.trend_homes import Household, measure, nights
 from edge.bundle import load_bundle
 from edge.card import measured_detectors
 from edge.records import Detector, Heard, Night

@@ -59,6 +59,8 @@ class Bursts:
         """The event still open."""
         return [] if self._onset is None else [self._event(self._at)]
 
+    quiet = False
+
     @property
     def coverage(self) -> Coverage:
         """What went through."""

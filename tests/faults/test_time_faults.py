@@ -1,5 +1,6 @@
 """The clock jumps by a year; a month passes: events keep their time, and memory its size."""
 
+import inspect
 import json
 import os
 import subprocess
@@ -12,6 +13,7 @@ import pytest
 from conftest import FULL, ROOT, wait_until
 from subject import ABOUT, Bursts, sound
 
+from edge.capture import elapsed_s, recorder
 from edge.config import MqttSettings, Settings, SourceSettings, StoreSettings
 from edge.daemon import listener as listener_module
 from edge.daemon import run
@@ -74,16 +76,84 @@ def test_the_wall_clock_is_set(folder, row, monkeypatch, caplog, name, step_s, s
     assert near.monitored_s == pytest.approx(everything.monitored_s) == pytest.approx(3.0)
 
 
+def test_the_machine_is_suspended(folder, row, monkeypatch, caplog):
+    """Eight hours asleep are lost time, and no step of a clock: events before stay where they were.
+
+    The clocks go on as the kernel's do: CLOCK_BOOTTIME and UTC together.
+    """
+    line = row("machine suspended for eight hours")
+    monkeypatch.setattr(listener_module, "REPORT_EVERY_S", 0.1)
+    asleep_s = [0.0]
+    settings = Settings(
+        "n",
+        source=SourceSettings(kind="stdin", rate_hz=4_000),
+        store=StoreSettings(folder / "airway.db"),
+        mqtt=MqttSettings(enabled=False),
+    )
+    reading, writing = os.pipe()
+    with open(reading, "rb", buffering=0) as stream, open(writing, "wb", buffering=0) as pipe:  # noqa: PTH123
+        thread = threading.Thread(
+            target=lambda: run(
+                settings,
+                Bursts,
+                ABOUT,
+                stdin=stream,
+                clock=lambda: elapsed_s() + asleep_s[0],
+                wall=lambda: time.time() + asleep_s[0],
+                synced=lambda _: True,
+            ),
+            daemon=True,
+        )
+        thread.start()
+
+        def count(begin_unix_s: float) -> int:
+            with Store(settings.store.path) as store:
+                return sum(store.summary(begin_unix_s, 1e11).counts.values())
+
+        began_unix_s = time.time()
+        pipe.write(sound(10).tobytes())
+        assert wait_until(lambda: count(0.0) == 10)
+        time.sleep(0.3)  # the clock is looked at
+        asleep_s[0] = 8 * 3600.0
+        woke_unix_s = time.time() + asleep_s[0]
+        pipe.write(sound(10).tobytes())
+        assert wait_until(lambda: count(0.0) == 20)
+        pipe.close()
+        thread.join(20)
+    line.events_in, line.events_out = 20, count(0.0)
+    line.said = next(text for text in caplog.messages if "the source was silent for" in text)
+    assert "the clock was set" not in caplog.text
+    assert count(woke_unix_s - 5) == 10, "what came after is of the morning"
+    with Store(settings.store.path) as store:
+        evening = store.summary(began_unix_s - 5, began_unix_s + 30)
+        everything = store.summary(0.0, 1e11)
+    assert evening.counts == {"burst": 10}, "what was heard before stays in the evening"
+    line.deaf_s = everything.lost_s
+    assert everything.lost_s == pytest.approx(8 * 3600, abs=15)
+    assert everything.monitored_s == pytest.approx(2.0)
+
+
+def test_the_sessions_clock_goes_on_in_sleep(monkeypatch):
+    """What the daemon and the capture process take is the kernel's clock that counts sleep."""
+    assert inspect.signature(run).parameters["clock"].default is elapsed_s
+    asked = []
+    monkeypatch.setattr(time, "clock_gettime", lambda clock: asked.append(clock) or 1.5)
+    assert elapsed_s() == recorder._now_s() == 1.5
+    assert asked == [time.CLOCK_BOOTTIME] * 2
+
+
 MONTH = """
 import json, queue, sys
 from pathlib import Path
 import numpy as np
 from subject import ABOUT, RATE_HZ, Bursts, sound
+from edge.capture import elapsed_s, recorder
 from edge.config import MqttSettings, NightSettings, Settings, SourceSettings, StoreSettings
 from edge.daemon.board import Board
 from edge.daemon.feeder import SourceFigures
 from edge.daemon.keeper import Backlog, Keeper
 from edge.daemon.listener import Listener, Mute
+from edge.daemon.pace import Pace
 from edge.daemon.reporter import Reporter
 from edge.daemon.session import Clocks, Session
 from edge.daemon.system import resident_bytes
@@ -125,7 +195,7 @@ def reporter():
                        lambda: SourceFigures("good"), live=True, drain=lambda: False)
 
 listener = Listener(Bursts(RATE_HZ), Blocks(), live=True, open_reporter=reporter,
-                    clock=clocks.monotonic, mute=Mute(False), ended=lambda: None)
+                    clock=clocks.monotonic, mute=Mute(False), pace=Pace(), ended=lambda: None)
 listener._run()
 from edge.store import Store
 with Store(settings.store.path) as store:

@@ -137,7 +137,7 @@ def bundle_of(shape: Shape, runtime: str) -> Bundle:
     spec = dataclasses.replace(SPEC, kept=tuple(range(shape.bands)))
     return Bundle(
         name="random", version="1", digest="0", labels=tuple("abcdef"[: shape.labels]),
-        spec=spec, tables=build_tables(spec), layout=layout, rules=(), calibration={},
+        spec=spec, tables=build_tables(spec), layout=layout, rules=(), calibration={}, gate=None,
         model=model, golden={}, card={"frontend_digest": "0"},
     )  # fmt: skip
 

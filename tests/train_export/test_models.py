@@ -87,6 +87,10 @@ def probe() -> dict[str, dict]:
         later[:, config.receptive_frames :] += 1  # beyond what the first score may hear
         moved = np.asarray(model(later, training=False))
         out[name] = {"weights": model.get_weights(), "scores": scores, "later": moved}
+        exported = build(config, config.patch_frames(STEPS), batch=1)
+        exported.set_weights(model.get_weights())
+        rows = [np.asarray(exported(row[None], training=False)) for row in x]
+        out[name]["exported"] = np.concatenate(rows)
         if isinstance(config, RnnConfig):
             step = build_step(config)
             step.set_weights(model.get_weights())
@@ -126,6 +130,13 @@ def stock_norm_model() -> bytes:
 def probes():
     """The results of `probe`."""
     return in_own_process(probe)
+
+
+@pytest.mark.parametrize("name", SMALL)
+def test_an_export_computes_what_was_trained(probes, name):
+    """The network of a batch of one, which is exported, gives the training's scores."""
+    scores = probes[name]["scores"]
+    np.testing.assert_allclose(probes[name]["exported"], scores, atol=1e-4 * np.abs(scores).max())
 
 
 def test_all_take_the_same_place_in_a_bundle():

@@ -16,7 +16,8 @@ from train_export.datasets import read_corpus, split_corpus
 from train_export.features import prepare_scenes
 from train_export.own_sounds import fingerprint, labels_of, recipe_of, survey
 from train_export.room import TRAINING
-from train_export.soundscape import RATE_HZ, Recipe, SoundBank, cut, mix_scene
+from train_export.sounds import RATE_HZ, SoundBank, cut
+from train_export.soundscape import Recipe, mix_scene
 from train_export.synthetic import bank_of
 from train_export.taxonomy import ROOM_LABELS, events_of
 

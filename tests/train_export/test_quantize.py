@@ -125,9 +125,9 @@ def lively(rng: np.random.Generator, shape: tuple[int, ...]) -> np.ndarray:
 
 def stretches_probe(scenes) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """One batch, and its targets drawn again."""
-    from train_export.train import Stretches, TrainConfig
+    from train_export.stretches import Stretches
 
-    data = Stretches(scenes, CnnConfig(), TrainConfig(batch_steps=512))
+    data = Stretches(scenes, CnnConfig(), batch_steps=512, seed=0)
     return (*data[0], data[0][1])
 
 

@@ -1,5 +1,7 @@
 """Scenes: deterministic, true to their recipe, with their coughs where they say."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import soundfile as sf
@@ -10,7 +12,8 @@ from train_export.evaluate import read_manifest
 from train_export.features import ROOM_LABELS, clips_of, prepare_scenes, step_targets
 from train_export.prepare import prepare
 from train_export.segment import find_sounds
-from train_export.soundscape import RATE_HZ, Recipe, SoundBank, Truth, mix_scene
+from train_export.sounds import RATE_HZ, SoundBank
+from train_export.soundscape import Recipe, Truth, mix_scene
 
 
 @pytest.fixture(scope="module")
@@ -84,7 +87,7 @@ def test_step_targets_fill_by_overlap():
 def test_prepare_writes_what_it_mixed(toy_corpus, tmp_path):
     """WAV files and a manifest that the evaluation reads back."""
     manifest = prepare(toy_corpus, "train", "home", 1 / 6, 0, tmp_path)
-    (annotation,) = read_manifest(manifest, ("cough",))
+    (annotation,) = read_manifest(manifest)
     info = sf.info(annotation.path)
     assert (info.samplerate, info.channels, info.duration) == (RATE_HZ, 1, 600.0)
     assert annotation.events
@@ -98,3 +101,31 @@ def test_splits_share_nobody(toy_corpus):
     assert train.isdisjoint(val)
     assert train.isdisjoint(test)
     assert val.isdisjoint(test)
+
+
+def test_a_cough_rests_before_the_next():
+    """However close two coughs of a bout are, a step between them has no target."""
+    truths = tuple(
+        Truth("cough", "cough", onset, onset + 0.3, "toy/P01", 10.0) for onset in (1.0, 1.26)
+    )
+    targets = step_targets(truths, 50, PRESETS["room-16k"])[:, ROOM_LABELS.index("cough")]
+    (heard,) = np.nonzero(targets)
+    assert len(heard) < heard[-1] - heard[0] + 1
+    assert targets.max() == 255
+
+
+def test_beds_are_played_at_other_speeds_and_mixed(bank):
+    """Speed and a second bed change the background, and what was drawn before stays the same."""
+    plain = Recipe(bouts_per_hour=0, others_per_hour=0, music=0)
+    scenes = [
+        mix_scene(np.random.default_rng(6), bank, recipe).pcm.astype(float)
+        for recipe in (
+            plain,
+            replace(plain, bed_speed=(0.7, 0.8)),
+            replace(plain, second_bed=1.0),
+        )
+    ]
+    assert not np.array_equal(scenes[0], scenes[1])
+    assert not np.array_equal(scenes[0], scenes[2])
+    levels = [10 * np.log10(np.mean(scene**2)) for scene in scenes]
+    assert max(levels) - min(levels) < 3

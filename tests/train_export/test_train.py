@@ -52,7 +52,8 @@ def without_interruption(scenes_folder: Path, folder: Path) -> tuple[list, dict]
     """The weights of a whole run, and of variants that share its process."""
     import keras
 
-    from train_export.train import TrainConfig, squared_error, train
+    from train_export.losses import squared_error
+    from train_export.train import TrainConfig, train
 
     scenes = load_scenes(scenes_folder)
     weights = run(scenes, folder / "whole")
@@ -85,17 +86,16 @@ def resumed_as_another(scenes_folder: Path, folder: Path) -> None:
 
 def on_two_devices(scenes_folder: Path, folder: Path) -> tuple[int, int, list[np.ndarray]]:
     """Train mirrored on two logical processors: replicas, steps and the last weights."""
-    import tensorflow as tf
-
+    from train_export.mirrored import mirrored
     from train_export.train import TrainConfig, train
 
-    (processor,) = tf.config.list_physical_devices("CPU")
-    two = [tf.config.LogicalDeviceConfiguration()] * 2
-    tf.config.set_logical_device_configuration(processor, two)
-    strategy = tf.distribute.MirroredStrategy(["CPU:0", "CPU:1"])
+    strategy = mirrored(2)
     scenes = load_scenes(scenes_folder)
     config = TrainConfig(epochs=1, batch_steps=512)
     model = train(scenes, scenes, SMALL, config, folder, strategy=strategy)
+    over = train(scenes, scenes, SMALL, config, folder, strategy=strategy, resume=True)
+    for kept, weight in zip(over.get_weights(), model.get_weights(), strict=True):
+        np.testing.assert_array_equal(kept, weight)
     return strategy.num_replicas_in_sync, int(model.optimizer.iterations), model.get_weights()
 
 
@@ -155,8 +155,11 @@ def test_training_leaves_a_log(whole):
 
 
 def test_two_devices_train_together(scenes_folder, tmp_path):
-    """Mirrored on two devices, an epoch takes its steps and changes the weights on both."""
-    replicas, steps, weights = in_own_process(on_two_devices, scenes_folder, tmp_path)
+    """Mirrored on two devices, an epoch takes its steps, twice the same way, and is resumed."""
+    first, again = (in_own_process(on_two_devices, scenes_folder, tmp_path / name) for name in "ab")
+    replicas, steps, weights = first
     assert replicas == 2
     assert steps == 2 * 750 // 512
     assert all(np.isfinite(weight).all() for weight in weights)
+    for found, expected in zip(again[2], weights, strict=True):
+        np.testing.assert_array_equal(found, expected)

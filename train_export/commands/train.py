@@ -12,7 +12,14 @@ from train_export.readers import layout_of
 from train_export.schedule import LOCAL
 
 # What only the room's way of training knows, with one's own sounds too, and its values.
-ROOM_ONLY = {"model": "cnn", "patience": None, "resume": False, "scheduler": LOCAL}
+ROOM_ONLY = {
+    "model": "cnn",
+    "patience": None,
+    "resume": False,
+    "scheduler": LOCAL,
+    "teacher": None,
+    "processors": 1,
+}
 
 
 def add(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
@@ -47,6 +54,14 @@ def add(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None
     room.add_argument(
         "--scheduler", help="where scenes are mixed: local, or tcp://HOST:PORT of Dask's"
     )
+    room.add_argument(
+        "--teacher", type=Path, metavar="F.tflite",
+        help="YAMNet's file: learn its scores of the training scenes beside the labels (none)",
+    )  # fmt: skip
+    room.add_argument(
+        "--processors", type=int, metavar="N",
+        help="of this machine to train on, each with a batch of its own (1)",
+    )  # fmt: skip
     parser.set_defaults(command=_train, **ROOM_ONLY)
 
 

@@ -69,6 +69,42 @@ class PlainBlocks:
         return layers.Conv2D(labels, 1, bias_initializer=rare(), name="logits")(x)
 
 
+class ShiftedBlocks(PlainBlocks):
+    """Plain blocks whose dilated convolutions over time train faster, with the same weights.
+
+    A dilated depthwise convolution goes through rearranged batches and one core; three shifted
+    copies, weighted and added, are the same sum.
+    """
+
+    def _depthwise(
+        self, x: keras.KerasTensor, kernel: Size, name: str, strides: int, dilation: Pair
+    ) -> keras.KerasTensor:
+        if kernel != (3, 1):
+            return super()._depthwise(x, kernel, name, strides, dilation)
+        x = ShiftedDepthwise(dilation[0], name=name)(x)
+        return layers.BatchNormalization(epsilon=EPSILON)(x)
+
+
+class ShiftedDepthwise(layers.Layer):
+    """DepthwiseConv2D of a kernel of three rows and one column, dilated, valid."""
+
+    def __init__(self, dilation: int, name: str) -> None:
+        super().__init__(name=name)
+        self._dilation = dilation
+
+    def build(self, shape: tuple[int | None, ...]) -> None:
+        """Make the kernel, float32 [3, 1, channels, 1]."""
+        self.kernel = self.add_weight(
+            shape=(3, 1, shape[-1], 1), initializer="glorot_uniform", name="kernel"
+        )
+
+    def call(self, x: keras.KerasTensor) -> keras.KerasTensor:
+        """Convolve float32 [batch, rows, 1, channels]."""
+        rows = x.shape[1] - 2 * self._dilation
+        shifted = [x[:, row * self._dilation :][:, :rows] for row in range(3)]
+        return sum(part * self.kernel[row, :, :, 0] for row, part in enumerate(shifted))
+
+
 def rare() -> keras.initializers.Initializer:
     """Bias of the logits: most steps hold no event, so begin there, not at even odds."""
     return keras.initializers.Constant(-3.0)

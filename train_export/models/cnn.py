@@ -8,7 +8,7 @@ training on the device's patches. Source of the dilated trunk: Bai et al., 2018.
 import keras
 from keras import layers
 
-from train_export.models.blocks import PlainBlocks
+from train_export.models.blocks import PlainBlocks, ShiftedBlocks
 from train_export.models.config import CnnConfig
 from train_export.models.front import features_input, front
 
@@ -19,7 +19,8 @@ def build(config: CnnConfig, frames: int, batch: int | None = None) -> keras.Mod
     Input shape: float32 [batch, frames, bands, 1], log2 power above the floor / 8.
     Output shape: float32 [batch, steps, labels], logits.
     """
-    return build_from(PlainBlocks(), config, frames, batch)
+    blocks = PlainBlocks() if batch == 1 else ShiftedBlocks()  # an export, or a training
+    return build_from(blocks, config, frames, batch)
 
 
 def build_from(

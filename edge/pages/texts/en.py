@@ -43,7 +43,7 @@ WORDS = {
     ),
     # Rates
     "per_hour": "coughs an hour",
-    "interval": "95 % interval {span}",
+    "interval": "95\u00a0% interval {span}",
     "usual": "Usual range",
     "usual_learning": "still being learnt",
     "usual_note": "this person's own, before that night",
@@ -93,7 +93,7 @@ WORDS = {
     "night": "Night",
     "night_of": "Night of {day}",
     "coughs": "Coughs",
-    "rate": "Coughs an hour (95 % interval)",
+    "rate": "Coughs an hour (95\u00a0% interval)",
     "note": "Note",
     "alert": "above usual",
     "older": "Older nights",
@@ -110,7 +110,7 @@ WORDS = {
     ),
     "point_title": "{day}: {rate} coughs an hour ({span}), {hours} listened to",
     "gap_title": "{day}: not monitored",
-    "legend_rate": "a night, with its 95 % interval",
+    "legend_rate": "a night, with its 95\u00a0% interval",
     "legend_alert": "a night with an alert",
     "legend_usual": "usual range",
     "legend_none": "not monitored",
@@ -121,10 +121,10 @@ WORDS = {
     "how_to_read": "How to read this",
     "table_nights": "The same as a table",
     "how_to_read_text": (
-        "Each dot is one night and its line the 95 % interval, in which the true rate probably "
-        "lies. The fewer hours were listened to, the longer the line. The band is the person's own "
-        "usual range: nine of ten usual nights of that length are inside. A night outside of the "
-        "band is no alert by itself: an alert looks at several nights together."
+        "Each dot is one night and its line the 95\u00a0% interval, in which the true rate "
+        "probably lies. The fewer hours were listened to, the longer the line. The band is the "
+        "person's own usual range: nine of ten usual nights of that length are inside. A night "
+        "outside of the band is no alert by itself: an alert looks at several nights together."
     ),
     # One event
     "event": "Event",
@@ -180,9 +180,9 @@ WORDS = {
     "report_method": "How these figures came about",
     "report_method_text": (
         "A microphone in the room counts coughs on the device with a neural network; no audio is "
-        "kept. Lines show 95 % intervals, which widen when fewer hours were listened to; they hold "
-        "the chance of counting and the measured error of the detector, not whose coughs they are. "
-        "Nights without data are left out, never counted as nights without coughs."
+        "kept. Lines show 95\u00a0% intervals, which widen when fewer hours were listened to; they "
+        "hold the chance of counting and the measured error of the detector, not whose coughs they "
+        "are. Nights without data are left out, never counted as nights without coughs."
     ),
     "report_none": "No night in this period was monitored.",
 }

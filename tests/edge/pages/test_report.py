@@ -140,6 +140,18 @@ def test_the_pdf_is_one_page_that_holds_everything(t, words: str, days: int):
     assert 42 < min(heights) < 300
 
 
+def test_no_chinese_line_begins_with_a_comma(report: Report):
+    """Marks that close stay with the character before them, and words are not cut."""
+    pypdf = pytest.importorskip("pypdf")
+    page = pypdf.PdfReader(io.BytesIO(pdf_page(report, ZH, "1.0"))).pages[0]
+    lines = [line.strip() for line in page.extract_text().splitlines() if line.strip()]
+    whole = "".join(lines)
+    for text in (ZH("disclaimer"), ZH("report_method_text")):
+        assert re.sub(r"\s", "", text) in re.sub(r"\s", "", whole)
+        assert text not in lines  # it does go over several lines
+    assert not [line for line in lines if line[0] in "，。、：；！？）"]
+
+
 def test_the_pdf_is_the_same_each_time(report: Report):
     """No time of day and no random identifier is in the file."""
     assert pdf_page(report, EN, "1.0") == pdf_page(report, EN, "1.0")

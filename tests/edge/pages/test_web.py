@@ -43,6 +43,21 @@ def guarded(pages: Pages) -> Site:
     return Site(pages, Gate(TOKEN, lambda: NOW_UNIX_S))
 
 
+def test_a_young_history_has_no_empty_year(site: Site):
+    """The year's trend of a device of 60 nights begins with its first night, not months before."""
+    picture = re.search(r"<svg.*?</svg>", site.answer(get("/trend?days=365")).body, re.DOTALL)
+    texts = [text for text in ElementTree.fromstring(picture[0]).itertext() if text.strip()]
+    days = [text for text in texts if re.fullmatch(r"\d+ [A-Z][a-z]{2}", text)]
+    assert days[0] == "1 Jan"
+    assert days[-1].endswith(("Feb", "Mar"))
+
+
+def test_an_interval_is_not_broken(site: Site):
+    """A narrow phone keeps both ends of an interval on one line."""
+    page = site.answer(get("/")).body
+    assert re.search(r"95\u00a0% interval [\d.]+\u2060–\u2060[\d.]+", page)
+
+
 @pytest.mark.parametrize("path", PATHS)
 @pytest.mark.parametrize("lang", ["en", "zh"])
 def test_each_page_is_whole(site: Site, path: str, lang: str):

@@ -1,0 +1,286 @@
+"""What the gate ahead of the model misses, and what it spares, on scenes of unheard people.
+
+    python -m benchmarks.gate [room] --corpus CORPUS [--hours 10]
+
+Every scene of the test split goes through the device's own scorer, and twice through its
+detector: with the gate, and as if there were none. A sound is shut out when the model was shown
+no step of it; an event is lost when it is found without the gate and not with it. Writes
+benchmarks/gate.md; exits 1 when the gate loses as much as LIMIT of what a label's rule finds, or
+shuts out as much of its sounds.
+"""
+
+import argparse
+import itertools
+import os
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.stats import beta
+from tqdm import tqdm
+
+from edge.bundle import Bundle, load_bundle
+from edge.card import GateRule
+from edge.classifier import Classifier
+from edge.frontend import Frontend
+from edge.gate import Gate
+from edge.pipeline import EventFinder, Scorer, step_begin_s
+from edge.records import ScoreBlock
+from train_export.features import SceneSet, prepare_scenes
+from train_export.metrics import match_onsets
+from train_export.prepare import RECIPES, SCENE_S
+from train_export.room import GATE
+from train_export.soundscape import Recipe, Truth
+
+LIMIT = 0.005  # of the events, that the gate may lose
+SNR_DB = (0, 5, 10, 15, 20)  # edges of the classes
+_HISS = 10  # standard deviation in units of int16: a microphone in an empty room
+_SEED = 3
+
+
+@dataclass(slots=True)
+class Tally:
+    """What the gate did to one label.
+
+    Attributes:
+        sounds: laid into the scenes.
+        shut_out: of them, those that the model was shown no step of.
+        found: of them, those that the rule finds without the gate.
+        lost: of the found, those that it does not find with the gate.
+        false_without, false_with: events that are none, without and with the gate.
+        snr_db: of the sounds that were shut out or lost.
+    """
+
+    sounds: int = 0
+    shut_out: int = 0
+    found: int = 0
+    lost: int = 0
+    false_without: int = 0
+    false_with: int = 0
+    snr_db: list[float] = field(default_factory=list)
+
+    @property
+    def shares(self) -> tuple[float, float]:
+        """Shut out of the sounds, and lost of the found."""
+        return self.shut_out / max(1, self.sounds), self.lost / max(1, self.found)
+
+
+@dataclass(slots=True)
+class Outcome:
+    """All of it.
+
+    Attributes:
+        tallies: by label.
+        hours: of scenes.
+        skipped: shares of the time that the model was spared, by what was played.
+    """
+
+    tallies: dict[str, Tally]
+    hours: float
+    skipped: dict[str, float]
+
+
+def measure(bundle: Bundle, rule: GateRule, corpus: Path, hours: float) -> Outcome:
+    """Play scenes, their backgrounds and hiss.
+
+    Args:
+        bundle: whose model and rules.
+        rule: of the gate.
+        corpus: folder of the corpus.
+        hours: of scenes.
+    """
+    scenes, skipped = round(hours * 3600 / SCENE_S), {}
+    recipe = RECIPES["home"]
+    home = mixed(bundle, corpus, scenes, recipe)
+    without, shown = scored(bundle, home), opened(bundle, home, rule)
+    check(bundle, home, rule, shut(without[0], shown[0]))
+    tallies = {each.label: Tally() for each in bundle.rules}
+    for logits, steps, truths in zip(without, shown, home.truths, strict=True):
+        pair = ScoreBlock(logits, 0), ScoreBlock(shut(logits, steps), 0)
+        compare(bundle, tallies, truths, pair, steps)
+    skipped["the scenes"] = 1 - float(np.mean(shown))
+    empty = replace(recipe, bouts_per_hour=0.0, others_per_hour=0.0)
+    backgrounds = mixed(bundle, corpus, max(1, scenes // 3), empty)
+    skipped["their backgrounds alone"] = 1 - float(np.mean(opened(bundle, backgrounds, rule)))
+    skipped["hiss"] = 1 - float(np.mean(opened(bundle, hiss(bundle), rule)))
+    return Outcome(tallies, scenes * SCENE_S / 3600, skipped)
+
+
+def mixed(bundle: Bundle, corpus: Path, scenes: int, recipe: Recipe) -> SceneSet:
+    """Scenes of the people that neither training nor validation heard."""
+    return prepare_scenes(
+        corpus, "test", scenes, recipe, spec=bundle.spec, seed=_SEED, workers=1
+    )  # fmt: skip
+
+
+def hiss(bundle: Bundle) -> SceneSet:
+    """Ten minutes of a microphone in an empty room."""
+    rng = np.random.default_rng(_SEED)
+    pcm = np.round(rng.normal(0, _HISS, round(SCENE_S * bundle.spec.rate_hz))).astype(np.int16)
+    frames = Frontend(bundle.spec, bundle.tables).push(pcm).frames
+    return SceneSet(frames[None], np.zeros((1, 0, 0), np.uint8), ((),))
+
+
+def scored(bundle: Bundle, scenes: SceneSet) -> list[NDArray[np.int8]]:
+    """Each scene's logits without a gate, int8 [steps, labels]."""
+    classifier = Classifier(bundle)
+    return [
+        whole(Scorer(bundle, classifier), features)
+        for features in tqdm(scenes.features, desc="scoring", unit="scene")
+    ]
+
+
+def whole(scorer: Scorer, features: NDArray[np.int16]) -> NDArray[np.int8]:
+    """The logits of one scene."""
+    blocks = [scorer.push(np.asarray(features)), scorer.finish()]
+    return np.concatenate([block.logits for block in blocks])
+
+
+def opened(bundle: Bundle, scenes: SceneSet, rule: GateRule) -> list[NDArray[np.bool_]]:
+    """Of each scene, whether the gate would show the model each step."""
+    layout = bundle.layout
+    size = layout.patch_steps * layout.step_frames
+    found = []
+    for features in scenes.features:
+        gate = Gate(rule, layout.step_frames)
+        silence = np.zeros((size, features.shape[1]), np.int16)  # as at the end of a recording
+        frames = np.concatenate([np.asarray(features), silence])
+        patches = -(-len(features) // size)
+        shown = [gate.push(frames[size * patch :][:size]) for patch in range(patches)]
+        found.append(np.repeat(shown, layout.patch_steps)[: len(features) // layout.step_frames])
+    return found
+
+
+def shut(logits: NDArray[np.int8], shown: NDArray[np.bool_]) -> NDArray[np.int8]:
+    """The logits with a gate: what the model was not shown is as low as it gets."""
+    return np.where(shown[:, None], logits, np.int8(-128))
+
+
+def check(bundle: Bundle, scenes: SceneSet, rule: GateRule, expected: NDArray[np.int8]) -> None:
+    """The first scene through the device's scorer with its gate: the same logits.
+
+    Raises:
+        RuntimeError: they differ, and what this measures is not what the device does.
+    """
+    gate = Gate(rule, bundle.layout.step_frames)
+    found = whole(Scorer(bundle, Classifier(bundle), gate), scenes.features[0])
+    if not np.array_equal(found, expected):
+        raise RuntimeError("the device's gate gives other logits than this benchmark's")
+
+
+def compare(
+    bundle: Bundle,
+    tallies: dict[str, Tally],
+    truths: Sequence[Truth],
+    pair: tuple[ScoreBlock, ScoreBlock],
+    shown_steps: NDArray[np.bool_],
+) -> None:
+    """Count one scene: its events without and with the gate, and the sounds shut out."""
+    onsets_s = []  # [without, with] of all labels
+    for block in pair:
+        finder = EventFinder(bundle)
+        onsets_s.append([*finder.push(block), *finder.finish()])
+    layout, spec = bundle.layout, bundle.spec
+    begins_s = np.array(
+        [step_begin_s(step, layout.step_frames, spec) for step in range(len(shown_steps) + 1)]
+    )
+    for label, tally in tallies.items():
+        own = [truth for truth in truths if truth.label == label]
+        true_s = [truth.onset_s for truth in own]
+        found_s = [
+            sorted(event.onset_s for event in events if event.label == label) for events in onsets_s
+        ]
+        without, gated = ({i for i, _ in match_onsets(true_s, each)} for each in found_s)
+        shown = [
+            bool(shown_steps[(begins_s[1:] > t.onset_s) & (begins_s[:-1] < t.offset_s)].any())
+            for t in own
+        ]
+        tally.sounds += len(own)
+        tally.shut_out += shown.count(False)
+        tally.found += len(without)
+        tally.lost += len(without - gated)
+        tally.false_without += len(found_s[0]) - len(without)
+        tally.false_with += len(found_s[1]) - len(gated)
+        tally.snr_db += [
+            truth.snr_db
+            for number, truth in enumerate(own)
+            if not shown[number] or number in without - gated
+        ]
+
+
+def most(count: int, of: int) -> float:
+    """Upper end of the exact 95 % interval of a share (Clopper & Pearson, 1934)."""
+    return 1.0 if count >= of else float(beta.ppf(0.975, count + 1, of - count))
+
+
+def page(bundle: Bundle, rule: GateRule, outcome: Outcome, command: str) -> str:
+    """The page."""
+    whose = "its own" if bundle.gate else "it has none; this is the one that a training writes"
+    lines = [
+        "# What the gate misses",
+        "",
+        f"`{command}`: bundle `{bundle.name}` ({bundle.digest[:12]}), {outcome.hours:g} h of home "
+        "scenes of the test split, people whom neither training nor validation heard, sounds at "
+        f"0 to 20 dB over the background. Gate ({whose}): a group of bands {rule.rise_q7 / 128:g} "
+        f"log2 units over its floor, {rule.groups} groups, open for {rule.hold_steps} steps more.",
+        "",
+        "A sound is *shut out* when the model was shown no step of it; an event is *lost* when it "
+        "is found without the gate and not with it. In brackets, the upper end of the exact 95 % "
+        "interval, as if the sounds of one person were independent. The limit is "
+        f"{100 * LIMIT:g} %.",
+        "",
+        "| label | sounds | shut out | found without the gate | lost with it | "
+        "false alarms without, with |",
+        "|---|---|---|---|---|---|",
+    ]
+    for label, tally in outcome.tallies.items():
+        shut_out, lost = tally.shares
+        lines.append(
+            f"| {label} | {tally.sounds} | {tally.shut_out} = {100 * shut_out:.2f} % "
+            f"[{100 * most(tally.shut_out, tally.sounds):.2f}] | {tally.found} | "
+            f"{tally.lost} = {100 * lost:.2f} % [{100 * most(tally.lost, tally.found):.2f}] | "
+            f"{tally.false_without}, {tally.false_with} |"
+        )
+    lines += [
+        "",
+        "Shut out or lost, by the sound's level over the background: "
+        + "; ".join(
+            f"{low} to {high} dB: "
+            f"{sum(low <= snr < high for t in outcome.tallies.values() for snr in t.snr_db)}"
+            for low, high in itertools.pairwise(SNR_DB)
+        )
+        + ".",
+        "",
+        "| what was played | of its time, the model was spared |",
+        "|---|---|",
+        *(f"| {name} | {100 * share:.1f} % |" for name, share in outcome.skipped.items()),
+    ]
+    return "\n".join(lines) + "\n"
+
+
+def main() -> int:
+    """Measure, write the page, and say whether the limit is kept."""
+    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
+    parser.add_argument("bundle", nargs="?", default="room", help="a name, or a folder")
+    parser.add_argument("--corpus", type=Path, default=os.environ.get("AIRWAY_CORPUS"))
+    parser.add_argument("--hours", type=float, default=10.0, help="of scenes (10)")
+    parser.add_argument("--out", type=Path, default=Path(__file__).with_suffix(".md"))
+    arguments = parser.parse_args()
+    if arguments.corpus is None:
+        parser.error("give --corpus, or set AIRWAY_CORPUS")
+    bundle = load_bundle(arguments.bundle)
+    rule = bundle.gate or GATE
+    outcome = measure(bundle, rule, Path(arguments.corpus), arguments.hours)
+    command = f"python -m benchmarks.gate {bundle.name} --hours {arguments.hours:g}"
+    text = page(bundle, rule, outcome, command)
+    arguments.out.write_text(text, encoding="utf-8")
+    print(text)
+    worst = max((share for t in outcome.tallies.values() for share in t.shares), default=1.0)
+    return 0 if worst < LIMIT else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())
