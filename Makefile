@@ -1,6 +1,7 @@
 # Airway: everything a clone needs is set up inside it, by scripts/prepare.sh.
 # PYTHON=python3.12 chooses the interpreter; ARGS="-k cough" goes to pytest. `make benchmarks`
-# takes ARGS="--only npu watch", and YAMNET=yamnet.tflite for that peer.
+# takes ARGS="--only npu watch" and YAMNET=yamnet.tflite for that peer; `make watch-test` takes
+# ARGS="--bundle room". AIRWAY_CORPUS names the corpus for the watch's ten minutes of recordings.
 
 PYTHON ?= python3
 WAV ?=
@@ -17,8 +18,7 @@ export MPLCONFIGDIR := $(CURDIR)/.cache/matplotlib
 export NUMBA_CACHE_DIR := $(CURDIR)/.cache/numba
 
 .DEFAULT_GOAL := help
-.PHONY: help run test check faults fuzz bench benchmarks gate leanness homeassistant lock clean \
-	test-arm64 test-armhf watch-test
+.PHONY: help run test check faults fuzz bench benchmarks gate leanness homeassistant lock clean test-arm64 test-armhf watch-test
 
 help: ## list the targets
 	@sed -n 's/^\([a-z0-9-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 15
@@ -87,7 +87,7 @@ benchmarks: ## measure everything beside its peers and write benchmarks/README.m
 
 watch-test: ## run the watch's monitor on emulated Cortex-M boards beside the device's path
 	@scripts/prepare.sh test
-	@.venv/bin/python -m benchmarks.watch
+	@.venv/bin/python -m benchmarks.watch $(ARGS)
 
 lock: ## write requirements.lock anew from pyproject.toml
 	@scripts/prepare.sh test

@@ -28,10 +28,8 @@ def bench_rows(bundle: str, runtime: str, seconds: int) -> list[Row]:
         f"{shares[0]:.2f} % of a core in a busy room, {shares[1]:.2f} % in a quiet one "
         f"(the frontend alone {shares[2]:.2f} %)"
     )
-    slowest = f"{found['slowest_block_ms']:.1f} ms for the slowest 100 ms of sound"
     return [
         Row("Pipeline", what, costs, "measured"),
-        Row("Pipeline", f"{what}: latency of the arithmetic", slowest, "measured"),
         Row("Memory", f"{what}: a bare process", f"{found['resident_mb']} MB resident", "measured"),
     ]
 

@@ -145,6 +145,7 @@ def _introduction() -> list[str]:
         "",
         f"The chart that ships learns for {rules.learn_nights} nights, raises at a score of",
         f"{rules.raise_at}, clears below {rules.clear_below}, and no single night can raise it.",
+        f"{HOMES} homes tell a share to about three points, either way.",
     ]
 
 
@@ -171,7 +172,7 @@ def draw(cells: list[Cell], compared: Compared, path: Path) -> None:
     matplotlib.use("Agg")
     from matplotlib import pyplot as plt
 
-    figure, (left, right) = plt.subplots(1, 2, figsize=(10, 4), layout="constrained")
+    figure, (left, right) = plt.subplots(1, 2, figsize=(11, 4), layout="constrained")
     row = VARIATIONS.index(0.3)
     for number, rate in enumerate(RATES_PER_H):
         cell = cells[number * len(VARIATIONS) + row]
@@ -186,7 +187,7 @@ def draw(cells: list[Cell], compared: Compared, path: Path) -> None:
     left.axvline(WITHIN_NIGHTS, color="0.6", linewidth=0.8)
     left.set(xlabel="nights since the coughs doubled", ylabel="found, %", ylim=(0, 101))
     left.set_title("variation 0.3, 0.5 false alarms an hour; bars: the bound")
-    left.legend(frameon=False)
+    left.legend(frameon=False, loc="center left", bbox_to_anchor=(1.0, 0.5))
     for name in ("CUSUM", "Bayesian"):
         points = [(worst, 100 * mean) for which, _, worst, mean in compared if which == name]
         right.plot(*zip(*points, strict=True), marker="o", label=name)

@@ -15,7 +15,7 @@ import json, sys
 row = dict(section="Frontend", what="a | b", figure="7 times", how="measured", peer=True)
 json.dump([row], open(sys.argv[sys.argv.index("--rows") + 1], "w"))
 """
-BAD = GOOD + "sys.exit('the board is on fire')"
+BAD = GOOD + "sys.exit('the board is on fire: ' + __file__)"
 
 
 @pytest.fixture
@@ -51,7 +51,7 @@ def test_a_failure_is_on_the_page(folder, monkeypatch):
     """A benchmark that ends badly is named with its last words, keeps its row, and is code 1."""
     assert run(monkeypatch) == 1
     text = (folder / "README.md").read_text()
-    assert "- `python -m benchmarks.bad`: the board is on fire" in text
+    assert "- `python -m benchmarks.bad`: the board is on fire: benchmarks/bad.py\n" in text
     assert text.count("| 7 times |") == 2
     (folder / "bad.py").write_text(GOOD)
     assert run(monkeypatch, "--only", "bad") == 0

@@ -7,11 +7,13 @@ import pytest
 import soundfile as sf
 
 from edge.classifier import Classifier
+from edge.errors import BadInputError
 from edge.pipeline import golden_difference
 from edge.readout import readouts_of
 from train_export.chest.evaluate import evaluate
 from train_export.chest.golden import RATE_HZ, chest_pcm
 from train_export.chest.labels import KINDS, OUTPUTS
+from train_export.chest.settle import settle
 from train_export.chest.train import train_chest
 
 pytestmark = pytest.mark.skipif(
@@ -25,12 +27,13 @@ SOUNDS = (
     ("Wheeze", 2.7, 3.6),
     ("Fine Crackle", 5.3, 6.3),
 )
+TESTS = {"sprsound": "test_intra", "icbhi2017_partial": "test"}
 CYCLES = (("normal_cycle", 0, 1.3), ("wheeze", 2.6, 3.9), ("crackle", 5.2, 6.5))
 
 
 @pytest.fixture(scope="module")
 def corpus(tmp_path_factory):
-    """Ten children with a recording each, annotated as SPRSound and as ICBHI are."""
+    """Twelve children with a recording each, annotated as SPRSound and ICBHI are; ten train."""
     root = tmp_path_factory.mktemp("corpus")
     for source, units in (("sprsound", SOUNDS), ("icbhi2017_partial", CYCLES)):
         folder = root / source
@@ -38,12 +41,13 @@ def corpus(tmp_path_factory):
         with (folder / "manifest.csv").open("w", newline="") as file:
             writer = csv.DictWriter(file, FIELDS)
             writer.writeheader()
-            for person in range(10):
+            for person in range(12):
                 name = f"{person}.wav"
                 sf.write(folder / name, chest_pcm(person), RATE_HZ, "PCM_16")
                 for label, start_s, end_s in units:
                     who = f"{source}-{person}"
-                    row = (name, source, who, label, start_s, end_s, "scope", "train")
+                    split = "train" if person < 10 else TESTS[source]
+                    row = (name, source, who, label, start_s, end_s, "scope", split)
                     writer.writerow(dict(zip(FIELDS, row, strict=True)))
     return root
 
@@ -59,7 +63,14 @@ def test_a_corpus_becomes_a_bundle(corpus, tmp_path):
     assert made.card["figures"]["cross_validation"]["1-2"]["units"] == 30
     assert golden_difference(made, Classifier(made)) == (True, 0)
     report, rows = evaluate(made, corpus / "sprsound" / "manifest.csv")
-    assert len(rows) == 10 * len(SOUNDS)
-    assert report["tasks"]["2-2"]["units"] == 10
+    assert len(rows) == 12 * len(SOUNDS)
+    assert report["tasks"]["2-2"]["units"] == 12
+    settled_on = made.card["figures"]["test_intra"]
+    assert {task: numbers["units"] for task, numbers in settled_on.items()} == {
+        "1-1": 6, "1-2": 6, "2-1": 2, "2-2": 2,
+    }  # fmt: skip
+    assert made.card["figures"]["icbhi_test"]["all"]["units"] == 6
+    with pytest.raises(BadInputError, match="settled before"):
+        settle(made, tmp_path / "chest", [])
     again = train_chest(*folders, steps=5, seed=1, folds=2)
     assert again.digest == made.digest

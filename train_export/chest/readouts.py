@@ -61,7 +61,7 @@ def fit_readout(kind: str, heard: Sequence[Heard]) -> tuple[Readout, Floats]:
     for known, held in GroupKFold(FOLDS).split(inputs, truth, people):
         fold = _fit(kind, inputs[known], truth[known], 0.5)
         unseen[held] = [fold.probabilities(row) for row in inputs[held]]
-    normal_from = _choose(kind, [unit.label for unit in heard], unseen)
+    normal_from = choose_threshold(kind, [unit.label for unit in heard], unseen)
     return _fit(kind, inputs, truth, normal_from), unseen
 
 
@@ -116,7 +116,7 @@ def network_says(kind: str, inputs: int) -> Floats:
     return weights
 
 
-def _choose(kind: str, truth: Sequence[str], probabilities: Floats) -> float:
+def choose_threshold(kind: str, truth: Sequence[str], probabilities: Floats) -> float:
     """The threshold with the best mean official score, among quantiles of P(normal)."""
     levels = np.quantile(probabilities[:, 0], np.linspace(0.01, 0.99, THRESHOLDS))
     return float(max(levels, key=lambda level: official(kind, truth, probabilities, float(level))))

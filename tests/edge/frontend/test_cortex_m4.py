@@ -3,7 +3,6 @@
 import re
 import shutil
 import subprocess
-import sys
 from pathlib import Path
 
 import numpy as np
@@ -11,6 +10,7 @@ import pytest
 from native_drive import CORE, DRIVER, SOURCES, WARNINGS, drive
 from signals import SPECS, hard_cases
 
+from benchmarks.cortex_m4 import report
 from edge.frontend import Frontend
 
 COMPILER = "arm-none-eabi-gcc"
@@ -25,10 +25,8 @@ pytestmark = pytest.mark.skipif(
 
 def test_size():
     """The core compiles without a warning, and fits a watch's memory."""
-    script = Path(__file__).parents[3] / "benchmarks" / "cortex_m4.py"
-    done = subprocess.run([sys.executable, script], capture_output=True, text=True, check=False)
-    assert done.returncode == 0, done.stderr
-    table = re.findall(r"^(\S.*?) {2,}([\d,]+) +[\d,]+$", done.stdout, re.MULTILINE)
+    lines, _ = report()
+    table = re.findall(r"^(\S.*?) {2,}([\d,]+) +[\d,]+$", "\n".join(lines), re.MULTILINE)
     used = {name: int(size.replace(",", "")) for name, size in table}
     assert 3_016 < used["room-16k"] <= 4_096
     assert used["room-16k"] < used["room-16k, wavelet"] < used["room-16k, spectral"] <= 8_192
