@@ -5,14 +5,17 @@ import json
 import sys
 from datetime import date
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from edge import __version__
 from edge.commands.history import add_where, history_of
 from edge.errors import InputOutputError, UsageError
 from edge.pages.texts import LANGUAGES, language
-from edge.report import Report, csv_table, fhir_bundle, html_page, pdf_page, report_of
-from edge.store import Reader
-from edge.trend import views
+
+# What writes a report is imported where it is used: the daemon has the same command line, and
+# would keep megabytes of it for months.
+if TYPE_CHECKING:
+    from edge.report import Report
 
 
 def add(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
@@ -41,6 +44,10 @@ def add(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None
 def _report(arguments: argparse.Namespace) -> int:
     if arguments.form == "pdf" and arguments.out is None and sys.stdout.isatty():
         raise UsageError("a PDF is nothing for a terminal; give --out F.pdf")
+    from edge.report import report_of
+    from edge.store import Reader
+    from edge.trend import views
+
     history = history_of(arguments)
     with Reader(history.database) as reader:
         nights = views(reader.nights())
@@ -59,7 +66,9 @@ def _report(arguments: argparse.Namespace) -> int:
     return 0
 
 
-def _written(report: Report, form: str, lang: str) -> bytes:
+def _written(report: "Report", form: str, lang: str) -> bytes:
+    from edge.report import csv_table, fhir_bundle, html_page, pdf_page
+
     t = language(lang)
     match form:
         case "html":

@@ -6,7 +6,6 @@ from pathlib import Path
 
 from edge.commands.history import add_where, history_of
 from edge.errors import UsageError
-from edge.web import Gate, Pages, Site, is_loopback, read_token, serve
 
 PORT = 8420
 
@@ -22,6 +21,9 @@ def add(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None
 
 
 def _web(arguments: argparse.Namespace) -> int:
+    # Here, so that the daemon, which has the same command line, does not keep it in memory.
+    from edge.web import Gate, Pages, Site, is_loopback, read_token, serve
+
     if arguments.token_file is None and not is_loopback(arguments.host):
         raise UsageError(
             f"--host {arguments.host} would show the history to the network; give --token-file F, "

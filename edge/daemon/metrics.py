@@ -3,7 +3,6 @@
 import contextlib
 import threading
 from collections.abc import Callable, Iterator
-from http.server import BaseHTTPRequestHandler, HTTPServer
 from typing import Any
 
 from edge.errors import ConfigError
@@ -26,6 +25,8 @@ def served(port: int, text: Callable[[], str]) -> Iterator[int]:
     Raises:
         ConfigError: the port can't be had.
     """
+    # Most daemons serve no figures, and the server brings a megabyte with it.
+    from http.server import BaseHTTPRequestHandler, HTTPServer
 
     class Handler(BaseHTTPRequestHandler):
         timeout = _REQUEST_TIMEOUT_S

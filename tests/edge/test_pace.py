@@ -10,6 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from benchmarks.leanness import rare
 from edge.bundle import load_bundle, write_bundle
 from edge.capture import elapsed_s
 from edge.card import GateRule
@@ -153,6 +154,40 @@ def test_a_pipeline_says_when_nothing_happens(gated):
     pipeline.push(AudioBlock(knock.astype(np.int16), 16_000, len(hiss)))
     assert not pipeline.quiet
     assert pipeline.skipped_s - scored < 0.5
+
+
+def test_a_rest_delays_no_event(gated):
+    """Coughs in a quiet room, on a clock of arithmetic: none is told later than without rests."""
+    hiss = np.round(np.random.default_rng(1).normal(0, 10, 16_000 * 60)).astype(np.int16)
+    pcm, size = rare(hiss), 1_600
+    classifier = Classifier(gated)
+
+    def played(rests: bool) -> tuple[list[float], int]:
+        """How late each event is told, in seconds, and how often the source was looked at."""
+        pipeline, pace, now_s = Pipeline(gated, classifier, 16_000), Pace(), [0.0]
+        late_s, looks = [], [0]
+
+        def put(block: AudioBlock) -> None:
+            looks[0] += 1
+            late_s.extend(now_s[0] - event.offset_s for event in pipeline.push(block))
+            pace.set_quiet(rests and pipeline.quiet)
+
+        def rest() -> None:
+            now_s[0] += REST_S * pace.resting
+
+        pace.rest = rest
+        sheaf = Sheaf(put, pace)
+        for number in range(len(pcm) // size):
+            now_s[0] = max(now_s[0], (number + 1) / 10)
+            start = number * size
+            sheaf.add(AudioBlock(pcm[start : start + size], 16_000, start))
+        return late_s, looks[0]
+
+    without_s, every = played(False)
+    with_s, looks = played(True)
+    assert len(with_s) == len(without_s) >= 5
+    assert max(with_s) <= max(without_s) + 0.1 <= 1.1
+    assert looks < every / 2
 
 
 def test_a_pipeline_without_a_gate_is_never_quiet():

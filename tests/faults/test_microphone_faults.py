@@ -210,7 +210,7 @@ def test_it_loses_samples(room, tmp_path):
     health = here.end()
     here.line.said = f"health: overruns {health['overruns']}, lost_s {health['lost_s']:.1f}"
     assert health["overruns"] == 3
-    assert here.line.deaf_s == pytest.approx(3.0, abs=1.5)
+    assert 2.7 < here.line.deaf_s < 7.0, "three seconds, and the time until the device was open"
     assert here.times()[-1] == pytest.approx(ended_unix_s, abs=1.5)
     with contextlib.suppress(FileNotFoundError):
         trigger.unlink()
