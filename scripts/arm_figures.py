@@ -9,8 +9,8 @@ its model runs on TensorFlow Lite's reference kernels and on the faster ones tha
 Features, events and the scores of the reference kernels have to be the same bits. The fast kernels
 round a product that lies halfway between two integers otherwise than the reference does, those of
 x86 more often than those of ARM, and a recurrent network carries such a unit on: where scores
-differ, that is printed, and those of ARM may lie as far from the reference as those of this machine,
-or one unit of int8, and no further.
+differ, that is printed, and those of ARM may lie as far from the reference as those of this
+machine, or one unit of int8, and no further.
 """
 
 import importlib

@@ -52,7 +52,7 @@ def test_one_bit_of_the_device_is_a_fault(here, tmp_path, key, capsys):
 
 @pytest.mark.parametrize(("units", "code", "good"), [(1, 0, 1), (-1, 0, 1), (2, 1, 0)])
 def test_the_fast_kernels_may_round_a_tie(here, tmp_path, units, code, good, capsys):
-    """Where this machine's fast kernels are a unit off the reference, the device's may be, not two."""
+    """Where the fast kernels here are a unit off the reference, the device's may be, not two."""
     values = np.arange(12, dtype=np.int8).reshape(4, 3)
     values[3, 2] += units
     assert compare(here, written(tmp_path / "there.npz", fast=values)) == code
