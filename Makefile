@@ -18,8 +18,7 @@ export MPLCONFIGDIR := $(CURDIR)/.cache/matplotlib
 export NUMBA_CACHE_DIR := $(CURDIR)/.cache/numba
 
 .DEFAULT_GOAL := help
-.PHONY: help run test check faults fuzz bench benchmarks gate leanness homeassistant lock clean \
-	test-arm64 test-armhf watch-test
+.PHONY: help run test check faults fuzz bench benchmarks gate leanness homeassistant lock clean test-arm64 test-armhf watch-test
 
 help: ## list the targets
 	@sed -n 's/^\([a-z0-9-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 15

@@ -1,7 +1,7 @@
 """Chooses the operating point and the odds on validation scenes, through the device's detector."""
 
 import itertools
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -16,6 +16,11 @@ from edge.pipeline import Scorer
 from train_export.features import SceneSet
 from train_export.metrics import EventScore, match_onsets
 from train_export.scoring import Logits, detect, evaluate_rule, onset_s
+
+# Where an event may open, as a logit; a network that is sure of little is best asked for much.
+LEVELS = tuple(np.arange(-1.5, 4.0, 0.5))
+FINER = 0.25
+LENGTHS = {"min_steps": (2, 3, 4), "gap_steps": (2, 3), "refractory_steps": (5, 7)}
 
 
 def score_scenes(bundle: Bundle, scenes: SceneSet, runtime: str = "auto") -> Logits:
@@ -32,33 +37,39 @@ def score_scenes(bundle: Bundle, scenes: SceneSet, runtime: str = "auto") -> Log
 def choose_rule(
     bundle: Bundle, logits: Logits, scenes: SceneSet, label: str
 ) -> tuple[EventRule, EventScore]:
-    """The rule with the highest F1 on these scenes: first its levels, then its lengths."""
-    unit = bundle.layout.logit_scale
-    zero = bundle.layout.logit_zero
+    """The rule with the highest F1 on these scenes: its levels, closer levels, then its lengths."""
+    unit, zero = bundle.layout.logit_scale, bundle.layout.logit_zero
     longest = _longest_steps(bundle, scenes, label)
-    best: tuple[EventRule, EventScore] | None = None
-    coarse = itertools.product((1, 3), (-1.5, -1.0, -0.5, 0.0, 0.5, 1.0, 1.5, 2.0), (0.5, 1.5, 2.5))
-    for smooth, level, drop in coarse:
-        top = int(np.clip(round(level / unit) + zero, -127, 127))
-        bottom = int(np.clip(round((level - drop) / unit) + zero, -128, top))
-        rule = EventRule(
-            label=label, open=top, close=bottom, smooth_steps=smooth, max_steps=longest
+
+    def best_of(rules: Iterable[EventRule]) -> tuple[EventRule, EventScore]:
+        scored = ((rule, evaluate_rule(logits, scenes, rule, bundle.spec)) for rule in rules)
+        return max(scored, key=_f1)
+
+    def levels(rule: EventRule, top: float, bottom: float) -> EventRule:
+        top = int(np.clip(top, -127, 127))
+        return replace(rule, open=top, close=int(np.clip(bottom, -128, top)))
+
+    plain = EventRule(label=label, open=0, close=0, max_steps=longest)
+    best = best_of(
+        levels(
+            replace(plain, smooth_steps=smooth),
+            round(level / unit) + zero,
+            round((level - drop) / unit) + zero,
         )
-        score = evaluate_rule(logits, scenes, rule, bundle.spec)
-        if best is None or score.f1 > best[1].f1:
-            best = rule, score
-    assert best is not None
-    for name, values in {
-        "min_steps": (2, 3, 4),
-        "gap_steps": (2, 3),
-        "refractory_steps": (5, 7),
-    }.items():
-        for number in values:
-            rule = replace(best[0], **{name: number})
-            score = evaluate_rule(logits, scenes, rule, bundle.spec)
-            if score.f1 > best[1].f1:
-                best = rule, score
+        for smooth, level, drop in itertools.product((1, 3), LEVELS, (0.5, 1.5, 2.5))
+    )
+    rule, step = best[0], round(FINER / unit)
+    shifts = itertools.product((-step, 0, step), repeat=2)
+    finer = best_of(levels(rule, rule.open + up, rule.close + down) for up, down in shifts)
+    best = max(best, finer, key=_f1)
+    for name, values in LENGTHS.items():
+        lengths = best_of(replace(best[0], **{name: number}) for number in values)
+        best = max(best, lengths, key=_f1)
     return best
+
+
+def _f1(item: tuple[EventRule, EventScore]) -> float:
+    return item[1].f1
 
 
 def _longest_steps(bundle: Bundle, scenes: SceneSet, label: str) -> int:

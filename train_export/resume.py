@@ -5,6 +5,7 @@ every variable is kept, those among them, with how far the training was and what
 """
 
 import json
+import math
 import os
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -27,7 +28,7 @@ class Progress:
     """
 
     epochs: int = 0
-    best: float = -1.0
+    best: float = -math.inf
     stale: int = 0
 
     def over(self, epochs: int, patience: int) -> bool:

@@ -55,6 +55,7 @@ ABOUT: dict[str, Any] = {
         "Speech Commands, CC BY 4.0; donateacry-corpus, ODbL",
         "LibriSpeech, AMI and other speech; music, ambience and room impulse responses, mostly "
         "CC BY, CC BY-SA, CC BY-NC, CC0 and GPL, as listed in docs/data.md",
+        "synthetic music, by train_export/rhythm.py",
     ],
     "licence": "Apache-2.0; some training data forbids commercial use (ESC-50: CC BY-NC 3.0)",
     "limits": [

@@ -79,11 +79,43 @@ def score_scenes(model: keras.Model, config: StepConfig, scenes: SceneSet) -> ND
     return out
 
 
-class BestByEvents(keras.callbacks.Callback):
-    """Keeps the weights of the epoch with the best event F1 on the validation scenes.
+def by_events(floats: NDArray[np.float32], scenes: SceneSet) -> float:
+    """Event F1 at the best of a few levels; the mean where several labels are told as events."""
+    logits = np.clip(np.round(floats * 10), -128, 127).astype(np.int8)  # tenths of a logit
+    return mean_f1([_best_level(label, logits, scenes) for label in events_of(scenes.labels)])
 
-    Where several labels are told as events it is the mean of theirs. Ends the training when no
-    epoch was better for as long as its patience lasts.
+
+def _best_level(label: str, logits: NDArray[np.int8], scenes: SceneSet) -> EventScore:
+    spec = PRESETS["room-16k"]
+    scores = {
+        level: evaluate_rule(
+            logits, scenes, EventRule(label=label, open=level, close=level - 10), spec
+        )
+        for level in range(-10, 31, 5)
+    }
+    level, best = max(scores.items(), key=lambda item: item[1].f1)
+    print(
+        f"\n{label}: validation F1 {best.f1:.3f} at logit {level / 10:+.1f}, sensitivity "
+        f"{best.sensitivity:.3f}, precision {best.precision:.3f}, "
+        f"{best.false_alarms_per_hour:.1f} false alarms an hour",
+        flush=True,
+    )
+    return best
+
+
+def by_error(floats: NDArray[np.float32], scenes: SceneSet) -> float:
+    """Mean squared error of the outputs, negative: less is better."""
+    return -float(np.mean((floats - scenes.targets / np.float32(255)) ** 2))
+
+
+# Name of a loss -> how good an epoch's outputs for the validation scenes are; more is better.
+JUDGES = {"cross-entropy": by_events, "squared-error": by_error}
+
+
+class BestEpoch(keras.callbacks.Callback):
+    """Keeps the weights of the epoch that was best on the validation scenes.
+
+    Ends the training when no epoch was better for as long as its patience lasts.
     """
 
     def __init__(
@@ -91,49 +123,27 @@ class BestByEvents(keras.callbacks.Callback):
         student: keras.Model,
         config: StepConfig,
         scenes: SceneSet,
+        run: TrainConfig,
         path: Path,
-        patience: int,
         seen: Progress,
     ) -> None:
         super().__init__()
         self._student, self._config, self._scenes, self._path = student, config, scenes, path
-        self._patience, self._progress = patience, seen
+        self._judge, self._patience, self._progress = JUDGES[run.loss], run.patience, seen
 
     def on_epoch_end(self, epoch: int, logs: dict[str, float] | None = None) -> None:
-        """Score the validation scenes over a few thresholds."""
-        floats = score_scenes(self._student, self._config, self._scenes)
-        logits = np.clip(np.round(floats * 10), -128, 127).astype(np.int8)  # tenths of a logit
-        found = [self._best_level(epoch, label, logits) for label in events_of(self._scenes.labels)]
-        f1 = mean_f1(found)
+        """Judge the outputs for the validation scenes."""
+        score = self._judge(score_scenes(self._student, self._config, self._scenes), self._scenes)
         if logs is not None:
-            logs["val_event_f1"] = f1
-        if f1 > self._progress.best:
-            self._progress.best, self._progress.stale = f1, 0
+            logs["val_score"] = score
+        if score > self._progress.best:
+            self._progress.best, self._progress.stale = score, 0
             self._student.save_weights(self._path)
         else:
             self._progress.stale += 1
         if self._progress.stale >= self._patience:
             print(f"no better epoch for {self._patience}: the training ends", flush=True)
             self.model.stop_training = True
-
-    def _best_level(self, epoch: int, label: str, logits: NDArray[np.int8]) -> EventScore:
-        scores = {
-            level: evaluate_rule(
-                logits,
-                self._scenes,
-                EventRule(label=label, open=level, close=level - 10),
-                PRESETS["room-16k"],
-            )
-            for level in range(-10, 31, 5)
-        }
-        level, best = max(scores.items(), key=lambda item: item[1].f1)
-        print(
-            f"\nepoch {epoch + 1}: {label}: validation F1 {best.f1:.3f} at logit "
-            f"{level / 10:+.1f}, sensitivity {best.sensitivity:.3f}, precision "
-            f"{best.precision:.3f}, {best.false_alarms_per_hour:.1f} false alarms an hour",
-            flush=True,
-        )
-        return best
 
 
 def train(
@@ -190,7 +200,7 @@ def train(
     best_path = folder / "best.weights.h5"
     callbacks = [
         *fading,
-        BestByEvents(student, config, validation, best_path, run.patience, progress),
+        BestEpoch(student, config, validation, run, best_path, progress),
         file.writer(progress),  # after the score, which belongs to the state
         keras.callbacks.TensorBoard(folder / "log", write_graph=False),
     ]

@@ -87,9 +87,10 @@ class Room:
         broker.start(*DURABLE)
         self.events = broker.listen(EVENTS)
         self.others = broker.listen("airway/n/#")
-        self.subject, self.server, self.line = subject.start(), server, line
-        self.began_unix_s = time.time()
-        assert wait_until(lambda: subject.said("recording from"), 30), subject.log
+        self.server, self.line, self.began_s = server, line, time.monotonic()
+        self.subject = subject.start()
+        assert wait_until(lambda: subject.said("listening at")), subject.log
+        self.listened_s = time.monotonic()
 
     def make_sounds(self, rate_hz: int = 16_000, channels: int = 1) -> float:
         """Events, and wait until the subscriber has them; returns when they began, UTC."""
@@ -106,14 +107,16 @@ class Room:
 
     def end(self) -> dict[str, Any]:
         """Stop the daemon and fill the line; its last health message."""
-        lasted_s = time.time() - self.began_unix_s
+        least_s = time.monotonic() - self.listened_s
         assert self.subject.stop() == 0
+        most_s = time.monotonic() - self.began_s
         assert wait_until(lambda: self.others.on("n/availability")[-1].body == b"offline")
         self.line.count(self.events)
         health: dict[str, Any] = self.others.on("/health")[-1].payload
         self.line.deaf_s = health["lost_s"]
-        # Not a second is unaccounted for: what was not heard is said to be lost.
-        assert health["processed_s"] + health["lost_s"] == pytest.approx(lasted_s, abs=4)
+        # No second is unaccounted for: what was not heard is said to be lost. The last two may
+        # still have been on their way.
+        assert least_s - 2 < health["processed_s"] + health["lost_s"] < most_s
         return health
 
     def times(self) -> list[float]:
@@ -136,12 +139,12 @@ def test_it_is_removed_and_comes_back(room):
     here = room("microphone removed and back")
     here.make_sounds()
     here.server.unplug()
-    assert wait_until(lambda: here.subject.said("the microphone is away"), 30)
+    assert wait_until(lambda: here.subject.said("the microphone is away"))
     if FULL:  # half a minute of silence takes the microphone off line
         word = "n/mic/availability"
-        assert wait_until(lambda: here.others.on(word)[-1].body == b"offline", 60)
+        assert wait_until(lambda: here.others.on(word)[-1].body == b"offline")
     here.server.plug()
-    assert wait_until(lambda: sum("recording from" in x for x in here.subject.log) == 2, 30)
+    assert wait_until(lambda: sum("recording from" in x for x in here.subject.log) == 2)
     ended_unix_s = here.make_sounds()
     if FULL:
         assert here.others.on(word)[-1].body == b"online"
@@ -156,10 +159,10 @@ def test_its_sound_server_is_killed_and_started(room):
     here = room("sound server killed and started again")
     here.make_sounds()
     here.server.kill()
-    assert wait_until(lambda: here.subject.said("the microphone is away"), 30)
+    assert wait_until(lambda: here.subject.said("the microphone is away"))
     here.server.start()
     here.server.plug()
-    assert wait_until(lambda: sum("recording from" in x for x in here.subject.log) >= 2, 30)
+    assert wait_until(lambda: sum("recording from" in x for x in here.subject.log) >= 2)
     here.make_sounds()
     here.end()
     here.line.said = here.subject.said("the microphone is away")
@@ -169,12 +172,12 @@ def test_it_delivers_only_zeros(room):
     """Ten seconds of nothing but zeros are said, counted and looked into; a sound ends it."""
     here = room("all-zero input")
     here.make_sounds()
-    assert wait_until(lambda: here.subject.said("delivers only zeros"), 40)
+    assert wait_until(lambda: here.subject.said("delivers only zeros"))
     # The device is opened anew: it may be another one that the server gave us.
-    assert wait_until(lambda: sum("recording from" in x for x in here.subject.log) == 2, 30)
+    assert wait_until(lambda: sum("recording from" in x for x in here.subject.log) == 2)
     time.sleep(2.0)
     here.make_sounds()
-    assert wait_until(lambda: here.subject.said("delivers sound again"), 20)
+    assert wait_until(lambda: here.subject.said("delivers sound again"))
     here.end()
     here.line.said = here.subject.said("delivers only zeros")
     assert here.line.deaf_s > 0

@@ -74,7 +74,7 @@ def test_a_corrupted_database(broker, daemon, row, part):
     assert len({m.payload["id"] for m in fresh}) >= 50, "what is heard afterwards comes through"
     (aside,) = subject.database.parent.glob("airway.damaged-*.db")
     assert aside.read_bytes() == data
-    assert line.deaf_s < 10
+    assert line.deaf_s < 30, "a start, on a machine that does other things too"
 
 
 def test_killed_at_random_moments(broker, daemon, row):

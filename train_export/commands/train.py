@@ -36,9 +36,9 @@ def add(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None
     parser.add_argument(
         "--work", type=Path, default=Path(".cache/train"), help="scenes and checkpoints"
     )
-    parser.add_argument("--hours", type=float, help="of training scenes (room 48, own folder 2)")
+    parser.add_argument("--hours", type=float, help="of training scenes (room 32, own folder 2)")
     parser.add_argument(
-        "--epochs", type=int, help="of training (room 14, own folder 30, screen-chest 12)"
+        "--epochs", type=int, help="of training (room 26, own folder 30, screen-chest 12)"
     )
     parser.add_argument("--steps", type=int, default=2_400, help="of each of the chest's networks")
     parser.add_argument("--seed", type=int, default=1)
@@ -93,7 +93,7 @@ def _room(arguments: argparse.Namespace) -> Bundle:
     from train_export.room import Plan, train_room
 
     own = layout_of(arguments.corpus, arguments.layout) == "folder"
-    usual: dict[str, Any] = {"hours": 2.0, "epochs": 30} if own else {"hours": 48.0, "epochs": 14}
+    usual: dict[str, Any] = {"hours": 2.0, "epochs": 30} if own else {"hours": 32.0, "epochs": 26}
     amount = {
         name: value if getattr(arguments, name) is None else getattr(arguments, name)
         for name, value in usual.items()
