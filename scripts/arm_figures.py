@@ -8,8 +8,9 @@ every other bundle that is named at its own rate, through the C frontend and thr
 its model runs on TensorFlow Lite's reference kernels and on the faster ones that the daemon uses.
 Features, events and the scores of the reference kernels have to be the same bits. The fast kernels
 round a product that lies halfway between two integers otherwise than the reference does, those of
-x86 more often than those of ARM: where scores differ, that is printed, and ARM's may differ from
-the reference by one unit of int8 and no more.
+x86 more often than those of ARM, and a recurrent network carries such a unit on: where scores
+differ, that is printed, and those of ARM may lie as far from the reference as those of this
+machine, or one unit of int8, and no further.
 """
 
 import importlib
@@ -97,7 +98,8 @@ def events(bundle: Bundle, classifier: Classifier, pcm: np.ndarray) -> np.ndarra
 def compare(first: Path, second: Path) -> int:
     """Print a line for each array; the exit code.
 
-    The device's fast kernels are held to the reference kernels of this machine, to one unit.
+    The device's fast kernels are held to the reference kernels of this machine, to the distance
+    of this machine's fast kernels or to one unit.
     """
     with np.load(first) as here, np.load(second) as there:
         for side in (here, there):
@@ -106,22 +108,27 @@ def compare(first: Path, second: Path) -> int:
         wrong = [name for name in names if not _equal(here, there, name, name)]
         fast = [name for name in names if name.endswith(FAST)]
         faults = [name for name in wrong if name not in fast]
-        off, scores = 0, 0
+        off, scores, furthest = 0, 0, 0
         for name in fast:
-            _equal(here, there, name.replace(FAST, REFERENCE), name)
-            steps = _steps(here, there, name.replace(FAST, REFERENCE), name)
-            if steps is None or steps.max(initial=0) > FAST_UNITS:
+            reference = name.replace(FAST, REFERENCE)
+            _equal(here, there, reference, name)
+            steps, own = _steps(here, there, reference, name), _steps(here, here, reference, name)
+            if steps is None or own is None:
                 faults.append(name)
-            else:
-                off, scores = off + np.count_nonzero(steps), scores + steps.size
+                continue
+            off, scores = off + np.count_nonzero(steps), scores + steps.size
+            furthest = max(furthest, int(steps.max(initial=0)))
+            if steps.max(initial=0) > own.max(initial=FAST_UNITS):
+                faults.append(name)
+    bad = len([name for name in faults if name in fast])
     exact = len(names) - len(fast)
-    equal = exact - len([name for name in faults if name not in fast])
+    equal = exact - len(faults) + bad
     print(
         f"{equal} of {exact} arrays of features, reference scores and events are equal, to the bit"
     )
     print(
-        f"{len(fast) - (len(faults) - exact + equal)} of {len(fast)} arrays of the device's fast "
-        f"kernels are within {FAST_UNITS} unit of the reference; {off} of {scores} scores are off"
+        f"{len(fast) - bad} of {len(fast)} arrays of the device's fast kernels are as near to the "
+        f"reference as those here; {off} of {scores} scores are off it, by at most {furthest}"
     )
     return 1 if faults or not names else 0
 
