@@ -46,8 +46,11 @@ class Broker:
 
     def __enter__(self) -> "Broker":
         path = os.environ.get("PATH", "") + os.pathsep + "/usr/sbin"
+        program = shutil.which("mosquitto", path=path)
+        if program is None:
+            raise RuntimeError("there is no broker here; install the package 'mosquitto'")
         self._process = subprocess.Popen(
-            [shutil.which("mosquitto", path=path) or "mosquitto", "-c", str(self._config)],
+            [program, "-c", str(self._config)],
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,
         )
@@ -59,7 +62,8 @@ class Broker:
                 time.sleep(0.05)
             else:
                 return self
-        raise RuntimeError("the broker did not start; install the package 'mosquitto'")
+        self.__exit__()
+        raise RuntimeError(f"the broker did not answer within {START_S:g} s")
 
     def __exit__(self, *_: object) -> None:
         self._process.terminate()

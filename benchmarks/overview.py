@@ -206,9 +206,11 @@ OTHERS = """\
 | where the segmenter says that coughs begin | [page](segmentation.md) | \
 `python benchmarks/segmentation.py CORPUS` |
 | the trend alert in simulated households | [page](trend.md) | \
-`python benchmarks/trend.py --out benchmarks/trend.md` |
-| the room bundle beside YAMNet on soundscapes | [page](room.md) | `python benchmarks/room.py` |
-| the daemon under faults | printed | `make faults` |
+`python -m benchmarks.trend --out benchmarks/trend.md` |
+| the room bundle beside YAMNet on soundscapes | [page](room.md) | \
+`python benchmarks/room.py --corpus CORPUS` |
+| what the gate misses | [page](gate.md) | `make gate CORPUS=folder` |
+| the daemon under faults | [page](faults.md) | `make faults` |
 """
 
 if __name__ == "__main__":

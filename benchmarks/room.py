@@ -167,6 +167,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("--work", type=Path, default=Path(".cache/room"), help="the soundscapes")
     parser.add_argument("--out", type=Path, default=PAGE)
     arguments = parser.parse_args(argv)
+    if (arguments.yamnet is None) != (arguments.classes is None):
+        parser.error("--yamnet and --classes go together")
     bundle = load_bundle(arguments.bundle)
     found: dict[str, dict[str, Any]] = {}
     peer: dict[str, list[str]] = {}

@@ -68,8 +68,11 @@ class SceneSet:
         )
 
     def digest(self) -> str:
-        """Which scenes these are: SHA-256 of their targets."""
-        return hashlib.sha256(np.ascontiguousarray(self.targets)).hexdigest()
+        """Which scenes these are: SHA-256 of their targets, and of their hints if any."""
+        seen = hashlib.sha256(np.ascontiguousarray(self.targets))
+        if self.hints is not None:
+            seen.update(np.ascontiguousarray(self.hints))
+        return seen.hexdigest()
 
 
 def step_targets(
@@ -142,6 +145,7 @@ def prepare_scenes(
     so many workers, or the address of a Dask scheduler (see `spread`).
     """
     key = {
+        "corpus": str(corpus.absolute()), "layout": layout,
         "split": split, "scenes": scenes, "seed": seed, "recipe": asdict(recipe),
         "frontend": digest(spec, build_tables(spec)), "labels": labels,
         "teacher": teacher_digest(teacher_model) if teacher_model else None,
@@ -150,8 +154,9 @@ def prepare_scenes(
     folder = cache / f"{split}-{name}" if cache else None
     if folder and (folder / "truths.json").is_file():
         return replace(load_scenes(folder), labels=labels)
+    model = teacher_model.absolute() if teacher_model else None  # a worker may be elsewhere
     jobs: list[Job] = [
-        (corpus.absolute(), layout, split, seed, number, recipe, spec, teacher_model)
+        (corpus.absolute(), layout, split, seed, number, recipe, spec, model)
         for number in range(scenes)
     ]
     features, targets, truths, hints = [], [], [], []

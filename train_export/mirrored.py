@@ -6,17 +6,9 @@ each on half of a batch, take little more than half the time.
 
 import tensorflow as tf
 
-from edge.errors import UsageError
-
 
 def mirrored(processors: int) -> tf.distribute.Strategy:
-    """Copies of a network on so many processors; before TensorFlow computed anything.
-
-    Raises:
-        UsageError: it is not a positive number.
-    """
-    if processors < 1:
-        raise UsageError(f"{processors} processors; give 1 or more")
+    """Copies of a network on so many processors; before TensorFlow computed anything."""
     if processors == 1:
         return tf.distribute.get_strategy()
     tf.config.threading.set_intra_op_parallelism_threads(1)

@@ -97,13 +97,17 @@ def fingerprint(clips: Sequence[Clip]) -> str:
 
 
 def recipe_of(recipe: Recipe, labels: tuple[str, ...]) -> Recipe:
-    """The room's recipe without what the folder does not hold."""
+    """The room's recipe without what the folder does not hold, synthetic music among it.
+
+    Drums would be most of what is behind the sounds of a small folder.
+    """
     others = [label for label in labels if label not in ("cough", "other")]
     return replace(
         recipe,
         bouts_per_hour=recipe.bouts_per_hour if "cough" in labels else 0.0,
         others_per_hour=recipe.others_per_hour if others or "other" in labels else 0.0,
         interludes=recipe.interludes if "other" in labels else 0.0,
+        tracks=0,
     )
 
 

@@ -94,9 +94,15 @@ class Plan:
     processors: int = 1
 
     def __post_init__(self) -> None:
-        """Refuse a patience that ends a training before it began."""
+        """Refuse now what would end a training hours later."""
         if self.patience is not None and self.patience < 1:
             raise UsageError(f"a patience of {self.patience} epochs; give 1 or more")
+        if self.processors < 1:
+            raise UsageError(f"{self.processors} processors; give 1 or more")
+        if self.teacher and self.model != "cnn":
+            raise UsageError(
+                f"a teacher teaches the cnn only, not the {self.model}; leave --teacher out"
+            )
 
     def protocol(self, chosen_on: str) -> dict[str, Any]:
         """What the card says of it."""
@@ -114,12 +120,12 @@ def train_room(corpus: Path, out: Path, work: Path, plan: Plan) -> Bundle:
     """Train and write the room bundle; the same arguments give the same bundle."""
     training, validation = scenes(corpus, work, plan)
     config = default_config(plan.model)
-    weights = in_own_process(fit, corpus, work, config, plan)
     about = ABOUT | {
         "gate": asdict(GATE),
         "protocol": {"split": "by person or file, 70 % train, 12 % validation, 18 % test"}
         | plan.protocol(f"{VALIDATION_HOURS:g} h of scenes of validation people"),
     }
+    weights = in_own_process(fit, corpus, work, config, plan)
     bundle = export(
         weights, config, PRESETS["room-16k"], training, out,
         name="room", version=__version__, about=about,

@@ -49,7 +49,7 @@ class Recipe:
         background_dbfs: range of the background's level.
         reverb: share of the events that meet a room's impulse response.
         narrow: share of the sounds that lose everything above 3.4 kHz, as on a telephone.
-        music: share of the backgrounds that are music.
+        music: how much music is favoured among the backgrounds; 0.5 leaves it its own share.
         speed: range of a factor on a cough's speed and pitch; 1 leaves it alone.
         other_speed: the same for the other events.
         bed_speed: the same for the background.

@@ -46,7 +46,7 @@ class Teacher:
             self._net.allocate_tensors()
         except (ValueError, RuntimeError) as error:
             raise BadInputError(f"{model} is no TFLite model: {error}") from error
-        (asked,), answers = self._net.get_input_details(), self._net.get_output_details()
+        asked, answers = self._net.get_input_details()[0], self._net.get_output_details()
         if asked["shape"].prod() != WINDOW_SAMPLES or answers[0]["shape"][-1] != CLASSES:
             raise BadInputError(
                 f"{model} takes {asked['shape'].prod()} samples and gives "

@@ -16,7 +16,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edge.card import EventRule
-from edge.errors import UsageError
 from edge.frontend import PRESETS
 from train_export.features import (
     BEFORE_FRAMES,
@@ -31,7 +30,6 @@ from train_export.resume import Progress, ProgressFile
 from train_export.scoring import evaluate_rule, mean_f1
 from train_export.stretches import Stretches
 from train_export.taxonomy import events_of
-from train_export.teacher import WINDOW_STEPS
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -169,14 +167,9 @@ def train(
         strategy: a `tf.distribute.Strategy` to train on several devices of this machine.
 
     Raises:
-        UsageError: the interrupted run was another one, or the network has no room for a teacher.
+        UsageError: the interrupted run was another one.
     """
     taught = training.hints is not None
-    if taught and config.stretch_steps() < WINDOW_STEPS:
-        raise UsageError(
-            f"a {config.architecture} trains on {config.stretch_steps()} steps at a time, and a "
-            f"teacher's window is {WINDOW_STEPS}; leave --teacher out"
-        )
     folder.mkdir(parents=True, exist_ok=True)
     (folder / NETWORK_FILE).write_text(json.dumps(config.to_dict(), indent=2) + "\n")
     keras.utils.set_random_seed(run.seed)

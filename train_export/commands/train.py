@@ -91,6 +91,7 @@ def _refuse_room_options(arguments: argparse.Namespace) -> None:
 def _room(arguments: argparse.Namespace) -> Bundle:
     from train_export.own_sounds import train_own
     from train_export.room import Plan, train_room
+    from train_export.teacher import Teacher
 
     own = layout_of(arguments.corpus, arguments.layout) == "folder"
     usual: dict[str, Any] = {"hours": 2.0, "epochs": 30} if own else {"hours": 32.0, "epochs": 26}
@@ -98,6 +99,8 @@ def _room(arguments: argparse.Namespace) -> Bundle:
         name: value if getattr(arguments, name) is None else getattr(arguments, name)
         for name, value in usual.items()
     }
+    if arguments.teacher:
+        Teacher(arguments.teacher)  # refused now, not by a worker
     plan = Plan(**amount, seed=arguments.seed, **{n: getattr(arguments, n) for n in ROOM_ONLY})
     return (train_own if own else train_room)(arguments.corpus, arguments.out, arguments.work, plan)
 
