@@ -63,7 +63,7 @@ def without_interruption(scenes_folder: Path, folder: Path) -> tuple[list, dict]
         progress = str(arrays["progress"])
     targets = scenes.targets[:, 27:].astype(np.float32) / 255
     errors = []
-    for epochs in (1, 6):
+    for epochs in (1, 30):
         regress = TrainConfig(epochs=epochs, batch_steps=256, rate=1e-2, loss="squared-error")
         model = train(scenes, scenes, SMALL, regress, folder / f"mse{epochs}")
         from train_export.train import score_scenes
