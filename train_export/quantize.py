@@ -22,8 +22,8 @@ from edge.errors import BadInputError
 from train_export.models.config import NetworkConfig, RnnConfig, config_from_dict
 
 REPRESENTATIVE_PATCHES = 400
-# The converter leaves a float island in an unrolled GRU in about every second process, from the
-# same weights, and none in the next: only what stays one is refused.
+# The converter left a float island in an unrolled GRU in five of nine processes, and from the same
+# weights none in others; why is not known. Only what stays one is refused.
 ATTEMPTS = 8
 Weights = Sequence[NDArray[np.float32]]
 Inputs = dict[str, NDArray[np.float32]]
