@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 
 from edge.classifier import MODULES, installed_runtimes
 from edge.errors import BadInputError
+from train_export.compact import compact
 from train_export.models.config import NetworkConfig, RnnConfig, config_from_dict
 
 REPRESENTATIVE_PATCHES = 400
@@ -193,8 +194,7 @@ def converted(model: Any, representative: Callable[[], Iterator[Inputs]]) -> byt
     converter.inference_input_type = converter.inference_output_type = tf.int8
     # Per-channel dense weights give wrong results on tflite-runtime's reference kernels.
     converter._experimental_disable_per_channel_quantization_for_dense_layers = True
-    flatbuffer: bytes = converter.convert()
-    return flatbuffer
+    return compact(converter.convert())
 
 
 def _main(kind: str, folder: Path) -> None:

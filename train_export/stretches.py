@@ -53,7 +53,9 @@ class Stretches(keras.utils.PyDataset):
                 step = int(rng.integers(last + 1))
             else:
                 first = rng.integers(
-                    -(-BEFORE_STEPS // HOP_STEPS), (last + BEFORE_STEPS) // HOP_STEPS
+                    -(-BEFORE_STEPS // HOP_STEPS),
+                    (last + BEFORE_STEPS) // HOP_STEPS,
+                    endpoint=True,
                 )
                 step = int(first) * HOP_STEPS - BEFORE_STEPS
                 h[row] = hints[scene, first : first + windows] / np.float32(255)
