@@ -162,7 +162,10 @@ class Broker:
     def _answers(self) -> bool:
         assert self._process is not None
         assert self._process.poll() is None, (self.folder / "mosquitto.log").read_text()
-        with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", self.port), 1):
+        more = [line.split()[1] for line in self._lines if line.startswith("listener ")]
+        with contextlib.suppress(OSError):
+            for port in (self.port, *map(int, more)):  # it opens one after the other
+                socket.create_connection(("127.0.0.1", port), 1).close()
             return True
         return False
 
