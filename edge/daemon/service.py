@@ -3,6 +3,7 @@
 import contextlib
 import io
 import logging
+import math
 import queue
 import signal
 import threading
@@ -24,7 +25,9 @@ from edge.errors import AirwayError, InputOutputError
 
 _logger = logging.getLogger(__name__)
 
-_TICK_S = 1.0  # how often the service manager hears of progress
+# How often the service manager hears of progress, or sooner where it asks for more.
+_TICK_S = 10.0
+_WORDS_A_WATCHDOG = 4
 # More damage than this in one run is a disk that fails, and a supervisor should know.
 _REPAIRS = 3
 
@@ -113,9 +116,10 @@ def _watch(
 ) -> Setup | None:
     """Sleep until the shift is over; the setup of the next one, None when there is none."""
     steps = 0
+    tick_s = min(_TICK_S, (notifier.watchdog_s or math.inf) / _WORDS_A_WATCHDOG)
     while True:
         try:
-            end = ends.get(timeout=_TICK_S)
+            end = ends.get(timeout=tick_s)
         except queue.Empty:
             # Only progress feeds the watchdog: blocks arrived, and the model was through with them.
             if shift.steps != steps:

@@ -1,5 +1,6 @@
 """Which stored message goes out next, and what becomes of it: no network, no clock."""
 
+import math
 import random
 from dataclasses import dataclass, field
 from typing import Protocol
@@ -113,6 +114,12 @@ class Delivery:
         self._in_flight.clear()
         self._held.clear()
         self.more = True
+
+    @property
+    def due_s(self) -> float:
+        """When a topic that is held back may be tried again, by the clock of `refused`."""
+        waiting = (hold.due_s for hold in self._held.values() if not hold.trying)
+        return min(waiting, default=math.inf)
 
     def take(self, outbox: Outbox, room: int, now_s: float) -> list[tuple[OutboxRow, bool]]:
         """The next rows to publish.

@@ -20,7 +20,10 @@ _logger = logging.getLogger(__name__)
 
 # 20 is what mosquitto allows by default; more hides no more latency on a home network.
 _WINDOW = 20
-_TICK_S = 1.0  # keepalive and held-back topics are looked at this often
+# A connection on which nothing happens is looked at this often, for its keepalive: each look
+# wakes the processor. What is new wakes the thread by itself.
+_TICK_S = 10.0
+_LOOKS_A_KEEPALIVE = 6
 _CONNACK_TIMEOUT_S = 10.0
 _GOODBYE_TIMEOUT_S = 2.0
 _JOIN_TIMEOUT_S = 10.0
@@ -65,6 +68,7 @@ class Uplink:
     ) -> None:
         Link(settings, node, _WINDOW)  # refuses a wrong file now, not in the night
         self._settings = settings
+        self._tick_s = min(_TICK_S, settings.keepalive_s / _LOOKS_A_KEEPALIVE)
         self._node = node
         self._place = f"{settings.host}:{settings.port}"
         self._source_topic = availability_topic(settings.base_topic, node, source)
@@ -190,7 +194,7 @@ class Uplink:
             while not link.up and not self._stopping:
                 if time.monotonic() >= deadline_s:
                     raise LinkDownError(f"{self._place} does not answer in MQTT 5")
-                link.step(self._wake_out, _TICK_S)
+                link.step(self._wake_out, min(self._tick_s, _CONNACK_TIMEOUT_S / 10))
             began_s = time.monotonic()
             try:
                 self._begin(outbox)
@@ -221,8 +225,9 @@ class Uplink:
         self._send_rows(link, self._delivery.take(outbox, room, time.monotonic()))
         self._answer_drains(outbox)
         has_more = self._delivery.more and len(self._sent) < link.window
+        due_s = max(0.0, self._delivery.due_s - time.monotonic())
         try:
-            link.step(self._wake_out, 0.0 if has_more else _TICK_S)
+            link.step(self._wake_out, 0.0 if has_more else min(self._tick_s, due_s))
         finally:  # an answer counts, also when it is the last
             self._settle(link, outbox)
             for message in link.messages():

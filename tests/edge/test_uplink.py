@@ -309,11 +309,8 @@ def test_a_lost_answer_repeats_the_event_with_its_id(home, mosquitto, relay, wai
     assert home.store.outbox_depth() == 0
 
 
-def test_a_refused_topic_waits_and_the_others_go_on(
-    home, mosquitto, caplog, wait_until, monkeypatch
-):
+def test_a_refused_topic_waits_and_the_others_go_on(home, mosquitto, caplog, wait_until):
     """Access denied: refused, counted, told once, kept, and sent when it is allowed."""
-    monkeypatch.setattr("edge.uplink.service._TICK_S", 0.02)
     acl = mosquitto.folder / "acl"
     rule = "topic readwrite airway/bedroom/{}\n"
     acl.write_text(rule.format("availability") + rule.format("summary/#"))
