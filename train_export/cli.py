@@ -8,6 +8,7 @@ from typing import NoReturn
 from edge import __version__
 from edge.errors import AirwayError, UsageError
 from train_export.commands import (
+    ablate,
     compare,
     compile,
     evaluate,
@@ -19,7 +20,7 @@ from train_export.commands import (
     train,
 )
 
-COMMANDS = (index, select, prepare, train, evaluate, quantize, compare, compile, export)
+COMMANDS = (index, select, prepare, train, evaluate, quantize, compare, ablate, compile, export)
 
 
 class _Parser(argparse.ArgumentParser):

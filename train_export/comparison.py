@@ -1,9 +1,8 @@
-"""The architectures at equal data and equal epochs, each on the device's path in int8."""
+"""Networks at equal data and equal epochs, each on the device's path in int8."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,16 +11,17 @@ from edge import __version__
 from edge.bundle import Bundle, load_bundle
 from edge.card import EventRule
 from edge.classifier import MODULES
-from edge.frontend import PRESETS
+from edge.frontend import PRESETS, FrontendSpec
 from train_export.agreement import LEAST_TOP_CLASS, MOST_F1_LOSS, Agreement, agreement
 from train_export.calibrate import choose_rule, score_scenes
 from train_export.cost import arena_bytes, multiplications, patch_times_s
 from train_export.export import export
 from train_export.features import STEP_FRAMES, SceneSet, prepare_scenes
 from train_export.metrics import EventScore
-from train_export.models.config import PATCH_STEPS, StepConfig, default_config
+from train_export.models.config import PATCH_STEPS, StepConfig
 from train_export.room import TRAINING, VALIDATION, in_own_process
-from train_export.scoring import evaluate_rule
+from train_export.scoring import evaluate_scenes
+from train_export.soundscape import Recipe
 
 RUNTIMES = tuple(MODULES)
 # Denser than the room's own validation: a difference of half a point has to be countable.
@@ -50,11 +50,12 @@ class Budget:
 
 @dataclass(frozen=True, slots=True)
 class Scenes:
-    """Training, validation and test scenes."""
+    """Training, validation and test scenes, and the frontend that made them."""
 
     training: SceneSet
     validation: SceneSet
     test: SceneSet
+    spec: FrontendSpec = PRESETS["room-16k"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,38 +66,50 @@ class Result:
         bundle: with its int8 model.
         rule: chosen on validation scenes, on the first runtime.
         validation, test: float against int8, by runtime.
-        score: what the int8 model found in the test scenes, on the first runtime.
+        scores: what the int8 model found in each test scene, on the first runtime.
     """
 
     bundle: Bundle
     rule: EventRule
     validation: dict[str, Agreement]
     test: dict[str, Agreement]
-    score: EventScore
+    scores: list[EventScore]
+
+    @property
+    def score(self) -> EventScore:
+        """What it found in all test scenes."""
+        return sum(self.scores, EventScore(0, 0, 0, 0.0))
 
 
-def prepare(corpus: Path, work: Path, budget: Budget, scheduler: str) -> Scenes:
-    """Mix the scenes, or read them from the working folder."""
+def prepare(
+    corpus: Path,
+    work: Path,
+    budget: Budget,
+    scheduler: str,
+    spec: FrontendSpec = PRESETS["room-16k"],
+    teacher: Path | None = None,
+) -> Scenes:
+    """Mix the scenes, or read them from the working folder; a teacher hears those of training."""
 
-    def made(split: str, hours: float, dense: Any) -> SceneSet:
+    def made(split: str, hours: float, dense: Recipe, hears: Path | None = None) -> SceneSet:
         return prepare_scenes(
-            corpus, split, round(hours * 60), dense,
+            corpus, split, round(hours * 60), dense, spec=spec, teacher_model=hears,
             seed=budget.seed, scheduler=scheduler, cache=work / "scenes",
         )  # fmt: skip
 
     return Scenes(
-        made("train", budget.hours, TRAINING),
+        made("train", budget.hours, TRAINING, teacher),
         made("val", budget.validation_hours, SCORED),
         made("test", budget.test_hours, SCORED),
+        spec,
     )
 
 
-def measure(name: str, scenes: Scenes, budget: Budget, work: Path) -> Result:
-    """Train, quantize and score one architecture; what an earlier call trained is used again."""
-    config = default_config(name)
+def measure(name: str, config: StepConfig, scenes: Scenes, budget: Budget, work: Path) -> Result:
+    """Train, quantize and score one network; what an earlier call trained is used again."""
     weights, floats = in_own_process(_fit, config, scenes, budget, work / name)
     bundle = export(
-        weights, config, PRESETS["room-16k"], scenes.training, work / name / "bundle",
+        weights, config, scenes.spec, scenes.training, work / name / "bundle",
         name=name, version=__version__, about={"profile": "comparison"},
     )  # fmt: skip
     held = (scenes.validation, scenes.test)
@@ -113,8 +126,8 @@ def measure(name: str, scenes: Scenes, budget: Budget, work: Path) -> Result:
         }
         for part in range(2)
     ]
-    score = evaluate_rule(first[1], scenes.test, rule, bundle.spec)
-    return Result(bundle, rule, compared[0], compared[1], score)
+    scores = evaluate_scenes(first[1], scenes.test, rule, bundle.spec)
+    return Result(bundle, rule, compared[0], compared[1], scores)
 
 
 def _fit(

@@ -36,10 +36,17 @@ def evaluate_rule(
     logits: Logits, scenes: SceneSet, rule: EventRule, spec: FrontendSpec
 ) -> EventScore:
     """Counts over all scenes, from int8 [scenes, steps, labels]."""
+    return sum(evaluate_scenes(logits, scenes, rule, spec), EventScore(0, 0, 0, 0.0))
+
+
+def evaluate_scenes(
+    logits: Logits, scenes: SceneSet, rule: EventRule, spec: FrontendSpec
+) -> list[EventScore]:
+    """Counts of each scene, from int8 [scenes, steps, labels]."""
     hours = scenes.features.shape[1] * spec.hop_samples / spec.rate_hz / 3600
-    total = EventScore(0, 0, 0, 0.0)
+    scores = []
     for scene, truths in zip(logits, scenes.truths, strict=True):
         true_s = [truth.onset_s for truth in truths if truth.label == rule.label]
         found_s = [onset_s(span, spec) for span in detect(scene, rule, scenes.labels)]
-        total += score_events(true_s, found_s, hours)
-    return total
+        scores.append(score_events(true_s, found_s, hours))
+    return scores

@@ -13,10 +13,10 @@ from edge.classifier import Classifier
 from edge.errors import BadInputError
 from edge.frontend import PRESETS
 from edge.pipeline import golden_difference
-from train_export import comparison
 from train_export import quantize as quantizer
 from train_export.calibrate import calibrate, choose_rule, score_scenes
 from train_export.cli import main
+from train_export.commands import compare
 from train_export.cost import multiplications
 from train_export.export import export, finish
 from train_export.features import (
@@ -250,7 +250,7 @@ def test_the_quantize_command_tunes_and_tells(trained, scenes, tmp_path, capsys)
 @pytest.mark.slow
 def test_compare_writes_a_table(toy_corpus, tmp_path, monkeypatch, capsys):
     """A small network goes from scenes to its column; a second call trains nothing again."""
-    monkeypatch.setattr(comparison, "default_config", lambda name: SMALL)
+    monkeypatch.setattr(compare, "default_config", lambda name: SMALL)
     page = tmp_path / "models.md"
     command = [
         "compare", "--corpus", str(toy_corpus), "--work", str(tmp_path), "--out", str(page),

@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from edge.errors import UsageError
-from train_export.models.config import STEP_CONFIGS
+from train_export.models.config import STEP_CONFIGS, default_config
 from train_export.schedule import LOCAL
 
 
@@ -50,7 +50,9 @@ def _compare(arguments: argparse.Namespace) -> int:
         seed=arguments.seed,
     )
     scenes = prepare(arguments.corpus, arguments.work, budget, arguments.scheduler)
-    results = {name: measure(name, scenes, budget, arguments.work) for name in names}
+    results = {
+        name: measure(name, default_config(name), scenes, budget, arguments.work) for name in names
+    }
     page = table(results, budget)
     arguments.out.parent.mkdir(parents=True, exist_ok=True)
     arguments.out.write_text(page, encoding="utf-8")
