@@ -8,6 +8,7 @@ copies of their own: of equal vectors one is written.
 from typing import Any
 
 import flatbuffers
+from ai_edge_litert import schema_py_generated as schema
 from numpy.typing import NDArray
 
 IDENTIFIER = b"TFL3"
@@ -34,9 +35,7 @@ class SharingBuilder(flatbuffers.Builder):  # type: ignore[misc]
 
 
 def compact(flatbuffer: bytes) -> bytes:
-    """The same network in fewer bytes; TensorFlow's process only."""
-    from tensorflow.lite.python import schema_py_generated as schema
-
+    """The same network in fewer bytes."""
     model = schema.ModelT.InitFromObj(schema.Model.GetRootAs(flatbuffer))
     for graph in model.subgraphs:
         ends = {*graph.inputs, *graph.outputs}
