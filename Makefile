@@ -9,6 +9,8 @@ YAMNET ?=
 BUNDLE ?= room
 CORPUS ?=
 HOMEASSISTANT := .cache/homeassistant
+INSTALL_PEERS := .venv/bin/python -m pip install --quiet --no-cache-dir --no-build-isolation \
+	-c .venv/constraints.txt -e '.[bench]'
 ARGS ?=
 
 export PYTHON
@@ -69,20 +71,17 @@ gate: ## measure what the gate misses on scenes of a corpus (CORPUS=folder BUNDL
 
 leanness: ## measure what the daemon costs, beside its peers (BUNDLE=name)
 	@scripts/prepare.sh test
-	@.venv/bin/python -m pip install --quiet --no-cache-dir --no-deps \
-		pymicro-features pymicro-wakeword pyopen-wakeword
+	@$(INSTALL_PEERS)
 	@.venv/bin/python -m benchmarks.leanness $(BUNDLE)
 
 bench: ## measure the frontend beside its peers, in one run
 	@scripts/prepare.sh test
-	@.venv/bin/python -m pip install --quiet --no-cache-dir --no-build-isolation \
-		-c .venv/constraints.txt -e '.[bench]'
+	@$(INSTALL_PEERS)
 	@.venv/bin/python -m benchmarks.frontend
 
 benchmarks: ## measure everything beside its peers and write benchmarks/README.md (half an hour)
 	@scripts/prepare.sh test
-	@.venv/bin/python -m pip install --quiet --no-cache-dir --no-build-isolation \
-		-c .venv/constraints.txt -e '.[bench]'
+	@$(INSTALL_PEERS)
 	@.venv/bin/python -m benchmarks.overview $(if $(YAMNET),--yamnet "$(YAMNET)") $(ARGS)
 
 watch-test: ## run the watch's monitor on emulated Cortex-M boards beside the device's path
