@@ -1,5 +1,6 @@
 """The clock jumps by a year; a month passes: events keep their time, and memory its size."""
 
+import contextlib
 import inspect
 import json
 import os
@@ -7,6 +8,8 @@ import subprocess
 import sys
 import threading
 import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
@@ -22,20 +25,24 @@ from edge.store import Store
 YEAR_S = 366 * 86_400.0
 
 
-@pytest.mark.parametrize(("name", "step_s"), [("forward", YEAR_S), ("back", -YEAR_S)])
-@pytest.mark.parametrize("synced", [True, False])
-def test_the_wall_clock_is_set(folder, row, monkeypatch, caplog, name, step_s, synced):
-    """Told, and followed only when the new time is the trusted one; no event is lost."""
-    line = row(f"wall clock a year {name}, {'synchronised' if synced else 'set by hand'}")
-    monkeypatch.setattr(listener_module, "REPORT_EVERY_S", 0.1)
-    began_unix_s = time.time()
-    state = {"step_s": 0.0, "synced": True}
-    settings = Settings(
-        "n",
-        source=SourceSettings(kind="stdin", rate_hz=4_000),
-        store=StoreSettings(folder / "airway.db"),
-        mqtt=MqttSettings(enabled=False),
-    )
+@dataclass
+class Clocks:
+    """What the daemon under test is told of time.
+
+    Attributes:
+        asleep_s: seconds that the machine was suspended.
+        step_s: how far UTC was set.
+        synced: whether UTC is trusted.
+    """
+
+    asleep_s: float = 0.0
+    step_s: float = 0.0
+    synced: bool = True
+
+
+@contextlib.contextmanager
+def listening(settings: Settings, clocks: Clocks) -> Iterator[Callable[[int], None]]:
+    """The daemon in this process, on a pipe; gives what sends it so many bursts."""
     reading, writing = os.pipe()
     with open(reading, "rb", buffering=0) as stream, open(writing, "wb", buffering=0) as pipe:  # noqa: PTH123
         thread = threading.Thread(
@@ -44,28 +51,51 @@ def test_the_wall_clock_is_set(folder, row, monkeypatch, caplog, name, step_s, s
                 Bursts,
                 ABOUT,
                 stdin=stream,
-                wall=lambda: time.time() + state["step_s"],
-                synced=lambda _: bool(state["synced"]),
+                clock=lambda: elapsed_s() + clocks.asleep_s,
+                wall=lambda: time.time() + clocks.asleep_s + clocks.step_s,
+                synced=lambda _: clocks.synced,
             ),
             daemon=True,
         )
         thread.start()
-
-        def count() -> int:
-            with Store(settings.store.path) as store:
-                return sum(store.summary(0.0, 1e11).counts.values())
-
-        pipe.write(sound(10).tobytes())
-        assert wait_until(lambda: count() == 10)
-        state["synced"] = synced
-        state["step_s"] = step_s
-        pipe.write(sound(10).tobytes())
-        assert wait_until(lambda: "the clock was set by" in caplog.text)
-        pipe.write(sound(10).tobytes())
-        assert wait_until(lambda: count() == 30)
+        yield lambda bursts: pipe.write(sound(bursts).tobytes())
         pipe.close()
         thread.join(20)
-    line.events_in, line.events_out = 30, count()
+
+
+def from_stdin(folder: Path) -> Settings:
+    """A source of raw samples, a store and no broker."""
+    return Settings(
+        "n",
+        source=SourceSettings(kind="stdin", rate_hz=4_000),
+        store=StoreSettings(folder / "airway.db"),
+        mqtt=MqttSettings(enabled=False),
+    )
+
+
+def count(settings: Settings, begin_unix_s: float = 0.0) -> int:
+    """Events in the store from an instant on."""
+    with Store(settings.store.path) as store:
+        return sum(store.summary(begin_unix_s, 1e11).counts.values())
+
+
+@pytest.mark.parametrize(("name", "step_s"), [("forward", YEAR_S), ("back", -YEAR_S)])
+@pytest.mark.parametrize("synced", [True, False])
+def test_the_wall_clock_is_set(folder, row, monkeypatch, caplog, name, step_s, synced):
+    """Told, and followed only when the new time is the trusted one; no event is lost."""
+    line = row(f"wall clock a year {name}, {'synchronised' if synced else 'set by hand'}")
+    monkeypatch.setattr(listener_module, "REPORT_EVERY_S", 0.1)
+    began_unix_s = time.time()
+    settings, clocks = from_stdin(folder), Clocks()
+    with listening(settings, clocks) as send:
+        send(10)
+        assert wait_until(lambda: count(settings) == 10)
+        clocks.synced, clocks.step_s = synced, step_s
+        send(10)
+        assert wait_until(lambda: "the clock was set by" in caplog.text)
+        send(10)
+        assert wait_until(lambda: count(settings) == 30)
+    line.events_in, line.events_out = 30, count(settings)
     line.said = next(text for text in caplog.messages if "the clock was set by" in text)
     assert caplog.text.count("the clock was set by") == 1
     right = began_unix_s + (step_s if synced else 0.0)
@@ -83,47 +113,20 @@ def test_the_machine_is_suspended(folder, row, monkeypatch, caplog):
     """
     line = row("machine suspended for eight hours")
     monkeypatch.setattr(listener_module, "REPORT_EVERY_S", 0.1)
-    asleep_s = [0.0]
-    settings = Settings(
-        "n",
-        source=SourceSettings(kind="stdin", rate_hz=4_000),
-        store=StoreSettings(folder / "airway.db"),
-        mqtt=MqttSettings(enabled=False),
-    )
-    reading, writing = os.pipe()
-    with open(reading, "rb", buffering=0) as stream, open(writing, "wb", buffering=0) as pipe:  # noqa: PTH123
-        thread = threading.Thread(
-            target=lambda: run(
-                settings,
-                Bursts,
-                ABOUT,
-                stdin=stream,
-                clock=lambda: elapsed_s() + asleep_s[0],
-                wall=lambda: time.time() + asleep_s[0],
-                synced=lambda _: True,
-            ),
-            daemon=True,
-        )
-        thread.start()
-
-        def count(begin_unix_s: float) -> int:
-            with Store(settings.store.path) as store:
-                return sum(store.summary(begin_unix_s, 1e11).counts.values())
-
+    settings, clocks = from_stdin(folder), Clocks()
+    with listening(settings, clocks) as send:
         began_unix_s = time.time()
-        pipe.write(sound(10).tobytes())
-        assert wait_until(lambda: count(0.0) == 10)
+        send(10)
+        assert wait_until(lambda: count(settings) == 10)
         time.sleep(0.3)  # the clock is looked at
-        asleep_s[0] = 8 * 3600.0
-        woke_unix_s = time.time() + asleep_s[0]
-        pipe.write(sound(10).tobytes())
-        assert wait_until(lambda: count(0.0) == 20)
-        pipe.close()
-        thread.join(20)
-    line.events_in, line.events_out = 20, count(0.0)
+        clocks.asleep_s = 8 * 3600.0
+        woke_unix_s = time.time() + clocks.asleep_s
+        send(10)
+        assert wait_until(lambda: count(settings) == 20)
+    line.events_in, line.events_out = 20, count(settings)
     line.said = next(text for text in caplog.messages if "the source was silent for" in text)
     assert "the clock was set" not in caplog.text
-    assert count(woke_unix_s - 5) == 10, "what came after is of the morning"
+    assert count(settings, woke_unix_s - 5) == 10, "what came after is of the morning"
     with Store(settings.store.path) as store:
         evening = store.summary(began_unix_s - 5, began_unix_s + 30)
         everything = store.summary(0.0, 1e11)
