@@ -23,9 +23,6 @@ from train_export.compact import compact
 from train_export.models.config import NetworkConfig, RnnConfig, config_from_dict
 
 REPRESENTATIVE_PATCHES = 400
-# The converter left a float island in an unrolled GRU in five of nine processes, and from the same
-# weights none in others; why is not known. Only what stays one is refused.
-ATTEMPTS = 8
 Weights = Sequence[NDArray[np.float32]]
 Inputs = dict[str, NDArray[np.float32]]
 
@@ -87,22 +84,18 @@ def _convert_apart(
         np.save(folder / "representative.npy", representative)
         (folder / "job.json").write_text(json.dumps(job | {"network": config.to_dict()}))
         command = [sys.executable, "-m", "train_export.quantize", kind, name]
-        for _ in range(ATTEMPTS):
-            done = subprocess.run(command, capture_output=True, text=True, check=False)
-            if done.returncode != 0:
-                raise BadInputError(
-                    f"the converter ended with code {done.returncode}: {done.stderr[-800:].strip()}"
-                )
-            model = (folder / "model.tflite").read_bytes()
-            islands = float_tensors(model)
-            if not islands:
-                break
-    if islands:
+        done = subprocess.run(command, capture_output=True, text=True, check=False)
+        if done.returncode != 0:
+            raise BadInputError(
+                f"the converter ended with code {done.returncode}: {done.stderr[-800:].strip()}"
+            )
+        model = (folder / "model.tflite").read_bytes()
+    if islands := float_tensors(model):
         raise BadInputError(
             f"{len(islands)} tensors of the converted model are not integers "
             f"({', '.join(islands[:3])}); replace the operators that made them"
         )
-    return model
+    return compact(model)
 
 
 def float_tensors(model: bytes) -> list[str]:
@@ -194,7 +187,8 @@ def converted(model: Any, representative: Callable[[], Iterator[Inputs]]) -> byt
     converter.inference_input_type = converter.inference_output_type = tf.int8
     # Per-channel dense weights give wrong results on tflite-runtime's reference kernels.
     converter._experimental_disable_per_channel_quantization_for_dense_layers = True
-    return compact(converter.convert())
+    flatbuffer: bytes = converter.convert()
+    return flatbuffer
 
 
 def _main(kind: str, folder: Path) -> None:

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from sklearn.model_selection import StratifiedGroupKFold
 
 from edge.errors import BadInputError
+from train_export.compact import compact
 from train_export.intervals import bootstrap
 from train_export.models.mlp import fit_and_convert
 from train_export.quantize import float_tensors, plain_interpreter, quantization
@@ -101,6 +102,7 @@ def fit(table: Table, seed: int = 0) -> Result:
     )
     if islands := float_tensors(model):
         raise BadInputError(f"the converted model is not int8 throughout: {', '.join(islands)}")
+    model = compact(model)
     (scale, zero), _ = quantization(model)
     way = Input(1 / (spread * scale), zero - mean / (spread * scale))
     found = predict(model, way.quantize(table.features[test]))
