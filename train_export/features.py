@@ -36,8 +36,6 @@ BEFORE_FRAMES = 108
 # A cough's target ends here at the latest: its bark. The tail would bridge to the next cough
 # of a bout, which follows at 0.35 s and more.
 COUGH_TARGET_S = 0.30
-# And here at the earliest: a rule that asks for three steps must be able to hear a short one.
-COUGH_LEAST_S = 0.16
 # And so long before that next one begins: two steps of rest, or a bout is one long cough.
 COUGH_REST_S = 0.08
 LABELS_FILE = "labels.json"
@@ -98,8 +96,7 @@ def step_targets(
         if truth.label == "cough":
             after_s = [onset_s for onset_s in coughs_s if onset_s > truth.onset_s]
             rest_s = min(after_s, default=math.inf) - COUGH_REST_S
-            lasts_s = np.clip(offset - truth.onset_s, COUGH_LEAST_S, COUGH_TARGET_S)
-            offset = min(truth.onset_s + lasts_s, rest_s)
+            offset = min(offset, truth.onset_s + COUGH_TARGET_S, rest_s)
         overlap = np.minimum(edges[1:], offset) - np.maximum(edges[:-1], truth.onset_s)
         filled[:, labels.index(truth.label)] += np.clip(overlap, 0, step_s) / step_s
     return np.round(np.minimum(filled, 1.0) * 255).astype(np.uint8)

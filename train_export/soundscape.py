@@ -60,9 +60,6 @@ class Recipe:
         density_spread: each scene's densities are multiplied by factors of 1 - spread to
             1 + spread.
         interludes: share of the other sounds that are a stretch of music or ambience.
-        sneezes: how often one is among the other sounds, where a snore counts 1 and speech 3.
-        audible_db: coughs are laid last, and only where each has at least this ratio to all that
-            is heard while it lasts; None lays them anywhere, also below somebody's voice.
     """
 
     duration_s: float = 60.0
@@ -81,8 +78,6 @@ class Recipe:
     quiet_dbfs: tuple[float, float] = (-52.0, -52.0)
     density_spread: float = 0.0
     interludes: float = 0.0
-    sneezes: float = 1.0
-    audible_db: float | None = None
 
     def drawn(self, rng: np.random.Generator) -> "Recipe":
         """One scene's own recipe; draws only what has a range."""
@@ -109,8 +104,7 @@ def mix_scene(rng: np.random.Generator, bank: SoundBank, recipe: Recipe) -> Scen
     scene = background.copy()
     truths: list[Truth] = []
     labels = list(bank.others)
-    weights = {"speech": 3.0, "other": 3.0, "sneeze": recipe.sneezes}
-    share = np.array([weights.get(label, 1.0) for label in labels])
+    share = np.array([{"speech": 3.0, "other": 3.0}.get(label, 1.0) for label in labels])
     share /= max(share.sum(), 1.0)
     if recipe.interludes and "background" in bank:
         labels.append("background")
@@ -121,10 +115,7 @@ def mix_scene(rng: np.random.Generator, bank: SoundBank, recipe: Recipe) -> Scen
     plan = ["cough"] * bouts if "cough" in bank else []
     plan += list(rng.choice(labels, others, p=share)) if labels else []
     room = bank.draw(rng, "rir").pcm if "rir" in bank else None
-    order = list(rng.permutation(np.array(plan, dtype=object)))
-    if recipe.audible_db is not None:
-        order.sort(key=is_counted)
-    for label in order:
+    for label in rng.permutation(np.array(plan, dtype=object)):
         speed = recipe.speed if label == "cough" else recipe.other_speed
         sound = hasten(excerpt(rng, bank.draw(rng, label)), rng.uniform(*speed))
         at = rng.uniform(0.2, max(0.3, recipe.duration_s - len(sound.pcm) / RATE_HZ - 0.2))
@@ -138,8 +129,6 @@ def mix_scene(rng: np.random.Generator, bank: SoundBank, recipe: Recipe) -> Scen
         wave = wave[: length - start]
         level_dbfs = _floor_dbfs(background[start : start + len(wave)], recipe) + snr_db
         wave = wave * _gain(wave, sound, level_dbfs)
-        if is_counted(label) and _hidden(wave, scene[start : start + len(wave)], sound, recipe):
-            continue
         scene[start : start + len(wave)] += wave
         truths += [
             Truth(
@@ -164,15 +153,6 @@ def mix_scene(rng: np.random.Generator, bank: SoundBank, recipe: Recipe) -> Scen
 def _overlaps(sound: Sound, at: float, truths: Sequence[Truth]) -> bool:
     begin, end = at - 0.3, at + len(sound.pcm) / RATE_HZ + 0.3
     return any(t.label == sound.label and t.onset_s < end and begin < t.offset_s for t in truths)
-
-
-def _hidden(wave: Floats, scene: Floats, sound: Sound, recipe: Recipe) -> bool:
-    """Whether one of a sound's spans drowns in what is laid where it begins."""
-    if recipe.audible_db is None:
-        return False
-    ratio = 10 ** (recipe.audible_db / 10)
-    spans = [slice(round(on * RATE_HZ), round(off * RATE_HZ)) for on, off in sound.spans]
-    return any(np.sum(wave[span] ** 2) < ratio * np.sum(scene[span] ** 2) for span in spans)
 
 
 def _background(rng: np.random.Generator, bank: SoundBank, recipe: Recipe, length: int) -> Floats:

@@ -168,7 +168,7 @@ def test_wrong_shapes_are_refused():
         default_config("perceptron")
     with pytest.raises(BadInputError, match="wings"):
         config_from_dict({"architecture": "cnn", "wings": 2})
-    with pytest.raises(BadInputError, match="112 has no 3"):
+    with pytest.raises(BadInputError, match="88 has no 3"):
         TransformerConfig(heads=3)
 
 

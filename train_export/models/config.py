@@ -56,8 +56,8 @@ class StepConfig(NetworkConfig):
     """
 
     stem: int = 16
-    blocks: tuple[tuple[int, int, int], ...] = ((24, 1, 1), (32, 2, 2), (48, 1, 2), (80, 1, 1))
-    trunk: int = 112
+    blocks: tuple[tuple[int, int, int], ...] = ((24, 1, 1), (32, 2, 2), (48, 1, 2), (64, 1, 1))
+    trunk: int = 88
 
     @property
     @abstractmethod
