@@ -213,6 +213,10 @@ OTHERS = """\
 | the room bundle beside YAMNet on soundscapes | [page](room.md) | \
 `python benchmarks/room.py --corpus CORPUS` |
 | what the daemon costs, and a month of sound | [page](leanness.md) | `make leanness` |
+| CNN, RNN and Transformer at equal data | [page](architectures.md) | \
+`airway-train compare --corpus CORPUS --out F.md` |
+| what denoisers, feature selection and a teacher buy | [page](ablation.md) | \
+`airway-train ablate --corpus CORPUS --teacher yamnet.tflite --out F.md` |
 | what the gate misses | [page](gate.md) | `make gate CORPUS=folder` |
 | the daemon under faults | [page](faults.md) | `make faults` |
 """

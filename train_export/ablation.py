@@ -20,7 +20,7 @@ from train_export.models.config import default_config
 PLAIN = "log-mel, 40 bands"
 ROOM = PRESETS["room-16k"]
 CLIPS_A_LABEL, BANDS_KEPT = 200, 20
-USUAL = Budget(hours=2.0, epochs=6, validation_hours=0.5, test_hours=2.0)
+USUAL = Budget(test_hours=2.0)
 
 
 @dataclass(frozen=True, slots=True)

@@ -36,13 +36,15 @@ class Budget:
     Attributes:
         hours: of training scenes.
         epochs: passes over them.
+        batch_steps: scores of a batch: fewer than a long training's, for more of them.
         validation_hours: of scenes that choose the epoch and the rule.
         test_hours: of scenes of people that neither training nor validation heard.
         seed: of the scenes, the weights and the stretches.
     """
 
-    hours: float = 1.5
-    epochs: int = 5
+    hours: float = 3.0
+    epochs: int = 6
+    batch_steps: int = 512
     validation_hours: float = 0.5
     test_hours: float = 1.0
     seed: int = 1
@@ -137,7 +139,9 @@ def _fit(
     from train_export.train import TrainConfig, train
     from train_export.train import score_scenes as score_in_float
 
-    run = TrainConfig(epochs=budget.epochs, seed=budget.seed)
+    run = TrainConfig(
+        epochs=budget.epochs, seed=budget.seed, batch_steps=budget.batch_steps, rate=1e-3
+    )
     model = train(scenes.training, scenes.validation, config, run, folder, resume=True)
     held = (scenes.validation, scenes.test)
     return model.get_weights(), [score_in_float(model, config, part) for part in held]
