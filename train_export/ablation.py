@@ -79,7 +79,8 @@ def page(results: dict[str, Result], named: dict[str, Variant], budget: Budget) 
         f"Epoch and rule are chosen on {budget.validation_hours:g} h of scenes of validation "
         f"people; the figures are of {hours:.0f} h of scenes of test people, {true} coughs, by the "
         "int8 model on the device's path. Scenes are spliced from clips; all variants hear the "
-        "same. Brackets: 95 % by bootstrap over scenes; the difference is paired.",
+        "same. Brackets: 95 % by bootstrap over scenes; the difference is paired. Each was trained "
+        "once: what another seed would change is not in the brackets.",
         "",
         "| variant | event F1 | less the plain one | sensitivity | precision | int8 less float |",
         "|---|---|---|---|---|---|",
