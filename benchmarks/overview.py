@@ -74,12 +74,7 @@ def steps(yamnet: Path | None) -> list[Step]:
         Step("frontend", "frontend.md"),
         Step("model", options=peer),
         Step("pipeline"),
-        # Its own page is of thirty days, which take a quarter of an hour: `make leanness`.
-        Step(
-            "leanness",
-            options=("--days", "1", "--out", os.devnull, *peer),
-            written="python -m benchmarks.leanness --days 1",
-        ),
+        Step("leanness", "leanness.md", peer),
         Step("cortex_m4", "cortex_m4.md"),
         Step("watch", "watch.md", written="make watch-test"),
         Step("npu", "npu.md"),
@@ -212,7 +207,6 @@ OTHERS = """\
 `python -m benchmarks.trend --out benchmarks/trend.md` |
 | the room bundle beside YAMNet on soundscapes | [page](room.md) | \
 `python benchmarks/room.py --corpus CORPUS` |
-| what the daemon costs, and a month of sound | [page](leanness.md) | `make leanness` |
 | CNN, RNN and Transformer at equal data | [page](architectures.md) | \
 `airway-train compare --corpus CORPUS --out F.md` |
 | what denoisers, feature selection and a teacher buy | [page](ablation.md) | \

@@ -234,6 +234,7 @@ class Uplink:
                 self._on_message(*message)
 
     def _leave(self, link: Link, outbox: Outbox) -> None:
+        self._send_live(link)  # the last state may have come with the order to stop
         for topic in self._availability:
             self._send(link, topic, OFFLINE.encode(), True, seq=None)
         deadline_s = time.monotonic() + _GOODBYE_TIMEOUT_S

@@ -341,7 +341,7 @@ def test_zeros_are_said_lost_and_looked_into(server, monkeypatch, caplog):
         server.play(noise(2.0))
         listening.until(loud)
         assert listening.feeder.figures().signal == "good"
-        assert -0.1 < listening.behind_s < 1.5
+        assert -0.5 < listening.behind_s < 1.5
     assert caplog.text.count("delivers only zeros") == 1
     assert "delivers sound again" in caplog.text
 
@@ -458,6 +458,13 @@ def test_the_capture_process_ends_with_its_parent(server, tmp_path):
         time.sleep(0.05)
 
 
+def drained(terminal: int) -> None:
+    """Read until the other end of a terminal is closed."""
+    with contextlib.suppress(OSError):  # how Linux tells it
+        while os.read(terminal, 1_000):
+            pass
+
+
 def test_devices_lists_and_meters(server):
     """`airway devices` lists, as text and as JSON; the meter writes in place until Ctrl-C."""
     command = [sys.executable, "-m", "edge.cli", "devices"]
@@ -481,7 +488,11 @@ def test_devices_lists_and_meters(server):
     while shown.count(b"\r[###") < 3 and time.monotonic() < deadline_s:
         shown += os.read(controller, 1_000)
     meter.send_signal(signal.SIGINT)
+    # Its last words must find room: a terminal that nobody reads from holds a writer up.
+    draining = threading.Thread(target=drained, args=(controller,), daemon=True)
+    draining.start()
     assert meter.wait(60) == 0
+    draining.join(10)
     os.close(controller)
     assert shown.count(b"\r[###") >= 3
     assert b"\n" not in shown
