@@ -24,7 +24,7 @@ from edge.bundle import Bundle, load_bundle
 from train_export.annotations import read_manifest
 from train_export.datasets import load_pcm
 from train_export.evaluate import evaluate
-from train_export.metrics import EventScore, score_events
+from train_export.metrics import score_events, total
 from train_export.prepare import KINDS, prepare
 from train_export.teacher import RATE_HZ, WINDOW_SAMPLES, Teacher
 
@@ -57,12 +57,9 @@ def yamnet_cells(net: Teacher, column: int, manifest: Path) -> list[str]:
         for pcm in [load_pcm(annotation.path, RATE_HZ)]
     ]
     totals = (
-        sum(
-            (
-                score_events(true, [at + shift_s for at in onsets_s(row, level)], hours)
-                for row, true, hours in recordings
-            ),
-            EventScore(0, 0, 0, 0.0),
+        total(
+            score_events(true, [at + shift_s for at in onsets_s(row, level)], hours)
+            for row, true, hours in recordings
         )
         for level in THRESHOLDS
         for shift_s in SHIFTS_S

@@ -14,7 +14,7 @@ from edge.frontend import PRESETS, FrontendSpec
 from train_export import feature_select, feature_table
 from train_export.comparison import Budget, Result, measure, prepare
 from train_export.intervals import bootstrap, ratio
-from train_export.metrics import EventScore
+from train_export.metrics import EventScore, total
 from train_export.models.config import default_config
 
 PLAIN = "log-mel, 40 bands"
@@ -121,8 +121,7 @@ def _f1(sums: Sequence[float]) -> float:
 
 def _f1_with_interval(scores: Sequence[EventScore]) -> str:
     low, high = bootstrap(_counts(scores), _f1)
-    total = np.sum(_counts(scores), axis=0)
-    return f"{_f1(total):.3f} [{low:.3f}, {high:.3f}]"
+    return f"{total(scores).f1:.3f} [{low:.3f}, {high:.3f}]"
 
 
 def gain(one: Sequence[EventScore], other: Sequence[EventScore]) -> tuple[float, float, float]:

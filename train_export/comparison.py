@@ -17,7 +17,7 @@ from train_export.calibrate import choose_rule, score_scenes
 from train_export.cost import arena_bytes, multiplications, patch_times_s
 from train_export.export import export
 from train_export.features import STEP_FRAMES, SceneSet, prepare_scenes
-from train_export.metrics import EventScore
+from train_export.metrics import EventScore, total
 from train_export.models.config import PATCH_STEPS, StepConfig
 from train_export.room import TRAINING, VALIDATION, in_own_process
 from train_export.scoring import evaluate_scenes
@@ -57,7 +57,7 @@ class Scenes:
     training: SceneSet
     validation: SceneSet
     test: SceneSet
-    spec: FrontendSpec = PRESETS["room-16k"]
+    spec: FrontendSpec
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,7 +80,7 @@ class Result:
     @property
     def score(self) -> EventScore:
         """What it found in all test scenes."""
-        return sum(self.scores, EventScore(0, 0, 0, 0.0))
+        return total(self.scores)
 
 
 def prepare(

@@ -14,7 +14,7 @@ from edge.bundle import Bundle
 from edge.card import EventRule
 from edge.events import Detector
 from edge.pipeline import step_begin_s
-from train_export.metrics import EventScore, score_events
+from train_export.metrics import EventScore, score_events, total
 
 LEVELS = 41  # points of a curve
 # False alarms an hour at which the sensitivity is told: one a night, one and four an hour, ten.
@@ -50,10 +50,7 @@ def detection_curve(
         moved = replace(
             rule, open=int(level), close=max(-128, int(level) - (rule.open - rule.close))
         )
-        score = sum(
-            (_score(bundle, moved, recording) for recording in recordings),
-            EventScore(0, 0, 0, 0.0),
-        )
+        score = total(_score(bundle, moved, recording) for recording in recordings)
         points.append(
             {
                 "level": (float(level) - bundle.layout.logit_zero) * bundle.layout.logit_scale,

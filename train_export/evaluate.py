@@ -15,7 +15,7 @@ from edge.records import Event
 from train_export.annotations import Annotation, read_manifest
 from train_export.closer_look import closer_look
 from train_export.intervals import bootstrap, ratio
-from train_export.metrics import EventScore, concordance, match_onsets
+from train_export.metrics import EventScore, concordance, match_onsets, total
 from train_export.outcome import Outcome
 
 MATCHING = "one to one, onsets within 0.25 s"
@@ -105,7 +105,7 @@ def summarise(outcomes: list[Outcome]) -> dict[str, Any]:
 
     Sensitivity is resampled over people; what depends on false alarms, over recordings.
     """
-    total = sum((outcome.score for outcome in outcomes), EventScore(0, 0, 0, 0.0))
+    whole = total(outcome.score for outcome in outcomes)
     people: dict[str, list[float]] = {}
     for outcome in outcomes:
         hits = {i for i, _ in outcome.pairs}
@@ -124,12 +124,12 @@ def summarise(outcomes: list[Outcome]) -> dict[str, Any]:
         "false_alarms_per_hour": bootstrap(recordings, lambda s: ratio(s[2], s[3])),
     }
     rates = {
-        "sensitivity": total.sensitivity,
-        "precision": total.precision,
-        "f1": total.f1,
-        "false_alarms_per_hour": total.false_alarms_per_hour,
+        "sensitivity": whole.sensitivity,
+        "precision": whole.precision,
+        "f1": whole.f1,
+        "false_alarms_per_hour": whole.false_alarms_per_hour,
     }
-    return _counts(total) | {
+    return _counts(whole) | {
         "people": len(people),
         "recordings": len(outcomes),
         **{name: round(value, 4) for name, value in rates.items()},

@@ -5,7 +5,7 @@ Libraries for sound event detection credit one found event for several true ones
 matching here is exact.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -55,6 +55,11 @@ class EventScore:
     def false_alarms_per_hour(self) -> float:
         """Found events that are none, an hour."""
         return self.extra / max(self.hours, 1e-9)
+
+
+def total(scores: Iterable[EventScore]) -> EventScore:
+    """The counts of several recordings together."""
+    return sum(scores, EventScore(0, 0, 0, 0.0))
 
 
 def match_onsets(

@@ -127,9 +127,9 @@ def train_room(corpus: Path, out: Path, work: Path, plan: Plan) -> Bundle:
     about = ABOUT | {
         "gate": asdict(GATE),
         "protocol": {"split": "by person or file, 70 % train, 12 % validation, 18 % test"}
-        | plan.protocol(f"{VALIDATION_HOURS:g} h of scenes of validation people"),
+        | plan.protocol(f"{VALIDATION_HOURS:g} h of scenes of validation people")
+        | {"odds_from": f"{HOME_HOURS:g} h of them at a home's density"},
     }
-    about["protocol"]["odds_from"] = f"{HOME_HOURS:g} h of them at a home's density"
     weights = in_own_process(fit, corpus, work, config, plan)
     bundle = export(
         weights, config, PRESETS["room-16k"], training, out,

@@ -10,7 +10,7 @@ from edge.events import Detector, Span
 from edge.frontend import FrontendSpec
 from edge.pipeline import step_begin_s
 from train_export.features import STEP_FRAMES, SceneSet
-from train_export.metrics import EventScore, score_events
+from train_export.metrics import EventScore, score_events, total
 
 Logits = NDArray[np.int8]
 
@@ -36,7 +36,7 @@ def evaluate_rule(
     logits: Logits, scenes: SceneSet, rule: EventRule, spec: FrontendSpec
 ) -> EventScore:
     """Counts over all scenes, from int8 [scenes, steps, labels]."""
-    return sum(evaluate_scenes(logits, scenes, rule, spec), EventScore(0, 0, 0, 0.0))
+    return total(evaluate_scenes(logits, scenes, rule, spec))
 
 
 def evaluate_scenes(

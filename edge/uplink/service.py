@@ -192,9 +192,10 @@ class Uplink:
             link.connect()
             deadline_s = time.monotonic() + _CONNACK_TIMEOUT_S
             while not link.up and not self._stopping:
-                if time.monotonic() >= deadline_s:
+                left_s = deadline_s - time.monotonic()
+                if left_s <= 0:
                     raise LinkDownError(f"{self._place} does not answer in MQTT 5")
-                link.step(self._wake_out, min(self._tick_s, _CONNACK_TIMEOUT_S / 10))
+                link.step(self._wake_out, left_s)
             began_s = time.monotonic()
             try:
                 self._begin(outbox)
