@@ -64,9 +64,13 @@ class StepConfig(NetworkConfig):
     def reach_steps(self) -> int:
         """Positions of the front, beside one, that a score sees."""
 
-    @abstractmethod
     def stretch_steps(self) -> int:
-        """Scores of a stretch of training scenes."""
+        """Scores of a stretch of training scenes: three patches.
+
+        Each stretch of a batch has a scene and a microphone of its own. Longer ones would pay
+        less for the context at their edges, but a batch of few scenes teaches less.
+        """
+        return 3 * PATCH_STEPS
 
     @abstractmethod
     def piece_steps(self, steps: int) -> int:
@@ -119,10 +123,6 @@ class CnnConfig(StepConfig):
         """Both sides of every dilated block."""
         return sum(2 * dilation for dilation in self.dilations)
 
-    def stretch_steps(self) -> int:
-        """Long: the context at the edges is paid for once a stretch."""
-        return 128
-
     def piece_steps(self, steps: int) -> int:
         """A scene in one piece."""
         return steps
@@ -146,10 +146,6 @@ class RnnConfig(StepConfig):
     def architecture(self) -> str:
         """The cell's name."""
         return self.cell
-
-    def stretch_steps(self) -> int:
-        """Three patches: a state that goes on for longer suits a stream."""
-        return 3 * PATCH_STEPS
 
     def piece_steps(self, steps: int) -> int:
         """The device's patches: the state begins anew in each."""
