@@ -182,11 +182,13 @@ def fit_scenes(
 
     strategy = mirrored(plan.processors)
     usual = TrainConfig()
+    stretch = config.stretch_steps()
+    whole = usual.batch_steps // stretch * stretch  # a processor's: all have the same shapes
     run = TrainConfig(
         epochs=plan.epochs,
         seed=plan.seed,
         patience=plan.epochs if plan.patience is None else plan.patience,
-        batch_steps=usual.batch_steps * plan.processors,
+        batch_steps=whole * plan.processors,
         rate=usual.rate * plan.processors**0.5,  # a larger batch's gradient is surer
     )
     model = train(training, validation, config, run, folder, resume=plan.resume, strategy=strategy)
