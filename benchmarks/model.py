@@ -24,10 +24,11 @@ from benchmarks.rows import Row, add_option, write
 from edge.bundle import Bundle, load_bundle, shipped_bundles
 from edge.classifier import MODULES, installed_runtimes, load_runtime
 from train_export.cost import ARENA_BYTES, arena_bytes, multiplications
+from train_export.teacher import HOP_SAMPLES, RATE_HZ
 
 ROUNDS = 60
 MICRO = "TFLite Micro"
-YAMNET_WINDOW, YAMNET_HOP_S = 15_600, 0.48  # samples at 16 kHz; its authors' hop
+YAMNET_HOP_S = HOP_SAMPLES / RATE_HZ  # its authors' hop
 
 
 def call_s(engine: str, model: bytes) -> float:
@@ -122,7 +123,7 @@ def yamnet_row(model: Path) -> Row:
     """YAMNet on the device's runtime."""
     taken_s = call_s(f"{installed_runtimes()[0]}, XNNPACK", model.read_bytes())
     share = 100 * taken_s / YAMNET_HOP_S
-    figure = f"{1e3 * taken_s:.3f} ms a window of {YAMNET_HOP_S} s: {share:.2f} % of a core"
+    figure = f"{1e3 * taken_s:.3f} ms a window of {YAMNET_HOP_S:g} s: {share:.2f} % of a core"
     what = f"YAMNet, float, on {installed_runtimes()[0]}, XNNPACK; its own frontend included"
     return Row("Model", what, figure, "measured", peer=True)
 

@@ -37,6 +37,7 @@ class Budget:
         hours: of training scenes.
         epochs: passes over them.
         batch_steps: scores of a batch: fewer than a long training's, for more of them.
+        rate: peak learning rate, which goes with the batch.
         validation_hours: of scenes that choose the epoch and the rule.
         test_hours: of scenes of people that neither training nor validation heard.
         seed: of the scenes, the weights and the stretches.
@@ -45,6 +46,7 @@ class Budget:
     hours: float = 3.0
     epochs: int = 6
     batch_steps: int = 512
+    rate: float = 1e-3
     validation_hours: float = 0.5
     test_hours: float = 1.0
     seed: int = 1
@@ -140,7 +142,10 @@ def _fit(
     from train_export.train import score_scenes as score_in_float
 
     run = TrainConfig(
-        epochs=budget.epochs, seed=budget.seed, batch_steps=budget.batch_steps, rate=1e-3
+        epochs=budget.epochs,
+        seed=budget.seed,
+        batch_steps=budget.batch_steps,
+        rate=budget.rate,
     )
     model = train(scenes.training, scenes.validation, config, run, folder, resume=True)
     held = (scenes.validation, scenes.test)

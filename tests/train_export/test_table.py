@@ -5,7 +5,7 @@ import json
 import numpy as np
 import pytest
 
-from edge.errors import BadInputError
+from edge.errors import BadInputError, UsageError
 from train_export import table as tables
 from train_export.cli import main
 from train_export.quantize import float_tensors
@@ -120,3 +120,21 @@ def test_faults_name_the_line_and_the_column(tmp_path, content, says):
     path.write_text(content)
     with pytest.raises(BadInputError, match=says):
         read_features(path)
+
+
+@pytest.mark.parametrize(
+    ("given", "says"),
+    [
+        (["--features", "t.csv", "--teacher", "y.tflite"], "--teacher does not go with --features"),
+        (["--features", "t.csv", "--processors", "2"], "--processors does not go with --features"),
+        (
+            ["--corpus", ".", "--profile", "chest", "--resume"],
+            "--resume does not go with --profile chest",
+        ),
+    ],
+)
+def test_what_only_the_room_knows_is_refused(tmp_path, capsys, given, says):
+    """An option that a way of training would ignore ends it before it begins, as wrong usage."""
+    assert main(["train", *given, "--out", str(tmp_path / "out")]) == UsageError.exit_code
+    assert f"{says}; leave it out" in capsys.readouterr().err
+    assert not (tmp_path / "out").exists()

@@ -20,7 +20,7 @@ from train_export.calibrate import fit_platt
 from train_export.chest.labels import CRACKLES, HEARD, OUTPUTS, WHEEZES
 from train_export.chest.sampling import MIDDLE_FRAMES
 from train_export.chest.units import Unit
-from train_export.metrics import EventScore, match_onsets
+from train_export.metrics import EventScore, match_onsets, total
 
 FAMILIES = {"crackle": CRACKLES, "wheeze": WHEEZES}
 COLLAR_S = 0.5
@@ -105,13 +105,13 @@ def _score(
     rule: EventRule,
     spec: FrontendSpec,
 ) -> EventScore:
-    total = EventScore(0, 0, 0, 0.0)
-    for column, stream in zip(columns, streams, strict=True):
+    def one(column: NDArray[np.int8], stream: Stream) -> EventScore:
         spans = _found(column, rule)
         pairs, wanted = _pairs(spans, stream, rule.label, spec)
         hours = step_begin_s(len(column), MIDDLE_FRAMES, spec) / 3600
-        total += EventScore(len(pairs), wanted - len(pairs), len(spans) - len(pairs), hours)
-    return total
+        return EventScore(len(pairs), wanted - len(pairs), len(spans) - len(pairs), hours)
+
+    return total(one(*pair) for pair in zip(columns, streams, strict=True))
 
 
 def _odds(
