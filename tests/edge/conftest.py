@@ -1,4 +1,4 @@
-"""A real broker for the tests of the device."""
+"""A real broker, and a daemon in a hurry, for the tests of the device."""
 
 import contextlib
 import getpass
@@ -188,3 +188,11 @@ def mosquitto(tmp_path: Path) -> Iterator[Broker]:
 def wait_until_fixture() -> Callable[..., bool]:
     """Wait for something to become true, with a limit; see `wait_until`."""
     return wait_until
+
+
+@pytest.fixture
+def quick(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Reports each 0.1 s instead of each minute."""
+    monkeypatch.setattr("edge.daemon.listener.REPORT_EVERY_S", 0.1)
+    monkeypatch.setattr("edge.daemon.listener._TICK_S", 0.05)
+    monkeypatch.setattr("edge.daemon.reporter.DRAIN_S", 1.0)

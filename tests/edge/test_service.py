@@ -1,7 +1,6 @@
-"""The daemon as a service: its manager, its nights, its mute switch, its figures, its clock."""
+"""The daemon as a service: its manager, its mute switch, its figures, its clock."""
 
 import io
-import logging
 import os
 import re
 import signal
@@ -13,77 +12,26 @@ import urllib.request
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import fields, replace
-from datetime import date, datetime
 from pathlib import Path
 from typing import Any
-from zoneinfo import ZoneInfo
 
 import pytest
+from bursts import ABOUT, Bursts, Child, Live, configured, night, stored, valid
 from hypothesis import given
 from hypothesis import strategies as st
-from test_daemon import ABOUT, Bursts, Child, configured, night, stored, valid
-from test_retention import filled
 
-from edge.config import MetricsSettings, NightSettings, Settings, StoreSettings
-from edge.daemon import About, Setup, run, serve
-from edge.daemon import keeper as keeper_module
-from edge.daemon import listener as listener_module
-from edge.daemon import reporter as reporter_module
+from edge.config import MetricsSettings
+from edge.daemon import Setup, serve
 from edge.daemon.board import Board
-from edge.daemon.keeper import Backlog, Keeper
 from edge.daemon.listener import Mute
 from edge.daemon.metrics import served
-from edge.daemon.night import last_night
 from edge.daemon.notify import Notifier
 from edge.daemon.session import Clocks, Session
-from edge.errors import ConfigError, InputOutputError
-from edge.messages import Health, Message, uuid7
-from edge.records import AudioBlock, Coverage, Detector, Event, Heard, Night
-from edge.store import DamagedError, Store
+from edge.errors import ConfigError
+from edge.messages import Health
+from edge.store import Store
 
 T0 = 1_767_225_600.0  # 2026-01-01T00:00:00Z
-
-
-class Live:
-    """The daemon in a thread, fed through a pipe as a live source."""
-
-    def __init__(
-        self,
-        settings: Settings,
-        pipeline: Callable[[int], Bursts] = Bursts,
-        about: About = ABOUT,
-        **more: Any,
-    ) -> None:
-        self.codes: list[int] = []
-        reading, writing = os.pipe()
-        self.stream = io.FileIO(reading, "rb")
-        self.pipe = io.FileIO(writing, "wb")
-        self.thread = threading.Thread(
-            target=lambda: self.codes.append(
-                run(settings, pipeline, about, stdin=self.stream, **more)
-            ),
-            daemon=True,  # a test that fails must not wait for it
-        )
-        self.thread.start()
-
-    def hear(self, seconds: float, onsets_s: list[float]) -> None:
-        """Sound comes."""
-        self.pipe.write(night(seconds, onsets_s).tobytes())
-
-    def end(self) -> list[int]:
-        """The source ends; the exit codes."""
-        self.pipe.close()
-        self.thread.join(20)
-        self.stream.close()
-        return self.codes
-
-
-@pytest.fixture
-def quick(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Reports each 0.1 s instead of each minute."""
-    monkeypatch.setattr(listener_module, "REPORT_EVERY_S", 0.1)
-    monkeypatch.setattr(listener_module, "_TICK_S", 0.05)
-    monkeypatch.setattr(reporter_module, "DRAIN_S", 1.0)
 
 
 @contextmanager
@@ -272,196 +220,6 @@ def test_a_new_configuration_that_fails_falls_back(tmp_path, wait_until):
         thread.join(20)
     assert codes == [0]
     assert handlers == [True]
-
-
-BERLIN = ZoneInfo("Europe/Berlin")
-
-
-def local(year: int, month: int, day: int, hour: int, minute: int = 0) -> float:
-    """A time in Berlin, seconds since 1970."""
-    return datetime(year, month, day, hour, minute, tzinfo=BERLIN).timestamp()
-
-
-@pytest.mark.parametrize(
-    ("now", "start", "end"),
-    [
-        ((2026, 1, 10, 9, 0), (2026, 1, 9, 21, 0), (2026, 1, 10, 9, 0)),
-        ((2026, 1, 10, 8, 59), (2026, 1, 8, 21, 0), (2026, 1, 9, 9, 0)),
-        ((2026, 1, 10, 23, 0), (2026, 1, 9, 21, 0), (2026, 1, 10, 9, 0)),
-        ((2026, 3, 29, 9, 0), (2026, 3, 28, 21, 0), (2026, 3, 29, 9, 0)),
-        ((2026, 10, 25, 9, 30), (2026, 10, 24, 21, 0), (2026, 10, 25, 9, 0)),
-    ],
-)
-def test_a_night_is_a_matter_of_local_time(now, start, end):
-    """The latest night that is over, to the second, through both changes of the clocks."""
-    settings = NightSettings("21:00", "09:00", "Europe/Berlin")
-    assert last_night(local(*now), settings) == (local(*start), local(*end))
-
-
-def test_a_night_may_be_within_a_day():
-    """Somebody who sleeps by day has nights too."""
-    settings = NightSettings("08:30", "16:00", "Europe/Berlin")
-    found = last_night(local(2026, 5, 5, 16, 1), settings)
-    assert found == (local(2026, 5, 5, 8, 30), local(2026, 5, 5, 16, 0))
-
-
-@given(
-    now=st.floats(1.75e9, 2.0e9),
-    start=st.integers(0, 1439),
-    length=st.integers(1, 1439),
-    zone=st.sampled_from(["Europe/Berlin", "America/St_Johns", "Pacific/Apia", "UTC"]),
-)
-def test_nights_are_over_and_follow_each_other(now, start, length, zone):
-    """At any time and in any zone: the night is over, not longer than a day, and the last."""
-    end = (start + length) % 1440
-    settings = NightSettings(
-        f"{start // 60:02}:{start % 60:02}", f"{end // 60:02}:{end % 60:02}", zone
-    )
-    begin_s, end_s = last_night(now, settings)
-    assert end_s <= now < end_s + 26 * 3600
-    assert abs((end_s - begin_s) - length * 60) <= 3600
-    assert last_night(end_s, settings)[1] == end_s
-
-
-def nightly(tmp_path: Path, port: int | None) -> Settings:
-    """A night from midnight to one, in UTC."""
-    return replace(configured(tmp_path, port), night=NightSettings("00:00", "01:00", "UTC"))
-
-
-def test_a_night_is_summed_up_at_its_end(tmp_path, mosquitto, quick, wait_until):
-    """A daemon that goes on publishes the night once, with its coverage, and again the next."""
-    mosquitto.start()
-    subscriber = mosquitto.listen("airway/#")
-    skew_s = [0.0]
-
-    def clock() -> float:
-        return time.monotonic() + skew_s[0]
-
-    begin_s = clock()
-
-    def wall() -> float:
-        return T0 - 600.0 + (clock() - begin_s)
-
-    daemon = Live(nightly(tmp_path, mosquitto.port), clock=clock, wall=wall, synced=lambda _: True)
-    daemon.hear(1, [0.5])
-    assert wait_until(lambda: subscriber.on("/state"))
-    assert not subscriber.on("/summary/night")
-    for day in (1, 2):
-        skew_s[0] += 1_200.0  # into the night
-        daemon.hear(2, [0.5])
-        time.sleep(0.4)
-        skew_s[0] += 3_600.0  # and out of it
-        daemon.hear(1, [])
-        assert wait_until(lambda day=day: len(subscriber.on("/summary/night")) == day)
-        time.sleep(0.3)
-        skew_s[0] += 86_400.0 - 4_800.0
-        daemon.hear(1, [])
-    assert daemon.end() == [0]
-    nights = [valid(message, "summary") for message in subscriber.on("/summary/night")]
-    assert [summary["start"] for summary in nights] == [
-        "2026-01-01T00:00:00.000Z",
-        "2026-01-02T00:00:00.000Z",
-    ]
-    for summary in nights:
-        assert summary["end"][11:] == "01:00:00.000Z"
-        assert summary["monitored_s"] + summary["lost_s"] <= 3_601
-        assert summary["monitored_s"] < 10, "a stalled source is not a monitored one"
-    again = Live(nightly(tmp_path, mosquitto.port), clock=clock, wall=wall, synced=lambda _: True)
-    again.hear(1, [])
-    time.sleep(0.5)
-    again.end()
-    assert len(subscriber.on("/summary/night")) == 2, "a restart sums no night up again"
-
-
-class Coughs(Bursts):
-    """Bursts by the name whose nights are compared."""
-
-    def push(self, block: AudioBlock) -> list[Event]:
-        """Events that end in this block."""
-        return [replace(event, label="cough") for event in super().push(block)]
-
-
-def test_an_alert_is_told_once(tmp_path, mosquitto, quick, wait_until):
-    """Raised after a month of quiet nights and two loud ones, kept over a restart, and cleared."""
-    mosquitto.start()
-    subscriber = mosquitto.listen("airway/#")
-    settings = nightly(tmp_path, mosquitto.port)
-    settings = replace(settings, night=NightSettings("00:00", "09:00", "UTC"))
-    about = replace(ABOUT, labels=("cough",), detectors={"cough": Detector(0.7, 300, 1.0, 10.0)})
-    day_s = 86_400.0
-    counts = [18, 25, 20, 15, 22] * 6 + [60, 66] + [12] * 4
-    begin_s = T0 - (len(counts) - 0.5) * day_s
-
-    def sleep(store: Store, day: int) -> None:
-        """A night that another run has listened to, with all but its summary."""
-        start_unix_s = begin_s + day * day_s + 43_200.0
-        store.start_session(f"s{day}", "mic", start_unix_s, True)
-        store.add_coverage(f"s{day}", Coverage(32_400.0, 32_000.0, 400.0))
-        for number in range(counts[day]):
-            message = Message("airway/n/mic/event", {"id": f"{day}-{number}"})
-            store.add_event(
-                f"s{day}", Event("cough", 400.0 * number, 400.0 * number + 1, 1, 1), message
-            )
-
-    def morning(day: int) -> dict[str, Any]:
-        """A daemon that starts at noon sums the night up, and ends; the payload of the night."""
-        with Store(settings.store.path) as store:
-            sleep(store, day)
-        before = len(subscriber.on("/summary/night"))
-        noon = begin_s + (day + 1) * day_s
-        daemon = Live(settings, Coughs, about, wall=lambda: noon, synced=lambda _: True)
-        daemon.hear(1, [])
-        assert wait_until(lambda: len(subscriber.on("/summary/night")) > before)
-        assert daemon.end() == [0]
-        return valid(subscriber.on("/summary/night")[-1], "summary")
-
-    with Store(settings.store.path) as store:
-        store.start_session("first", "mic", begin_s, True)
-        for day in range(30):
-            store.add_night(
-                Night(
-                    date.fromtimestamp(begin_s + day * day_s),
-                    begin_s + day * day_s + 43_200.0,
-                    begin_s + day * day_s + 75_600.0,
-                    {"cough": Heard(counts[day], counts[day], about.detectors["cough"])},
-                    32_000.0,
-                    400.0,
-                    about.digest,
-                    False if day > 20 else None,
-                ),
-                [],
-            )
-    nights = [morning(day) for day in range(30, len(counts))]
-    assert [night["alert"] for night in nights][:2] == [False, True]
-    assert nights[-1]["alert"] is False
-    told = [valid(message, "alert") for message in subscriber.on("n/alert")]
-    assert [alert["state"] for alert in told] == ["raised", "cleared"]
-    assert [alert["cause"] for alert in told] == ["more", "usual"]
-    raised = told[0]
-    assert raised["nights"] == 2
-    assert raised["rate_per_hour"] == pytest.approx(3600 * (60 + 66) / 64_000, rel=0.02)
-    assert raised["usual_low_per_hour"] < 20 * 3600 / 32_000 < raised["usual_high_per_hour"]
-    assert "More coughs than usual" in raised["reason"]["en"]
-    assert "不作诊断" in raised["reason"]["zh"]
-    estimate = nights[0]["estimated_per_hour"]["cough"]
-    assert estimate["corrected"]
-    assert estimate["low"] < (60 * 3600 / 32_000 - 1.0) / 0.7 < estimate["high"]
-
-
-def test_a_night_without_the_daemon_says_so(tmp_path, mosquitto, quick, wait_until):
-    """A night that nobody listened to is published with no second monitored and no rate."""
-    mosquitto.start()
-    subscriber = mosquitto.listen("airway/+/summary/night")
-    settings = nightly(tmp_path, mosquitto.port)
-    with Store(settings.store.path) as store:
-        store.start_session("old", "mic", T0 - 10 * 86_400, True)
-    daemon = Live(settings, wall=lambda: T0 + 10_000.0, synced=lambda _: True)
-    daemon.hear(1, [])
-    assert wait_until(lambda: subscriber.received)
-    daemon.end()
-    (summary,) = (valid(message, "summary") for message in subscriber.received)
-    assert summary["monitored_s"] == 0.0
-    assert summary["rate_per_hour"] == {"burst": None, "bang": None}
 
 
 def test_the_mute_switch(tmp_path, mosquitto, quick, wait_until):
@@ -666,124 +424,6 @@ def test_a_session_follows_a_clock_that_knows_better():
     assert session.now_unix_s == pytest.approx(fake.wall_s)
     fake.wall_s += 0.9
     assert session.follow() == 0.0
-
-
-def message(number: int) -> Message:
-    """A message with an identifier of its own."""
-    return Message("airway/n/mic/event", {"id": uuid7(number, bytes(10))})
-
-
-class Fragile:
-    """A store whose failures are decided by the test."""
-
-    fails: type[Exception] | None = None
-
-    def __init__(self, path: Path) -> None:
-        if Fragile.fails:
-            raise Fragile.fails("the disk is full")
-        self.store = Store(path)
-
-    def add_message(self, message: Message) -> None:
-        """Write, or fail."""
-        if Fragile.fails:
-            raise Fragile.fails("the disk is full")
-        self.store.add_message(message)
-
-    def close(self) -> None:
-        """Close."""
-        self.store.close()
-
-
-@pytest.fixture
-def fragile(monkeypatch: pytest.MonkeyPatch) -> Iterator[type[Fragile]]:
-    """The keeper's store, which fails on demand."""
-    monkeypatch.setattr(keeper_module, "Store", Fragile)
-    Fragile.fails = None
-    yield Fragile
-    Fragile.fails = None
-
-
-def test_what_the_store_refuses_waits_in_order(tmp_path, fragile, caplog):
-    """A disk that is full for a while costs nothing: once told, all is written, in order."""
-    now_s = [0.0]
-    keeper = Keeper(tmp_path / "a.db", Backlog(), lambda: now_s[0])
-    write = lambda n: lambda store: store.add_message(message(n))  # noqa: E731
-    keeper.keep(write(0))
-    fragile.fails = InputOutputError
-    for number in range(1, 50):
-        keeper.keep(write(number))
-        now_s[0] += 0.1
-    assert keeper.waiting == 49
-    assert 1 < keeper.failures < 6, "a failed store is left in peace for a while"
-    assert caplog.text.count("the disk is full") == 1
-    fragile.fails = None
-    now_s[0] += 60
-    assert keeper.flush()
-    assert keeper.waiting == 0
-    assert "the store works again; 49 writes waited" in caplog.text
-    keeper.close()
-    with Store(tmp_path / "a.db") as store:
-        ids = [row.payload["id"] for row in store.pending(0, 100)]
-    assert ids == [message(number).payload["id"] for number in range(50)]
-
-
-def test_memory_is_bounded_when_the_disk_stays_full(tmp_path, fragile, monkeypatch):
-    """Beyond the limit the oldest go, and are counted."""
-    monkeypatch.setattr(keeper_module, "BACKLOG_LIMIT", 10)
-    fragile.fails = InputOutputError
-    keeper = Keeper(tmp_path / "a.db", Backlog(), lambda: 0.0)
-    for number in range(25):
-        keeper.keep(lambda store, number=number: store.add_message(message(number)))
-    assert (keeper.waiting, keeper.dropped) == (10, 15)
-
-
-def test_damage_is_not_waited_out(tmp_path, fragile):
-    """A broken database ends the session at once, and the write is still there for the next."""
-    fragile.fails = DamagedError
-    backlog = Backlog()
-    keeper = Keeper(tmp_path / "a.db", backlog, lambda: 0.0)
-    with pytest.raises(DamagedError):
-        keeper.keep(lambda store: store.add_message(message(1)))
-    assert len(backlog.writes) == 1
-
-
-def test_a_database_that_breaks_is_replaced_in_the_same_run(tmp_path, quick, wait_until, caplog):
-    """Noise in the file while the daemon runs: it is put aside, and every event is kept."""
-    caplog.set_level(logging.INFO)
-    settings = configured(tmp_path, None)
-    path = settings.store.path
-    filled(path, 20)
-    with Store(path) as store:
-        store._db.execute("DELETE FROM outbox")
-    daemon = Live(settings)
-    assert wait_until(lambda: "listening at" in caplog.text)
-    with path.open("r+b") as file:  # behind the first pages, which every connection has read
-        file.seek(30 * 1024)
-        file.write(os.urandom(path.stat().st_size - 30 * 1024))
-    for _ in range(3):
-        daemon.hear(1, [0.5])
-        time.sleep(0.2)
-    assert wait_until(lambda: list(path.parent.glob("airway.damaged-*.db")))
-    for _ in range(3):
-        daemon.hear(1, [0.5])
-        time.sleep(0.2)
-    assert daemon.end() == [0]
-    assert stored(settings)[0]["burst"] >= 4  # a reader of the first session may take one
-    assert "recording goes on in a new one" in caplog.text
-
-
-def test_the_limits_of_the_store_are_kept(tmp_path, mosquitto, quick, monkeypatch, wait_until):
-    """The daemon prunes by itself, and says how many messages it had to give up."""
-    monkeypatch.setattr(reporter_module, "PRUNE_EVERY_S", 0.1)
-    settings = configured(tmp_path, mosquitto.port)
-    settings = replace(settings, store=StoreSettings(settings.store.path, keep_days=1))
-    with Store(settings.store.path) as store:
-        store.start_session("old", "mic", time.time() - 10 * 86_400, True)
-        store.add_event("old", Event("bang", 1.0, 1.5, 0.5, 0.5), message(1))
-    daemon = Live(settings)
-    daemon.hear(1, [0.5])
-    assert wait_until(lambda: stored(settings)[0] == {"burst": 1})
-    daemon.end()
 
 
 def test_the_status_is_for_a_person(tmp_path, quick, wait_until):

@@ -1,0 +1,141 @@
+"""What the store refuses: a full disk, a broken database, and the limits of what is kept."""
+
+import logging
+import os
+import time
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from bursts import Live, configured, stored
+from test_retention import filled
+
+from edge.config import StoreSettings
+from edge.daemon import keeper as keeper_module
+from edge.daemon import reporter as reporter_module
+from edge.daemon.keeper import Backlog, Keeper
+from edge.errors import InputOutputError
+from edge.messages import Message, uuid7
+from edge.records import Event
+from edge.store import DamagedError, Store
+
+T0 = 1_767_225_600.0  # 2026-01-01T00:00:00Z
+
+
+def message(number: int) -> Message:
+    """A message with an identifier of its own."""
+    return Message("airway/n/mic/event", {"id": uuid7(number, bytes(10))})
+
+
+class Fragile:
+    """A store whose failures are decided by the test."""
+
+    fails: type[Exception] | None = None
+
+    def __init__(self, path: Path) -> None:
+        if Fragile.fails:
+            raise Fragile.fails("the disk is full")
+        self.store = Store(path)
+
+    def add_message(self, message: Message) -> None:
+        """Write, or fail."""
+        if Fragile.fails:
+            raise Fragile.fails("the disk is full")
+        self.store.add_message(message)
+
+    def close(self) -> None:
+        """Close."""
+        self.store.close()
+
+
+@pytest.fixture
+def fragile(monkeypatch: pytest.MonkeyPatch) -> Iterator[type[Fragile]]:
+    """The keeper's store, which fails on demand."""
+    monkeypatch.setattr(keeper_module, "Store", Fragile)
+    Fragile.fails = None
+    yield Fragile
+    Fragile.fails = None
+
+
+def test_what_the_store_refuses_waits_in_order(tmp_path, fragile, caplog):
+    """A disk that is full for a while costs nothing: once told, all is written, in order."""
+    now_s = [0.0]
+    keeper = Keeper(tmp_path / "a.db", Backlog(), lambda: now_s[0])
+    write = lambda n: lambda store: store.add_message(message(n))  # noqa: E731
+    keeper.keep(write(0))
+    fragile.fails = InputOutputError
+    for number in range(1, 50):
+        keeper.keep(write(number))
+        now_s[0] += 0.1
+    assert keeper.waiting == 49
+    assert 1 < keeper.failures < 6, "a failed store is left in peace for a while"
+    assert caplog.text.count("the disk is full") == 1
+    fragile.fails = None
+    now_s[0] += 60
+    assert keeper.flush()
+    assert keeper.waiting == 0
+    assert "the store works again; 49 writes waited" in caplog.text
+    keeper.close()
+    with Store(tmp_path / "a.db") as store:
+        ids = [row.payload["id"] for row in store.pending(0, 100)]
+    assert ids == [message(number).payload["id"] for number in range(50)]
+
+
+def test_memory_is_bounded_when_the_disk_stays_full(tmp_path, fragile, monkeypatch):
+    """Beyond the limit the oldest go, and are counted."""
+    monkeypatch.setattr(keeper_module, "BACKLOG_LIMIT", 10)
+    fragile.fails = InputOutputError
+    keeper = Keeper(tmp_path / "a.db", Backlog(), lambda: 0.0)
+    for number in range(25):
+        keeper.keep(lambda store, number=number: store.add_message(message(number)))
+    assert (keeper.waiting, keeper.dropped) == (10, 15)
+
+
+def test_damage_is_not_waited_out(tmp_path, fragile):
+    """A broken database ends the session at once, and the write is still there for the next."""
+    fragile.fails = DamagedError
+    backlog = Backlog()
+    keeper = Keeper(tmp_path / "a.db", backlog, lambda: 0.0)
+    with pytest.raises(DamagedError):
+        keeper.keep(lambda store: store.add_message(message(1)))
+    assert len(backlog.writes) == 1
+
+
+def test_a_database_that_breaks_is_replaced_in_the_same_run(tmp_path, quick, wait_until, caplog):
+    """Noise in the file while the daemon runs: it is put aside, and every event is kept."""
+    caplog.set_level(logging.INFO)
+    settings = configured(tmp_path, None)
+    path = settings.store.path
+    filled(path, 20)
+    with Store(path) as store:
+        store._db.execute("DELETE FROM outbox")
+    daemon = Live(settings)
+    assert wait_until(lambda: "listening at" in caplog.text)
+    with path.open("r+b") as file:  # behind the first pages, which every connection has read
+        file.seek(30 * 1024)
+        file.write(os.urandom(path.stat().st_size - 30 * 1024))
+    for _ in range(3):
+        daemon.hear(1, [0.5])
+        time.sleep(0.2)
+    assert wait_until(lambda: list(path.parent.glob("airway.damaged-*.db")))
+    for _ in range(3):
+        daemon.hear(1, [0.5])
+        time.sleep(0.2)
+    assert daemon.end() == [0]
+    assert stored(settings)[0]["burst"] >= 4  # a reader of the first session may take one
+    assert "recording goes on in a new one" in caplog.text
+
+
+def test_the_limits_of_the_store_are_kept(tmp_path, mosquitto, quick, monkeypatch, wait_until):
+    """The daemon prunes by itself, and says how many messages it had to give up."""
+    monkeypatch.setattr(reporter_module, "PRUNE_EVERY_S", 0.1)
+    settings = configured(tmp_path, mosquitto.port)
+    settings = replace(settings, store=StoreSettings(settings.store.path, keep_days=1))
+    with Store(settings.store.path) as store:
+        store.start_session("old", "mic", time.time() - 10 * 86_400, True)
+        store.add_event("old", Event("bang", 1.0, 1.5, 0.5, 0.5), message(1))
+    daemon = Live(settings)
+    daemon.hear(1, [0.5])
+    assert wait_until(lambda: stored(settings)[0] == {"burst": 1})
+    daemon.end()
