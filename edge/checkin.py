@@ -138,7 +138,7 @@ def measure(task: Task, pcm: Pcm, rate_hz: int) -> TaskResult:
         SHORT: len(pcm) < task.least_s * rate_hz,
         QUIET: loud < LEAST_LEVEL_DBFS,
         LOUD: bool(clipped),
-        NOISY: task.name != VOWEL and loud - quiet < LEAST_SNR_DB,
+        NOISY: task.name != VOWEL and LEAST_LEVEL_DBFS <= loud < quiet + LEAST_SNR_DB,
     }
     return TaskResult(
         task=task.name,
@@ -190,7 +190,7 @@ _WORDS = {
         "en": "These are measurements, no result about illness: there is no evidence yet that "
         "coughs, breath or voice at a microphone tell one illness from another.",
         "zh": "以上只是测量值，不是关于疾病的结果："
-        "目前没有证据表明话筒录下的咳嗽、呼吸或声音能区分疾病。",
+        "目前没有证据表明话筒录下的咳嗽、呼吸或嗓音能区分疾病。",
     },
     "next": {
         "en": "What to do next: repeat it at the same place to compare, and ask a clinician about "
@@ -202,8 +202,17 @@ _WORDS = {
 
 
 def in_words(results: Sequence[TaskResult]) -> dict[str, str]:
-    """What a check-in says to the person, by language."""
-    return {code: _in_words(results, code) for code in ("en", "zh")}
+    """What a check-in without a screen says to the person, by language."""
+    rest = (_WORDS["nothing"], _WORDS["next"])
+    return {
+        code: _joined([*_measured(results, code), *(words[code] for words in rest)], code)
+        for code in ("en", "zh")
+    }
+
+
+def measured_in_words(results: Sequence[TaskResult]) -> dict[str, str]:
+    """What was measured and what to record again, by language."""
+    return {code: _joined(_measured(results, code), code) for code in ("en", "zh")}
 
 
 def problem_words(result: TaskResult, code: str) -> str:
@@ -212,7 +221,7 @@ def problem_words(result: TaskResult, code: str) -> str:
     return _WORDS["faulty"][code].format(task=NAMES[result.task][code], problems=joined)
 
 
-def _in_words(results: Sequence[TaskResult], code: str) -> str:
+def _measured(results: Sequence[TaskResult], code: str) -> list[str]:
     said = []
     for result in results:
         if result.problems:
@@ -221,5 +230,8 @@ def _in_words(results: Sequence[TaskResult], code: str) -> str:
             said.append(_WORDS["coughs"][code].format(count=result.coughs))
         elif result.held_s is not None:
             said.append(_WORDS["held"][code].format(held=f"{result.held_s:.1f}"))
-    said += [_WORDS["nothing"][code], _WORDS["next"][code]]
-    return (" " if code == "en" else "").join(said)
+    return said
+
+
+def _joined(sentences: Sequence[str], code: str) -> str:
+    return (" " if code == "en" else "").join(sentences)

@@ -6,8 +6,8 @@ Exit codes: 0, 64 usage, 65 bad input data, 69 device unavailable, 74 input or o
 
 import argparse
 import contextlib
+import io
 import json
-import os
 import platform
 import sys
 from collections.abc import Callable, Iterator, Sequence
@@ -21,11 +21,10 @@ from numpy.typing import NDArray
 from edge import __version__
 from edge.bundle import Bundle, load_bundle, shipped_bundles
 from edge.capture import Recording, list_inputs, meter_lines, open_wav_or_flac
-from edge.card import measured_detectors
-from edge.classifier import Classifier, installed_runtimes
-from edge.commands import bench, checkin, install_service, report, screen, web
+from edge.classifier import RUNTIMES, Classifier, installed_runtimes
+from edge.commands import bench, checkin, install_service, report, run, screen, web
 from edge.commands.output import DISCLAIMER, each_file, say_json
-from edge.config import LogSettings, json_schema, load_settings
+from edge.config import LogSettings
 from edge.errors import (
     AirwayError,
     BadInputError,
@@ -48,16 +47,24 @@ class _Parser(argparse.ArgumentParser):
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run a command; returns its exit code."""
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        # A file's name may be in no encoding; \udcff is also how JSON writes such a byte.
+        sys.stdout.reconfigure(errors="backslashreplace")
     try:
         arguments = _parser().parse_args(argv)
         configure_logging(LogSettings())
         command: Callable[[argparse.Namespace], int] = arguments.command
-        return command(arguments)
+        code = command(arguments)
+        sys.stdout.flush()
+        return code
     except AirwayError as error:
         print(f"airway: {error}", file=sys.stderr)
         return error.exit_code
     except BrokenPipeError:
         sys.stderr.close()  # the reader left; the interpreter must not complain about it
+        return InputOutputError.exit_code
+    except OSError as error:
+        print(f"airway: {error.strerror or error}: {error.filename or 'output'}", file=sys.stderr)
         return InputOutputError.exit_code
     except KeyboardInterrupt:
         return 130
@@ -68,16 +75,12 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--version", action="version", version=f"airway {__version__}")
     commands = parser.add_subparsers(title="commands", required=True, parser_class=_Parser)
 
-    run = commands.add_parser("run", help="monitor continuously and publish over MQTT")
-    run.add_argument("--config", type=Path, default=Path("/etc/airway/config.toml"), metavar="F")
-    run.set_defaults(command=_run)
-
     replay = commands.add_parser("replay", help="find the events of recordings")
     replay.add_argument("files", nargs="+", type=Path, metavar="FILE", help="WAV or FLAC")
     chosen = replay.add_mutually_exclusive_group()
     chosen.add_argument("--profile", default="room", help="a shipped profile (default: room)")
     chosen.add_argument("--bundle", help="a bundle's folder, or a shipped bundle's name")
-    replay.add_argument("--runtime", default="auto", help="auto, tflite-runtime, litert, edgetpu")
+    replay.add_argument("--runtime", default="auto", choices=RUNTIMES)
     replay.add_argument("--json", action="store_true", help="one JSON object a line")
     replay.set_defaults(command=_replay)
 
@@ -95,13 +98,6 @@ def _parser() -> argparse.ArgumentParser:
     devices.add_argument("--device", default="", metavar="NAME", help='whose meter (default: "")')
     devices.set_defaults(command=_devices)
 
-    check = commands.add_parser("check-config", help="say every error of a configuration")
-    check.add_argument(
-        "config", type=Path, nargs="?", default=Path("/etc/airway/config.toml"), metavar="F"
-    )
-    check.add_argument("--schema", action="store_true", help="print the JSON Schema instead")
-    check.set_defaults(command=_check_config)
-
     model = commands.add_parser("model", help="list, show or verify model bundles")
     model.add_argument("action", choices=("list", "show", "verify"))
     model.add_argument("bundle", nargs="?", default="room")
@@ -111,36 +107,15 @@ def _parser() -> argparse.ArgumentParser:
     doctor.add_argument("--json", action="store_true", help="one JSON object")
     doctor.set_defaults(command=_doctor)
 
-    for module in (bench, checkin, install_service, report, screen, web):
+    for module in (run, bench, checkin, install_service, report, screen, web):
         module.add(commands)
     return parser
 
 
-def _run(arguments: argparse.Namespace) -> int:
-    # paho and SQLite are of no use to the other commands
-    from edge.daemon import About, Setup, serve
-
-    def load() -> Setup:
-        settings = load_settings(arguments.config, os.environ)
-        configure_logging(settings.log)
-        bundle = load_bundle(settings.model.bundle)
-        classifier = Classifier(bundle, settings.model.runtime)
-        labels = tuple(rule.label for rule in bundle.rules)
-        about = About(
-            version=__version__,
-            runtime=classifier.runtime_name,
-            bundle=bundle.name,
-            digest=bundle.digest,
-            labels=labels,
-            detectors=measured_detectors(bundle.card, labels),
-        )
-        return Setup(settings, lambda rate_hz: Pipeline(bundle, classifier, rate_hz), about)
-
-    return serve(load, environ=os.environ)
-
-
 def _replay(arguments: argparse.Namespace) -> int:
     bundle = load_bundle(arguments.bundle or arguments.profile)
+    if not bundle.rules:
+        raise BadInputError(f"bundle {bundle.name} {run.DEAF}")
     classifier = Classifier(bundle, arguments.runtime)
     say = say_json if arguments.json else _say_words
     return each_file(arguments.files, lambda file: _replay_file(file, bundle, classifier, say))
@@ -235,16 +210,6 @@ def _devices(arguments: argparse.Namespace) -> int:
             say_json({"type": "device", **asdict(found)})
         else:
             print(found)
-    return 0
-
-
-def _check_config(arguments: argparse.Namespace) -> int:
-    if arguments.schema:
-        print(json.dumps(json_schema(), indent=2, ensure_ascii=False))
-        return 0
-    settings = load_settings(arguments.config, os.environ)
-    load_bundle(settings.model.bundle)
-    print(f"{arguments.config}: good")
     return 0
 
 

@@ -1,5 +1,6 @@
 """A WAV or FLAC file, decoded block by block."""
 
+import contextlib
 import os
 import stat
 from collections.abc import Iterator
@@ -116,7 +117,7 @@ def open_wav_or_flac(path: Path) -> Recording:
                 raise InputOutputError(f"{path} is not a regular file; name a WAV or FLAC file")
             refuse_bad_container(file, state.st_size, path)
     except OSError as error:
-        raise InputOutputError(f"can't read {path}: {error.strerror}") from error
+        raise _unreadable(path, error) from error
     with _opened(path) as file:
         recording = Recording(path, file.samplerate, file.channels, file.frames, file.subtype)
         if recording.subtype not in _SCALES:
@@ -133,11 +134,22 @@ def open_wav_or_flac(path: Path) -> Recording:
     return recording
 
 
-def _opened(path: Path) -> Any:
+@contextlib.contextmanager
+def _opened(path: Path) -> Iterator[Any]:
+    """By its bytes alone: soundfile takes a name's end for a format, and needs it in UTF-8."""
     try:
-        return soundfile.SoundFile(path)
-    except soundfile.LibsndfileError as error:
-        raise _undecodable(path, error) from error
+        raw = path.open("rb")
+    except FileNotFoundError as error:
+        raise InputOutputError(f"{path} is gone; put it back") from error
+    except OSError as error:
+        raise _unreadable(path, error) from error
+    with raw:
+        try:
+            file = soundfile.SoundFile(raw.fileno(), closefd=False)
+        except soundfile.LibsndfileError as error:
+            raise _undecodable(path, error) from error
+        with file:
+            yield file
 
 
 def _read(file: Any, samples: int, dtype: str, path: Path) -> NDArray[Any]:
@@ -172,7 +184,9 @@ def _refuse_not_a_sample(values: NDArray[np.float64], path: Path, start: int) ->
         )
 
 
+def _unreadable(path: Path, error: OSError) -> AirwayError:
+    return InputOutputError(f"can't read {path}: {error.strerror}")
+
+
 def _undecodable(path: Path, error: soundfile.LibsndfileError) -> AirwayError:
-    if not path.exists():
-        return InputOutputError(f"{path} is gone; put it back")
     return BadInputError(f"{path} can't be decoded ({error.error_string.rstrip('.')}); {AGAIN}")

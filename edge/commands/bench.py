@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from edge.bundle import Bundle, load_bundle
-from edge.classifier import Classifier
+from edge.classifier import RUNTIMES, Classifier
 from edge.commands.output import say_json
 from edge.demo import demo_night
 from edge.errors import UsageError
@@ -31,7 +31,7 @@ def add(commands: Any) -> None:
     """Register the command."""
     bench = commands.add_parser("bench", help="tell whether this board can keep up")
     bench.add_argument("--bundle", default="room", help="a folder, or a shipped bundle's name")
-    bench.add_argument("--runtime", default="auto", help="auto, tflite-runtime, litert, edgetpu")
+    bench.add_argument("--runtime", default="auto", choices=RUNTIMES)
     bench.add_argument("--seconds", type=int, default=60, help="of sound, 10 to 3600 (60)")
     bench.add_argument("--json", action="store_true", help="one JSON object")
     bench.set_defaults(command=_bench)

@@ -20,12 +20,13 @@ from edge.checkin import (
     count_coughs,
     in_words,
     measure,
+    measured_in_words,
     problem_words,
 )
-from edge.classifier import Classifier
+from edge.classifier import RUNTIMES, Classifier
 from edge.commands.output import say_json
 from edge.commands.screen import screen_pcm, whole_pcm
-from edge.errors import UsageError
+from edge.errors import BadInputError, UsageError
 from edge.records import AudioBlock, Pcm
 from edge.screening import ABSTAIN, NO_EVIDENCE, Screener
 
@@ -43,7 +44,7 @@ def add(commands: Any) -> None:
         )
     checkin.add_argument("--device", default="", metavar="NAME", help='microphone (default: "")')
     checkin.add_argument("--bundle", help="a screening bundle for the coughs (default: none)")
-    checkin.add_argument("--runtime", default="auto", help="auto, tflite-runtime, litert, edgetpu")
+    checkin.add_argument("--runtime", default="auto", choices=RUNTIMES)
     checkin.add_argument("--json", action="store_true", help="one JSON object")
     checkin.set_defaults(command=_checkin)
 
@@ -52,6 +53,10 @@ def _checkin(arguments: argparse.Namespace) -> int:
     room = load_bundle("room")
     classifier = Classifier(room, arguments.runtime)
     given = {task.name: getattr(arguments, task.name) for task in TASKS}
+    # Before anybody coughs for a minute: what can't be used is refused now.
+    if arguments.bundle is not None and any(given.values()) and given[COUGH] is None:
+        raise UsageError("--bundle screens the coughs; give --cough F as well")
+    screener = None if arguments.bundle is None else _screener(arguments)
     if any(given.values()):
         sounds = {
             task.name: _from_file(path) for task in TASKS if (path := given[task.name]) is not None
@@ -63,7 +68,8 @@ def _checkin(arguments: argparse.Namespace) -> int:
         for task in TASKS
         if task.name in sounds
     ]
-    line = _line(results, _screened(arguments, sounds))
+    screened = None if screener is None else screen_pcm(COUGH, *sounds[COUGH], screener)
+    line = _line(results, screened)
     if arguments.json:
         say_json(line)
     else:
@@ -86,16 +92,16 @@ def _measured(
     return replace(result, coughs=count_coughs(pcm, rate_hz, room, classifier))
 
 
-def _screened(
-    arguments: argparse.Namespace, sounds: dict[str, tuple[Pcm, int]]
-) -> dict[str, Any] | None:
-    """The screening of the coughs, when a bundle for it was named."""
-    if arguments.bundle is None:
-        return None
-    if COUGH not in sounds:
-        raise UsageError("--bundle screens the coughs; give --cough F as well")
+def _screener(arguments: argparse.Namespace) -> Screener:
+    """The screen that was named, if it is one of coughs."""
     bundle = load_bundle(arguments.bundle)
-    return screen_pcm(COUGH, *sounds[COUGH], Screener(bundle, Classifier(bundle)))
+    screener = Screener(bundle, Classifier(bundle, arguments.runtime))
+    if COUGH not in bundle.card.get("profile", ""):
+        raise BadInputError(
+            f"bundle {bundle.name} is no screen of coughs, and a check-in records no other sounds "
+            "for one; leave --bundle out"
+        )
+    return screener
 
 
 def _line(results: list[TaskResult], screened: dict[str, Any] | None) -> dict[str, Any]:
@@ -109,7 +115,10 @@ def _line(results: list[TaskResult], screened: dict[str, Any] | None) -> dict[st
     }
     if screened is not None:
         line |= {key: screened[key] for key in ("probabilities", "decision", "reasons")}
-        line["explanation"] = screened["explanation"]
+        line["explanation"] = {
+            code: words + (" " if code == "en" else "") + screened["explanation"][code]
+            for code, words in measured_in_words(results).items()
+        }
     return line
 
 

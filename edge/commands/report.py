@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING
 
 from edge import __version__
 from edge.commands.history import add_where, history_of
-from edge.errors import InputOutputError, UsageError
+from edge.errors import BadInputError, InputOutputError, UsageError
 from edge.pages.texts import LANGUAGES, language
+from edge.records import TREND_LABEL
 
 # What writes a report is imported where it is used: the daemon has the same command line, and
 # would keep megabytes of it for months.
@@ -50,7 +51,13 @@ def _report(arguments: argparse.Namespace) -> int:
 
     history = history_of(arguments)
     with Reader(history.database) as reader:
-        nights = views(reader.nights())
+        kept = reader.nights()
+    nights = views(kept)
+    if kept and not nights:
+        raise BadInputError(
+            f"{len(kept)} nights are kept, and none of a bundle that counts {TREND_LABEL}s; a "
+            "report needs such nights"
+        )
     report = report_of(nights, history.node, arguments.first, arguments.last)
     body = _written(report, arguments.form, arguments.lang)
     if arguments.out is None:

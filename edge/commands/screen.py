@@ -8,7 +8,7 @@ import numpy as np
 
 from edge.bundle import load_bundle
 from edge.capture import Recording, open_wav_or_flac
-from edge.classifier import Classifier
+from edge.classifier import RUNTIMES, Classifier
 from edge.commands.output import each_file, say_json
 from edge.errors import BadInputError
 from edge.explain import Source, as_json, explain
@@ -27,7 +27,7 @@ def add(commands: Any) -> None:
     screen.add_argument(
         "--bundle", default=BUNDLE, help=f"a folder, or a shipped bundle's name (default: {BUNDLE})"
     )
-    screen.add_argument("--runtime", default="auto", help="auto, tflite-runtime, litert, edgetpu")
+    screen.add_argument("--runtime", default="auto", choices=RUNTIMES)
     screen.add_argument("--json", action="store_true", help="one JSON object a line")
     screen.set_defaults(command=_screen)
 

@@ -112,7 +112,7 @@ class Diary:
 
         def is_new(store: Store) -> bool:
             begin = store.begin_unix_s()
-            return begin is not None and begin < end and not store.has_night(end)
+            return begin is not None and begin < end and not store.has_night(start, end)
 
         if not self._keeper.ask(is_new, False):
             return
@@ -125,12 +125,21 @@ class Diary:
             _logger.info("the night is over: %s", counts)
 
     def prune(self, limits: StoreSettings) -> int:
-        """Delete what is too old or too much; how many messages were given up."""
-        now_unix_s, id = self._session.now_unix_s, self._session.origin.session
-        pruned = self._keeper.ask(
-            lambda store: store.prune(now_unix_s, limits.keep_days, limits.max_mb * 10**6, id),
-            Pruned(),
-        )
+        """Delete what is too old or too much; how many messages were given up.
+
+        A clock that nobody set may be wrong by years: by it, no more time has passed since the
+        sessions before than this one has lasted.
+        """
+        session, id = self._session, self._session.origin.session
+
+        def delete(store: Store) -> Pruned:
+            now_unix_s = session.now_unix_s
+            if not session.clock_synced:
+                before_unix_s = store.end_unix_s(id)
+                now_unix_s = min(now_unix_s, (before_unix_s or now_unix_s) + session.elapsed_s)
+            return store.prune(now_unix_s, limits.keep_days, limits.max_mb * 10**6, id)
+
+        pruned = self._keeper.ask(delete, Pruned())
         if pruned.events:
             _logger.info("%d old events were deleted", pruned.events)
         if pruned.messages:

@@ -97,6 +97,8 @@ class Reporter:
         self._diary = Diary(session, keeper, self._posted)
         self._pruned_s = 0.0  # session seconds
         self._outbox_dropped = 0
+        # Without a broker in the settings, what waited for one before is kept for when it is back.
+        self._waited_seq = keeper.ask(Store.last_seq, None)
 
     def announce(self) -> None:
         """Say what runs here, and tell Home Assistant of it."""
@@ -247,9 +249,12 @@ class Reporter:
         if self._uplink is not None:
             self._uplink.wake()
             return
+        waited_seq = self._waited_seq
+        if waited_seq is None:  # the store could not say
+            return
 
         def forget(store: Store) -> None:  # it goes nowhere: it must not fill the disk
-            for row in store.pending(0, 100):
+            for row in store.pending(waited_seq, 100):
                 store.delete(row.seq)
 
         self._keeper.ask(forget, None)

@@ -179,9 +179,12 @@ def new_id(unix_s: float) -> str:
 
 
 def difference(earlier: Coverage, later: Coverage) -> Coverage:
-    """What was covered between two readings of a coverage that only grows."""
+    """What was covered between two readings of a coverage that only grows.
+
+    Seconds are sums of fractions: what did not grow may have shrunk by a rounding.
+    """
     return Coverage(
-        later.audio_s - earlier.audio_s,
-        later.processed_s - earlier.processed_s,
-        later.lost_s - earlier.lost_s,
+        max(0.0, later.audio_s - earlier.audio_s),
+        max(0.0, later.processed_s - earlier.processed_s),
+        max(0.0, later.lost_s - earlier.lost_s),
     )

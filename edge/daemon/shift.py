@@ -91,13 +91,21 @@ class Shift:
         backlog: Backlog,
         ends: Ends,
     ) -> None:
-        settings = setup.settings
         self.setup = setup
         self.is_last = True
         self._board = board
         self._backlog = backlog
         self._clocks = clocks
-        self._source = open_source(settings.source, stdin)
+        self._uplink: Uplink | None = None
+        self._source = open_source(setup.settings.source, stdin)
+        self._open = contextlib.ExitStack()
+        with contextlib.ExitStack() as opening:
+            opening.callback(self._let_go)
+            self._make_threads(ends)
+            opening.pop_all()
+
+    def _make_threads(self, ends: Ends) -> None:
+        setup, settings, clocks = self.setup, self.setup.settings, self._clocks
         pipeline = setup.pipeline_factory(self._source.rate_hz)
         blocks: BlockQueue = queue.Queue(QUEUE_BLOCKS)
         self._mute = Mute(False)
@@ -124,7 +132,13 @@ class Shift:
             pace=pace,
             ended=lambda: ends.put(End(self, "the pipeline ended")),
         )
-        self._open = contextlib.ExitStack()
+
+    def _let_go(self) -> None:
+        """Close what was opened, so that another shift can have it."""
+        if self._uplink is not None:
+            self._uplink.stop()
+        if self._source.microphone is not None:
+            self._source.microphone.close()
 
     @property
     def steps(self) -> int:
@@ -151,6 +165,7 @@ class Shift:
         """
         settings = self.setup.settings
         with contextlib.ExitStack() as opening:
+            opening.callback(self._let_go)
             if settings.metrics.port:
                 opening.enter_context(served(settings.metrics.port, self._board.text))
             if self._uplink is not None:

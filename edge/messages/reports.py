@@ -212,6 +212,7 @@ def alert_message(
     rate_per_h: float,
     usual_low_per_h: float,
     usual_high_per_h: float,
+    usual_per_h: float,
     reason: Mapping[str, str],
     model: str,
 ) -> Message:
@@ -230,6 +231,7 @@ def alert_message(
         rate_per_h: sounds an hour reported in them, not corrected.
         usual_low_per_h: least of a usual night, on the same scale.
         usual_high_per_h: most of one.
+        usual_per_h: of usual nights on average.
         reason: sentences by language.
         model: name of the bundle.
     """
@@ -245,6 +247,7 @@ def alert_message(
             "rate_per_hour": round(rate_per_h, 3),
             "usual_low_per_hour": round(usual_low_per_h, 3),
             "usual_high_per_hour": round(usual_high_per_h, 3),
+            "usual_per_hour": round(usual_per_h, 3),
             "reason": dict(reason),
             "model": model,
         },

@@ -47,5 +47,5 @@ def alert_spans(views: Sequence[NightView]) -> list[AlertSpan]:
             spans[-1] = replace(spans[-1], last=view.date)
         elif view.alert:
             spans.append(AlertSpan(view.date, view.date, view.change))
-        standing = view.alert
+        standing = view.alert is True
     return spans

@@ -13,6 +13,7 @@ from edge.trend import NightView
 
 MOST_DAYS = 366  # more nights than this are no longer told apart on one page
 USUAL_DAYS = 30
+_USUAL = timedelta(days=USUAL_DAYS - 1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,6 +69,11 @@ class Report:
         return any(night.corrected for night in self.monitored)
 
     @property
+    def alerted(self) -> int:
+        """Nights at whose end an alert stood."""
+        return sum(night.alert is True for night in self.kept)
+
+    @property
     def alerts(self) -> list[AlertSpan]:
         """The alerts, the oldest first."""
         return alert_spans(self.kept)
@@ -88,13 +94,12 @@ class Report:
             (t("report_median"), f"{t.number(statistics.median(rates))} {unit}" if rates else "–"),
             (t("report_range"), f"{t.span(min(rates), max(rates))} {unit}" if rates else "–"),
             (t("usual"), span),
-            (t("report_alerts"), str(sum(night.alert for night in self.kept))),
+            (t("report_alerts"), str(self.alerted)),
         ]
 
     def trend_plot(self, t: Language, frame: Frame) -> Drawing:
         """Coughs an hour, night by night."""
-        alerts = sum(night.alert for night in self.kept)
-        words = t("chart_trend_aria", nights=len(self.monitored), alerts=alerts)
+        words = t("chart_trend_aria", nights=len(self.monitored), alerts=self.alerted)
         return nights_plot(self.days, frame, t, words)
 
     def coverage_plot(self, t: Language, frame: Frame) -> Drawing:
@@ -129,7 +134,7 @@ def report_of(
     if not views:
         raise BadInputError("no night has been summed up yet; the first report is due tomorrow")
     end = last or views[-1].date
-    begin = first or end - timedelta(days=USUAL_DAYS - 1)
+    begin = first or max(end, date.min + _USUAL) - _USUAL
     if begin > end:
         raise UsageError(f"the period from {begin} to {end} is empty; give --from before --to")
     if (end - begin).days >= MOST_DAYS:

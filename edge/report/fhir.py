@@ -5,7 +5,7 @@ of a system of this project's own. Units are UCUM. Identifiers follow from the c
 report gives the same bytes.
 """
 
-from datetime import date
+from datetime import UTC, date, datetime
 from typing import Any
 from uuid import NAMESPACE_URL, uuid5
 
@@ -59,7 +59,7 @@ def _observation(node: str, day: date, night: NightView | None, t: Language) -> 
         "id": _id(node, day.isoformat()),
         "status": "final",
         "code": _code("cough-rate-night", "Coughs per hour in one night, counted by a microphone"),
-        "effectiveDateTime": day.isoformat(),
+        **_effective(day, night),
         "device": {"reference": f"urn:uuid:{_id(node, 'device')}"},
     }
     if night is None or night.rate_per_h is None:
@@ -80,8 +80,10 @@ def _observation(node: str, day: date, night: NightView | None, t: Language) -> 
             "95 % interval of the rate",
             valueRange={"low": _rate(night.low), "high": _rate(night.high)},
         ),
-        _part("alert", "More coughing than usual over several nights", valueBoolean=night.alert),
     ]
+    if night.alert is not None:
+        words = "More coughing than usual over several nights"
+        components.append(_part("alert", words, valueBoolean=night.alert))
     if night.baseline_low is not None and night.baseline_high is not None:
         usual = {"low": _rate(night.baseline_low), "high": _rate(night.baseline_high)}
         components.append(_part("usual-range", "This person's usual range", valueRange=usual))
@@ -91,6 +93,17 @@ def _observation(node: str, day: date, night: NightView | None, t: Language) -> 
         "note": [{"text": t("corrected") if night.corrected else t("uncorrected")}],
         "component": components,
     }
+
+
+def _effective(day: date, night: NightView | None) -> dict[str, Any]:
+    """When it was: the night to the second, which lies on two days; else the day it was due."""
+    if night is None:
+        return {"effectiveDateTime": day.isoformat()}
+    start, end = (
+        datetime.fromtimestamp(round(unix_s), UTC).isoformat()
+        for unix_s in (night.start_unix_s, night.end_unix_s)
+    )
+    return {"effectivePeriod": {"start": start, "end": end}}
 
 
 def _part(code: str, words: str, **value: Any) -> dict[str, Any]:

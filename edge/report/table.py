@@ -42,7 +42,7 @@ def _row(node: str, day: date, night: NightView | None) -> list[object]:
         *map(_figure, (night.rate_per_h, night.low, night.high)),
         int(night.corrected),
         *map(_figure, (night.baseline_low, night.baseline_high)),
-        int(night.alert),
+        "" if night.alert is None else int(night.alert),
     ]
 
 

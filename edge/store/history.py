@@ -168,10 +168,11 @@ class Store:
         """Every night that was summed up and is not too old, the oldest first."""
         return nights.read(self._db)
 
-    def has_night(self, end_unix_s: float) -> bool:
-        """Whether the night that ended then was summed up."""
+    def has_night(self, start_unix_s: float, end_unix_s: float) -> bool:
+        """Whether a part of that span was summed up, as one night or as parts of several."""
+        query = "SELECT 1 FROM night WHERE end_unix_s > ? AND start_unix_s < ?"
         with self._db.sentences():
-            return self._db.one("SELECT 1 FROM night WHERE end_unix_s = ?", end_unix_s) is not None
+            return self._db.one(query, start_unix_s, end_unix_s) is not None
 
     def put_setting(self, name: str, value: str) -> None:
         """Keep a value that a restart must not change."""
@@ -187,6 +188,14 @@ class Store:
     def prune(self, now_unix_s: float, keep_days: int, max_bytes: int, keep_session: str) -> Pruned:
         """Delete what is too old or too much; see `retention.prune`."""
         return retention.prune(self._db, now_unix_s, keep_days, max_bytes, keep_session)
+
+    def end_unix_s(self, but: str) -> float | None:
+        """Until when the sessions but one covered, seconds since 1970; None when there is none."""
+        with self._db.sentences():
+            row = self._db.one(
+                "SELECT max(start_unix_s + covered_s) FROM session WHERE id <> ?", but
+            )
+        return None if row[0] is None else float(row[0])
 
     def used_bytes(self) -> int:
         """Size of the database."""
@@ -252,6 +261,11 @@ class Store:
         """How many messages wait."""
         with self._db.sentences():
             return int(self._db.one("SELECT count(*) FROM outbox")[0])
+
+    def last_seq(self) -> int:
+        """Number of the latest message that waits; 0 when none does."""
+        with self._db.sentences():
+            return int(self._db.one("SELECT coalesce(max(seq), 0) FROM outbox")[0])
 
     def outbox_oldest_unix_s(self) -> float | None:
         """When the oldest message that waits was stored, seconds since 1970."""

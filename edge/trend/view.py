@@ -26,7 +26,8 @@ class Change:
         since: day of the first night that speaks for it.
         nights: monitored nights since then.
         rate_per_h: sounds an hour that were reported in them, not corrected.
-        usual_low_per_h, usual_high_per_h: of a usual night, on the same scale.
+        usual_low_per_h, usual_high_per_h: of one usual night, on the same scale.
+        usual_per_h: of many usual nights on average, on the same scale.
     """
 
     raised: bool
@@ -36,6 +37,7 @@ class Change:
     rate_per_h: float
     usual_low_per_h: float
     usual_high_per_h: float
+    usual_per_h: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,8 +54,9 @@ class NightView:
         baseline_low, baseline_high: between these lie nine of ten usual nights that are as
             long as this one, by what was known before it, on the scale of `rate_per_h`; None
             while that is being learnt, and when the night was too short to judge.
-        alert: an alert stood at the night's end.
+        alert: an alert stood at the night's end; None while the usual range is being learnt.
         corrected: the rates allow for what the detector misses and invents.
+        start_unix_s, end_unix_s: of the night, seconds since 1970.
         change: how the alert began or ended in this night; None when neither.
     """
 
@@ -65,8 +68,10 @@ class NightView:
     high: float | None
     baseline_low: float | None
     baseline_high: float | None
-    alert: bool
+    alert: bool | None
     corrected: bool
+    start_unix_s: float
+    end_unix_s: float
     change: Change | None = None
 
 
@@ -163,7 +168,8 @@ def _change(
     run = (chart.run_count[0], chart.run_hours[0], chart.run_nights[0])
     count, span, nights = run if raised and run[1] > 0 else (heard.count, hours, 1)
     per_night = max(float(span) / max(float(nights), 1.0), chart.rules.min_hours)
-    low, high = chart.usual().counts(per_night, USUAL_TAIL)
+    usual = chart.usual()
+    low, high = usual.counts(per_night, USUAL_TAIL)
     return Change(
         raised,
         cause,
@@ -172,6 +178,7 @@ def _change(
         float(count) / float(span) if span > 0 else 0.0,
         low / per_night,
         high / per_night,
+        usual.rate_per_hour,
     )
 
 
@@ -181,6 +188,8 @@ def _view(step: _Step) -> NightView:
     low, high = _range(step)
     return NightView(
         date=night.date,
+        start_unix_s=night.start_unix_s,
+        end_unix_s=night.end_unix_s,
         coughs=heard.count,
         covered_s=night.monitored_s,
         rate_per_h=found.per_hour if found else None,
@@ -188,7 +197,7 @@ def _view(step: _Step) -> NightView:
         high=found.high if found else None,
         baseline_low=low.per_hour if low else None,
         baseline_high=high.per_hour if high else None,
-        alert=step.verdict.alert is True,
+        alert=step.verdict.alert,
         corrected=found is not None and found.corrected,
         change=step.verdict.change,
     )

@@ -2,27 +2,31 @@
 
 from edge.trend.view import Change
 
+# What the detector counted, on both sides: the pages show rates that allow for its errors.
 _EN = {
     "more": (
-        "More coughs than usual: {rate} an hour were counted in {nights}, since {since}; "
-        "{low} to {high} an hour are usual here."
+        "More coughs than usual: the detector counted {rate} an hour in {nights}, since {since}; "
+        "here it usually counts {usual} an hour on average."
     ),
     "usual": (
-        "Coughs are back to usual: {rate} an hour were counted in the last night; "
-        "{low} to {high} an hour are usual here."
+        "Coughs are back to usual: the detector counted {rate} an hour in the latest night; "
+        "here it usually counts {usual} an hour on average."
     ),
     "adopted": (
         "The alert has stood for weeks, so its level now counts as usual: "
-        "{low} to {high} coughs an hour."
+        "{usual} coughs an hour on average, as the detector counts."
     ),
     "bundle": "Another model listens now; what is usual is learnt anew, and the alert ends.",
 }
 _ZH = {
     "more": (
-        "咳嗽比平时多：自{since}起的{nights}，平均每小时{rate}次；此处平时每小时{low}至{high}次。"
+        "咳嗽比平时多：自{since}起的{nights}，检测器平均每小时计到{rate}次；"
+        "此处平时平均每小时计到{usual}次。"
     ),
-    "usual": "咳嗽已恢复到平时水平：昨夜每小时{rate}次；此处平时每小时{low}至{high}次。",
-    "adopted": "提醒已持续数周，当前水平今后视为平时水平：每小时{low}至{high}次。",
+    "usual": (
+        "咳嗽已恢复到平时水平：最近一夜检测器每小时计到{rate}次；此处平时平均每小时计到{usual}次。"
+    ),
+    "adopted": ("提醒已持续数周，当前水平今后视为平时水平：按检测器的计数，平均每小时{usual}次。"),
     "bundle": "已换用另一个模型，将重新学习平时水平，提醒结束。",
 }
 _EN_NOTE = (
@@ -37,8 +41,7 @@ def reason(change: Change) -> dict[str, str]:
     numbers = {
         "since": change.since.isoformat(),
         "rate": _number(change.rate_per_h),
-        "low": _number(change.usual_low_per_h),
-        "high": _number(change.usual_high_per_h),
+        "usual": _number(change.usual_per_h),
     }
     nights_en = "1 night" if change.nights == 1 else f"{change.nights} nights"
     english = _EN[change.cause].format(nights=nights_en, **numbers)

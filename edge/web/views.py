@@ -4,7 +4,6 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta, tzinfo
 from functools import cached_property
-from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeAlias
 
@@ -13,7 +12,7 @@ from edge.pages.hourly import Hour, by_hour, count_bars, coverage_bars
 from edge.pages.nights import AlertSpan, alert_spans, day_by_day
 from edge.pages.templates import environment
 from edge.pages.texts import Language
-from edge.records import TREND_LABEL, Night
+from edge.records import TREND_LABEL
 from edge.store import Reader, StoredEvent
 from edge.trend import NightView, views
 
@@ -25,6 +24,8 @@ TREND_DAYS = (30, 90, 365)
 NIGHTS_A_PAGE = 30
 EVENTS_TODAY, EVENTS_A_NIGHT = 20, 200
 AROUND_S = 600.0
+# Until the next night is over and summed up, and an hour more, a night is the last one.
+RECENT_S = DAY_S + 3600.0
 # The daemon writes its coverage every 5 minutes; later than this it has stopped, or is muted.
 SILENT_AFTER_S = 900.0
 # Each plot is drawn twice, and the stylesheet shows the one that fits: text keeps its size.
@@ -72,7 +73,7 @@ class Pages:
     def today(self, language: Language, shared: Shared) -> str:
         """The last night and the last 24 hours."""
         now = self.clock()
-        start = (now // 3600 - 23) * 3600
+        start = now - DAY_S
         with Reader(self.database) as reader:
             nights = views(reader.nights())
             hours = _hours(reader, start, now)
@@ -83,6 +84,7 @@ class Pages:
             language,
             shared=shared,
             night=nights[-1] if nights else None,
+            recent=bool(nights) and now - nights[-1].end_unix_s < RECENT_S,
             alert=_standing(nights),
             hours=hours,
             total=sum(hour.count for hour in hours),
@@ -100,7 +102,7 @@ class Pages:
             found = views(reader.nights())
         last = found[-1].date if found else date.min
         if before is not None and found:
-            last = min(last, before - timedelta(days=1))
+            last = min(last, max(before, found[0].date) - timedelta(days=1))
         listed: Sequence[tuple[date, NightView | None]] = []
         if found and last >= found[0].date:
             first = max(found[0].date, last - timedelta(days=NIGHTS_A_PAGE - 1))
@@ -119,19 +121,19 @@ class Pages:
         """One night by the hour; None when it was not kept."""
         with Reader(self.database) as reader:
             kept = reader.nights()
+            found = {view.date: view for view in views(kept)}
             night = next((night for night in kept if night.date == day), None)
-            if night is None:
+            if night is None or day not in found:
                 return None
             hours = _hours(reader, night.start_unix_s, night.end_unix_s)
             events = reader.events(night.start_unix_s, night.end_unix_s, EVENTS_A_NIGHT)
-        view = next(view for view in views(kept) if view.date == day)
         return self.fill(
             "night",
             language,
             shared=shared,
-            night=view,
-            earlier=_neighbour(kept, day, -1),
-            later=_neighbour(kept, day, 1),
+            night=found[day],
+            earlier=max((other for other in found if other < day), default=None),
+            later=min((other for other in found if other > day), default=None),
             hours=hours,
             plot=self._hours_plot(hours, language),
             events=events,
@@ -153,7 +155,7 @@ class Pages:
         words = language(
             "chart_trend_aria",
             nights=sum(view.rate_per_h is not None for view in inside),
-            alerts=sum(view.alert for view in inside),
+            alerts=sum(view.alert is True for view in inside),
         )
         plot = shown and _twice(lambda frame: nights_plot(shown, frame, language, words))
         return self.fill(
@@ -193,6 +195,7 @@ class Pages:
         now = self.clock()
         with Reader(self.database) as reader:
             hours = _hours(reader, (now // 3600 - 47) * 3600, now)
+            listened_s = sum(hour.listened_s for hour in _hours(reader, now - DAY_S, now))
             lost_s = sum(span.lost_s for span in reader.spans(now - DAY_S, now))
             heard_until, muted = reader.heard_until_unix_s(), reader.muted()
             session = reader.latest_session()
@@ -209,7 +212,7 @@ class Pages:
             status=_status(heard_until, muted, now),
             heard_ago=None if heard_until is None else language.ago(now - heard_until),
             hours=hours,
-            listened_s=sum(hour.listened_s for hour in hours[-24:]),
+            listened_s=listened_s,
             lost_s=lost_s,
             session=session,
             waiting=waiting,
@@ -255,9 +258,3 @@ def _status(heard_until_unix_s: float | None, muted: bool, now: float) -> str:
     if heard_until_unix_s is None or now - heard_until_unix_s > SILENT_AFTER_S:
         return "silent"
     return "listening"
-
-
-def _neighbour(nights: Sequence[Night], day: date, step: int) -> date | None:
-    pairs = list(pairwise(night.date for night in nights))
-    found = {b: a for a, b in pairs} if step < 0 else dict(pairs)
-    return found.get(day)

@@ -125,3 +125,18 @@ def test_a_bundle_needs_coughs_to_screen(tmp_path):
     assert done.returncode == 64
     assert "--cough" in done.stderr
     assert "Traceback" not in done.stderr
+
+
+def test_coughs_are_not_put_to_a_screen_of_lung_sounds(tmp_path):
+    """A bundle that was trained on another sound is refused before anything is measured."""
+    sf.write(tmp_path / "cough.wav", tone(2.0), RATE_HZ, "PCM_16")
+    done = run("--bundle", "screen-chest", "--cough", tmp_path / "cough.wav")
+    assert done.returncode == 65
+    assert "is no screen of coughs" in done.stderr
+    assert done.stdout == ""
+
+
+def test_silence_is_too_quiet_and_not_too_noisy():
+    """A muted microphone is told once what is wrong with it."""
+    (cough, *_) = TASKS
+    assert measure(cough, np.zeros(5 * RATE_HZ, np.int16), RATE_HZ).problems == ("too_quiet",)

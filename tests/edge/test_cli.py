@@ -1,9 +1,11 @@
 """The `airway` command: results on standard output, one sentence and an exit code for faults."""
 
 import json
+import os
 import shutil
 import subprocess
 import sys
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -174,3 +176,47 @@ def test_doctor_and_model_verify():
     assert "features exact" in verified.stdout
     assert "room" in airway("model", "list").stdout
     assert json.loads(airway("model", "show", "room").stdout)["name"] == "room"
+
+
+def test_the_name_of_a_recording_says_nothing(night_wav, tmp_path):
+    """A WAV file is one by its bytes, whatever its name ends with and however it is encoded."""
+    expected = airway("replay", "--json", night_wav).stdout.splitlines()
+    for name in (b"night.raw", b"n\xffight.wav"):
+        path = os.fsdecode(os.fsencode(tmp_path) + b"/" + name)
+        shutil.copy(night_wav, path)
+        lines = airway("replay", "--json", path).stdout.splitlines()
+        assert len(lines) == len(expected) > 1
+        assert json.loads(lines[0])["onset_s"] == json.loads(expected[0])["onset_s"]
+
+
+def test_output_that_cannot_be_written_is_74(night_wav):
+    """A full disk behind standard output ends the command with one sentence and its code."""
+    with Path("/dev/full").open("w") as full:
+        done = subprocess.run(
+            [sys.executable, "-m", "edge.cli", "replay", "--json", night_wav],
+            stdout=full, stderr=subprocess.PIPE, text=True, check=False,
+        )  # fmt: skip
+    assert done.returncode == 74
+    assert "Traceback" not in done.stderr
+    assert "No space left" in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ('bundle = "rom"', ["model.bundle", "did you mean 'room'?"]),
+        ('bundle = "screen-chest"', ["model.bundle", "finds no events"]),
+        ('runtime = "edgetpu"', ["was not compiled for the Edge TPU"]),
+    ],
+)
+def test_a_model_that_cannot_listen_is_a_wrong_configuration(text, words, tmp_path):
+    """check-config finds what run would refuse, or run without ever telling an event."""
+    path = tmp_path / "config.toml"
+    path.write_text(f'node = "n"\n[source]\nkind = "stdin"\n[model]\n{text}\n')
+    for command in (["check-config", path], ["run", "--config", path]):
+        assert_one_sentence(airway(*command), 78, *words)
+
+
+def test_a_screen_finds_no_events(night_wav):
+    """A recording is not said to be without coughs by a model that hears none."""
+    assert_one_sentence(airway("replay", "--bundle", "screen-chest", night_wav), 65, "no events")

@@ -22,6 +22,7 @@ from edge.daemon import system as system_module
 from edge.daemon.feeder import GAP_S, Feeder, Source, open_source
 from edge.daemon.session import WINDOW_S, Recent
 from edge.errors import BadInputError, DeviceUnavailableError, InputOutputError, TryAgainError
+from edge.messages import Message, uuid7
 from edge.records import AudioBlock, Coverage, Event
 from edge.store import Store
 
@@ -109,6 +110,18 @@ def test_without_mqtt_the_history_stays_and_no_message_waits(tmp_path):
     assert stored(settings) == ({"burst": 1}, pytest.approx(2.0), 0.0)
     with Store(settings.store.path) as store:
         assert store.outbox_depth() == 0
+
+
+def test_what_waits_for_a_broker_outlives_a_run_without(tmp_path):
+    """Switching mqtt.enabled off for a while deletes nothing that a broker has not taken."""
+    settings = configured(tmp_path, None, night(2, [1.0]))
+    with Store(settings.store.path) as store:
+        store.start_session("old", "mic", time.time() - 100, True)
+        message = Message("airway/n/mic/event", {"id": uuid7(1, bytes(10))})
+        store.add_event("old", Event("burst", 1.0, 1.5, 0.5, 0.5), message)
+    assert run(settings, Bursts, ABOUT) == 0
+    with Store(settings.store.path) as store:
+        assert [row.payload["id"] for row in store.pending(0, 10)] == [message.payload["id"]]
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])

@@ -14,7 +14,9 @@ from test_retention import filled
 from edge.config import StoreSettings
 from edge.daemon import keeper as keeper_module
 from edge.daemon import reporter as reporter_module
+from edge.daemon.diary import Diary
 from edge.daemon.keeper import Backlog, Keeper
+from edge.daemon.session import Clocks, Session
 from edge.errors import InputOutputError
 from edge.messages import Message, uuid7
 from edge.records import Event
@@ -135,7 +137,22 @@ def test_the_limits_of_the_store_are_kept(tmp_path, mosquitto, quick, monkeypatc
     with Store(settings.store.path) as store:
         store.start_session("old", "mic", time.time() - 10 * 86_400, True)
         store.add_event("old", Event("bang", 1.0, 1.5, 0.5, 0.5), message(1))
-    daemon = Live(settings)
+    daemon = Live(settings, synced=lambda unix_s: True)
     daemon.hear(1, [0.5])
     assert wait_until(lambda: stored(settings)[0] == {"burst": 1})
     daemon.end()
+
+
+@pytest.mark.parametrize(("synced", "left"), [(True, 0), (False, 1_000)])
+def test_a_clock_that_may_be_wrong_makes_nothing_old(tmp_path, synced, left):
+    """Ten years in the future without synchronisation: not one event of the past is deleted."""
+    path = tmp_path / "a.db"
+    filled(path, 20)
+    ahead_s = T0 + 10 * 365 * 86_400.0
+    clocks = Clocks(lambda: 0.0, lambda: ahead_s, lambda unix_s: synced)
+    session = Session.begin("airway", "n", "mic", clocks)
+    keeper = Keeper(path, Backlog(), lambda: 0.0)
+    Diary(session, keeper, lambda: None).prune(StoreSettings(path))
+    keeper.close()
+    with Store(path) as store:
+        assert sum(store.summary(0.0, 1e11).counts.values()) == left

@@ -229,7 +229,7 @@ def test_a_night_carries_its_estimate_and_the_alert(per_hour, corrected, alert):
     cause=st.sampled_from(["more", "usual", "adopted", "bundle"]),
     since=st.dates(),
     nights=st.integers(1, 400),
-    rates=st.tuples(*3 * [st.floats(0, 1e4)]),
+    rates=st.tuples(*4 * [st.floats(0, 1e4)]),
 )
 def test_any_alert_fits_its_schema(raised, cause, since, nights, rates):
     """Raised or cleared, for each cause, the alert is valid and is not retained."""

@@ -209,3 +209,14 @@ def test_a_night_without_the_daemon_says_so(tmp_path, mosquitto, quick, wait_unt
     (summary,) = (valid(message, "summary") for message in subscriber.received)
     assert summary["monitored_s"] == 0.0
     assert summary["rate_per_hour"] == {"burst": None, "bang": None}
+
+
+def test_a_night_with_other_ends_is_not_told_twice(tmp_path):
+    """After night.end was set earlier, the night that was summed up already is left as it is."""
+    store = Store(tmp_path / "a.db")
+    store.add_night(Night(date(2026, 1, 9), T0, T0 + 36_000, {}, 36_000.0, 0.0, "ab" * 32), [])
+    assert store.has_night(T0, T0 + 30_000)
+    assert store.has_night(T0 + 3_600, T0 + 40_000)
+    assert not store.has_night(T0 + 36_000, T0 + 72_000)
+    assert not store.has_night(T0 - 36_000, T0)
+    store.close()

@@ -92,7 +92,10 @@ def test_what_is_too_old_goes(path):
         assert summary.monitored_s == pytest.approx(3 * DAY_S)
         assert store.outbox_depth() == 510
         assert [store.has_session(f"s{day:04}") for day in (6, 7)] == [False, True]
-        assert [store.has_night(T0 + day * DAY_S) for day in (6, 7)] == [False, True]
+        assert [store.has_night(T0 + day * DAY_S - 1, T0 + day * DAY_S) for day in (6, 7)] == [
+            False,
+            True,
+        ]
         assert store.prune(T0 + 10 * DAY_S, 3, LARGE, "s0009").events == 0
 
 
@@ -183,8 +186,8 @@ def test_settings_and_nights_outlive_a_restart(path):
         store.add_night(night(T0), [message(1)])
     with Store(path) as store:
         assert store.setting("mute") == "off"
-        assert store.has_night(T0)
-        assert not store.has_night(T0 + 1)
+        assert store.has_night(T0 - 1, T0)
+        assert not store.has_night(T0, T0 + 1)
         assert store.outbox_depth() == 1
         assert store.nights() == [night(T0)]
         store.add_night(replace(night(T0), alert=True), [message(2)])

@@ -2,6 +2,7 @@
 
 import io
 import os
+import queue
 import re
 import signal
 import socket
@@ -10,25 +11,32 @@ import time
 import urllib.error
 import urllib.request
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import fields, replace
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
+import numpy as np
 import pytest
-from bursts import ABOUT, Bursts, Child, Live, configured, night, stored, valid
+from bursts import ABOUT, RATE_HZ, Bursts, Child, Live, configured, night, stored, valid
 from hypothesis import given
 from hypothesis import strategies as st
 
-from edge.config import MetricsSettings
+from edge.config import MetricsSettings, StoreSettings
 from edge.daemon import Setup, serve
 from edge.daemon.board import Board
-from edge.daemon.listener import Mute
+from edge.daemon.feeder import Source
+from edge.daemon.keeper import Backlog
+from edge.daemon.listener import Listener, Mute
 from edge.daemon.metrics import served
 from edge.daemon.notify import Notifier
-from edge.daemon.session import Clocks, Session
-from edge.errors import ConfigError
+from edge.daemon.pace import Pace
+from edge.daemon.session import Clocks, Session, difference
+from edge.daemon.shift import Shift
+from edge.errors import AirwayError, ConfigError
 from edge.messages import Health
+from edge.records import AudioBlock, Coverage
 from edge.store import Store
 
 T0 = 1_767_225_600.0  # 2026-01-01T00:00:00Z
@@ -444,3 +452,61 @@ def test_the_status_is_for_a_person(tmp_path, quick, wait_until):
         assert wait_until(lambda: "STATUS=listening; last hour: 1 burst; 0 to send" in heard())
         pipe.close()
         thread.join(20)
+
+
+def test_an_hour_of_silence_by_switch_is_an_hour_of_coverage(tmp_path):
+    """Muted for an hour after a loss: each span between two writes can be stored, to the second."""
+    settings = configured(tmp_path, None)
+    mute = Mute(True)
+    pipeline = Bursts(16_000)
+    listener = Listener(
+        pipeline, queue.Queue(), live=True, open_reporter=nullcontext, clock=time.monotonic,
+        mute=mute, pace=Pace(), ended=lambda: None,
+    )  # fmt: skip
+    reporter = SimpleNamespace(event=lambda event: None)
+    size, at, before = 14_400, 12_345, Coverage(0.0, 0.0, 0.0)
+    with Store(settings.store.path) as store:
+        store.start_session("s", "mic", T0, True)
+        for number in range(4_000):
+            lost = 12_345 if number == 0 else 0
+            block = AudioBlock(np.ones(size, np.int16), 16_000, at, lost)
+            listener._hear(block, reporter)
+            at += size
+            after = listener._coverage()
+            if number % 7 == 0:
+                store.add_coverage("s", difference(before, after))
+                before = after
+        summary = store.summary(T0, T0 + 3_700)
+    assert summary.monitored_s == 0.0
+    assert summary.lost_s == pytest.approx(12_345 / 16_000, abs=1e-6)
+
+
+class Held:
+    """A microphone that only notes whether it was let go."""
+
+    def __init__(self) -> None:
+        self.closed = False
+
+    def close(self) -> None:
+        """As in `Microphone`."""
+        self.closed = True
+
+
+@pytest.mark.parametrize("late", [False, True])
+def test_a_session_that_cannot_start_lets_the_card_go(tmp_path, monkeypatch, late):
+    """Whether it fails while it is made or while it starts, the next one finds its device free."""
+    microphone = Held()
+    source = Source(RATE_HZ, True, lambda stop, clock: iter(()), microphone)
+    monkeypatch.setattr("edge.daemon.shift.open_source", lambda settings, stdin: source)
+    settings = configured(tmp_path, None)
+    with served(0, str) as port:
+        if late:
+            settings = replace(settings, metrics=MetricsSettings(port))
+        else:
+            (tmp_path / "file").write_text("")
+            settings = replace(settings, store=StoreSettings(tmp_path / "file" / "airway.db"))
+        clocks = Clocks(time.monotonic, time.time, lambda unix_s: True)
+        setup = Setup(settings, Bursts, ABOUT)
+        with pytest.raises(AirwayError):
+            Shift(setup, io.BytesIO(), clocks, Board(), Backlog(), queue.SimpleQueue()).start()
+    assert microphone.closed

@@ -282,6 +282,7 @@ def test_a_verdict_is_unknown_while_learning():
     assert verdict.change.since == date(2026, 1, 31)
     assert (verdict.change.nights, verdict.change.rate_per_h) == (2, pytest.approx(7.0))
     assert verdict.change.usual_low_per_h < 20 / 9 < verdict.change.usual_high_per_h < 5
+    assert verdict.change.usual_per_h == pytest.approx(20 / 9, rel=0.1)
     assert views(all_nights)[-1].change == verdict.change
 
 
@@ -315,7 +316,7 @@ def test_a_bundle_that_hears_no_coughs_has_no_trend():
 @pytest.mark.parametrize("cause", ["more", "usual", "adopted", "bundle"])
 def test_the_reason_is_in_words(cause):
     """Each cause has its sentences in both languages, and none of them is a diagnosis."""
-    words = reason(Change(cause == "more", cause, date(2026, 2, 1), 1, 12.34, 1.26, 3.0))
+    words = reason(Change(cause == "more", cause, date(2026, 2, 1), 1, 12.34, 1.26, 3.0, 2.04))
     assert set(words) == {"en", "zh"}
     assert "not a diagnosis" in words["en"]
     assert "不作诊断" in words["zh"]
@@ -324,7 +325,10 @@ def test_the_reason_is_in_words(cause):
     for word in ("asthma", "pneumonia", "infection", "disease", "you have"):
         assert word not in words["en"].lower()
     if cause == "more":
-        assert "12 an hour were counted in 1 night, since 2026-02-01; 1.3 to 3.0" in words["en"]
+        assert (
+            "counted 12 an hour in 1 night, since 2026-02-01; here it usually counts 2.0"
+            in (words["en"])
+        )
         assert "1个夜晚" in words["zh"]
 
 

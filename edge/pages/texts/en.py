@@ -59,6 +59,7 @@ WORDS = {
     ),
     # Today, and one night
     "last_night": "Last night",
+    "latest_night": "Latest night",
     "last_night_none": "No night has been summed up yet.",
     "last_24h": "Last 24 hours",
     "microphone": "Microphone",
@@ -80,6 +81,7 @@ WORDS = {
     "listened": "Listened",
     "minutes_of": "{minutes} min",
     "alert_title": "More coughing than usual",
+    "alert_stood": "When it last listened at night: more coughing than usual",
     "alert_since": (
         "Since the night of {day} there is more coughing than this person's usual range. Sounds of "
         "others in the room count as well. If it worries you, or comes with trouble breathing, "

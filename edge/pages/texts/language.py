@@ -100,6 +100,11 @@ class Language:
         """A time of the day, to the minute; the zone None is the device's own."""
         return f"{datetime.fromtimestamp(unix_s, zone):%H:%M}"
 
+    def short_moment(self, unix_s: float, zone: tzinfo | None) -> str:
+        """A date without its year and a time of the day, to the minute."""
+        day = datetime.fromtimestamp(unix_s, zone).date()
+        return f"{self.short_day(day)} {self.time(unix_s, zone)}"
+
     def clock(self, unix_s: float, zone: tzinfo | None) -> str:
         """A time of the day, to the second."""
         return f"{datetime.fromtimestamp(unix_s, zone):%H:%M:%S}"

@@ -54,6 +54,7 @@ WORDS = {
     "uncorrected": "每小时次数为检测器的原始报告：此处漏检多少、误报多少，尚不清楚。",
     # Today, and one night
     "last_night": "昨夜",
+    "latest_night": "最近记录的一夜",
     "last_night_none": "还没有完成汇总的夜晚。",
     "last_24h": "最近 24 小时",
     "microphone": "麦克风",
@@ -74,6 +75,7 @@ WORDS = {
     "hour": "时段",
     "listened": "监听时长",
     "minutes_of": "{minutes} 分钟",
+    "alert_stood": "最近一次夜间监测时：咳嗽比平时多",
     "alert_title": "咳嗽比平时多",
     "alert_since": (
         "自 {day} 夜间起，咳嗽多于此人的平时范围。房间里其他人的声音也会计入。"

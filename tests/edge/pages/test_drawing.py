@@ -20,7 +20,7 @@ def view(rate: float | None, alert: bool = False, usual: bool = False) -> NightV
     """A night with an interval around its rate."""
     low, high = (None, None) if rate is None else (rate / 2, rate * 2 + 1)
     band = (1.0, 3.0) if usual else (None, None)
-    return NightView(DAY, 5, 3e4, rate, low, high, *band, alert, True)
+    return NightView(DAY, 5, 3e4, rate, low, high, *band, alert, True, 0.0, 3e4)
 
 
 def inside(drawing) -> bool:

@@ -5,7 +5,8 @@ import json
 import re
 import subprocess
 import sys
-from datetime import date, timedelta
+from dataclasses import replace
+from datetime import date, datetime, timedelta
 from html.parser import HTMLParser
 from pathlib import Path
 
@@ -14,13 +15,15 @@ import pytest
 from edge import cli
 from edge.errors import BadInputError, UsageError
 from edge.pages.texts import language
+from edge.records import Heard, Night
 from edge.report import csv_table, fhir_bundle, html_page, pdf_page, report_of
 from edge.report.content import MOST_DAYS, Report
-from edge.store import Reader
+from edge.store import Reader, Store
 from edge.trend import NightView, views
 
 EN, ZH = language("en"), language("zh")
 FIRST, LAST = date(2026, 2, 1), date(2026, 3, 1)
+START_S = 1_769_979_600.0  # 2026-02-01T21:00:00Z
 MISSING = [date(2026, 2, 12), date(2026, 2, 13)]
 
 
@@ -35,7 +38,18 @@ def long_report(days: int) -> Report:
     """So many nights, each second one with an alert: the most that there can be to tell."""
     nights = [
         NightView(
-            FIRST + timedelta(days=k), 9, 3e4, 3.0, 1.0, 900.0, 1.5, 4.0, k % 2 == 0, corrected=True
+            FIRST + timedelta(days=k),
+            9,
+            3e4,
+            3.0,
+            1.0,
+            900.0,
+            1.5,
+            4.0,
+            k % 2 == 0,
+            True,
+            START_S + k * 86_400.0,
+            START_S + k * 86_400.0 + 32_400.0,
         )
         for k in range(days)
     ]
@@ -105,13 +119,30 @@ def test_fhir_says_no_more_than_is_known(report: Report):
     assert len(set(urls)) == len(urls)
     device, *nights = (entry["resource"] for entry in bundle["entry"])
     assert "not a diagnosis" in device["note"][0]["text"]
-    for night in nights:
+    for (day, view), night in zip(report.days, nights, strict=True):
         assert night["device"]["reference"] == urls[0]
         assert ("valueQuantity" in night) != ("dataAbsentReason" in night)
-        missing = date.fromisoformat(night["effectiveDateTime"]) in MISSING
-        assert ("dataAbsentReason" in night) == missing
-        if not missing:
+        assert ("dataAbsentReason" in night) == (day in MISSING)
+        if day not in MISSING:
             assert night["valueQuantity"]["code"] == "/h"
+        if view is None:
+            assert night["effectiveDateTime"] == day.isoformat()
+        else:  # a night lies on two days
+            period = night["effectivePeriod"]
+            start, end = (datetime.fromisoformat(period[name]) for name in ("start", "end"))
+            assert start.date() == day
+            assert end - start == timedelta(hours=12)
+
+
+def test_what_is_being_learnt_is_not_told_as_no_alert(report: Report):
+    """Before the usual range is known a night has no alert and no lack of one, in every form."""
+    night = replace(report.monitored[0], alert=None)
+    young = report_of([night], "bedroom", night.date, night.date)
+    (resource,) = (entry["resource"] for entry in fhir_bundle(young, EN, "1.0")["entry"][1:])
+    codes = [part["code"]["coding"][0]["code"] for part in resource["component"]]
+    assert "alert" not in codes
+    assert csv_table(young).splitlines()[1].endswith(",")
+    assert young.alerts == []
 
 
 @pytest.mark.parametrize(("t", "words"), [(EN, "not a diagnosis"), (ZH, "不作诊断")])
@@ -193,7 +224,7 @@ def test_the_html_needs_nothing_else(report: Report, t, words: str):
 
 def test_a_period_without_listening_says_so():
     """Nights that were not monitored give a report without figures, in each form."""
-    nights = [NightView(FIRST, 0, 0.0, None, None, None, None, None, False, False)]
+    nights = [NightView(FIRST, 0, 0.0, None, None, None, None, None, None, False, 0.0, 3e4)]
     report = report_of(nights, "bedroom", FIRST, FIRST + timedelta(days=3))
     assert "No night in this period was monitored" in html_page(report, EN, "1.0")
     assert pdf_page(report, EN, "1.0").startswith(b"%PDF")
@@ -237,3 +268,13 @@ def test_the_command_says_what_is_wrong(arguments, code, words, history: Path, c
     """A wrong option ends with its exit code and one clear sentence."""
     assert cli.main(["report", "--db", str(history), *arguments]) == code
     assert words in capsys.readouterr().err
+
+
+def test_nights_of_another_profile_are_named(tmp_path: Path, capsys):
+    """A device that has only listened for crackles is told so, and not to wait for tomorrow."""
+    path = tmp_path / "airway.db"
+    with Store(path) as store:
+        night = Night(FIRST, START_S, START_S + 3e4, {"crackle": Heard(2, 1)}, 3e4, 0.0, "ab" * 32)
+        store.add_night(night, [])
+    assert cli.main(["report", "--db", str(path), "--csv"]) == BadInputError.exit_code
+    assert "1 nights are kept, and none of a bundle that counts coughs" in capsys.readouterr().err

@@ -119,6 +119,26 @@ def test_every_night_is_listed_once(site: Site):
     assert seen == sorted(seen, reverse=True)
 
 
+def test_an_old_night_is_not_called_the_last(pages: Pages):
+    """After a pause of days the night is only the latest, and its alert one that once stood."""
+    now = Site(pages, Gate(None, lambda: NOW_UNIX_S)).answer(get("/")).body
+    assert "Last night" in now
+    assert ">More coughing than usual<" in now
+    late_s = NOW_UNIX_S + 5 * 86_400
+    later = replace(pages, clock=lambda: late_s)
+    page = Site(later, Gate(None, lambda: late_s)).answer(get("/")).body
+    assert "Latest night" in page
+    assert "Last night" not in page
+    assert "When it last listened at night: more coughing" in page
+
+
+def test_the_first_day_of_all_has_no_nights_before_it(site: Site):
+    """A date at the end of the calendar is an empty list, not a fault."""
+    answer = site.answer(get("/nights?before=0001-01-01"))
+    assert answer.status == "200 OK"
+    assert 'href="/night/' not in answer.body
+
+
 def test_an_empty_history_has_pages_too(tmp_path: Path):
     """Before the first night, each page says what will come instead of failing."""
     path = tmp_path / "airway.db"

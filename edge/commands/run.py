@@ -1,0 +1,87 @@
+"""`airway run` and `airway check-config`: what a configuration makes of this machine."""
+
+import argparse
+import difflib
+import json
+import os
+from pathlib import Path
+from typing import Any
+
+from edge import __version__
+from edge.bundle import Bundle, load_bundle, shipped_bundles
+from edge.card import measured_detectors
+from edge.classifier import Classifier
+from edge.config import Settings, json_schema, load_settings
+from edge.errors import ConfigError, InputOutputError
+from edge.logs import configure_logging
+from edge.pipeline import Pipeline
+
+DEAF = "screens recordings and finds no events; see airway model list"
+
+
+def add(commands: Any) -> None:
+    """Register both commands; `commands` are argparse's sub-parsers."""
+    run = commands.add_parser("run", help="monitor continuously and publish over MQTT")
+    run.add_argument("--config", type=Path, default=Path("/etc/airway/config.toml"), metavar="F")
+    run.set_defaults(command=_run)
+
+    check = commands.add_parser("check-config", help="say every error of a configuration")
+    check.add_argument(
+        "config", type=Path, nargs="?", default=Path("/etc/airway/config.toml"), metavar="F"
+    )
+    check.add_argument("--schema", action="store_true", help="print the JSON Schema instead")
+    check.set_defaults(command=_check_config)
+
+
+def _run(arguments: argparse.Namespace) -> int:
+    # paho and SQLite are of no use to the other commands
+    from edge.daemon import About, Setup, serve
+
+    def load() -> Setup:
+        settings = load_settings(arguments.config, os.environ)
+        configure_logging(settings.log)
+        bundle, classifier = _listening(settings, arguments.config)
+        labels = tuple(rule.label for rule in bundle.rules)
+        about = About(
+            version=__version__,
+            runtime=classifier.runtime_name,
+            bundle=bundle.name,
+            digest=bundle.digest,
+            labels=labels,
+            detectors=measured_detectors(bundle.card, labels),
+        )
+        return Setup(settings, lambda rate_hz: Pipeline(bundle, classifier, rate_hz), about)
+
+    return serve(load, environ=os.environ)
+
+
+def _check_config(arguments: argparse.Namespace) -> int:
+    if arguments.schema:
+        print(json.dumps(json_schema(), indent=2, ensure_ascii=False))
+        return 0
+    from edge.uplink.link import Link
+
+    settings = load_settings(arguments.config, os.environ)
+    _listening(settings, arguments.config)
+    if settings.mqtt.enabled:
+        Link(settings.mqtt, settings.node, 1)  # refuses files that it can't use
+    print(f"{arguments.config}: good")
+    return 0
+
+
+def _listening(settings: Settings, config: Path) -> tuple[Bundle, Classifier]:
+    """The model that a configuration names, if it can listen.
+
+    Raises:
+        ConfigError: there is no such bundle, it finds no events, or the runtime does not fit.
+    """
+    name = settings.model.bundle
+    try:
+        bundle = load_bundle(name)
+    except InputOutputError as error:
+        near = difflib.get_close_matches(name, shipped_bundles(), 1)
+        hint = f"; did you mean {near[0]!r}?" if near else ""
+        raise ConfigError(f"{config}: model.bundle: {error}{hint}") from error
+    if not bundle.rules:
+        raise ConfigError(f"{config}: model.bundle: {bundle.name} {DEAF}")
+    return bundle, Classifier(bundle, settings.model.runtime)
