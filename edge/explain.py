@@ -148,16 +148,17 @@ def _clinician(screening: Screening, grounds: Grounds, source: Source, code: str
                 bands=_told(grounds.bands, "Hz", -1, code),
             )
         )
-    said += [
+    said.append(
         phrases.CLINICIAN_MEASURED[code].format(
             auroc=f"{measured.auroc:.2f}",
             low=f"{measured.low:.2f}",
             high=f"{measured.high:.2f}",
             people=measured.people,
-        ),
-        phrases.CLINICIAN_NEXT[code],
-        phrases.AID[code],
-    ]
+        )
+    )
+    if set(screening.probabilities) & set(phrases.GROUPS):
+        said.append(phrases.CLINICIAN_LIMITS[code])
+    said += [phrases.CLINICIAN_NEXT[code], phrases.AID[code]]
     return _SEPARATOR[code].join(said)
 
 

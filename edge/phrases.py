@@ -14,8 +14,8 @@ GROUPS = {
         "zh": "气道狭窄者（哮喘或慢阻肺）的录音",
     },
     "other": {
-        "en": "recordings of people without asthma or COPD (healthy, or ill otherwise)",
-        "zh": "没有哮喘或慢阻肺者（健康，或有其他疾病）的录音",
+        "en": "the comparison recordings (people healthy, or with other illnesses)",
+        "zh": "对照录音（健康者或患其他疾病者）",
     },
 }
 ANY_GROUP = {"en": "recordings of the group “{label}”", "zh": "“{label}”组的录音"}
@@ -70,8 +70,8 @@ LIKENESS = {
     "zh": "这段录音听起来更像{group}，而不是本筛查所知的其他录音（概率 {p}%）。",
 }
 HEARD = {
-    "en": "Possible {sound} was heard in {heard} of {stretches} two-second stretches.",
-    "zh": "在 {stretches} 段两秒的片段中，有 {heard} 段可能听到{sound}。",
+    "en": "Possible {sound} was heard in {heard} of {stretches} overlapping two-second stretches.",
+    "zh": "在 {stretches} 段相互重叠的两秒片段中，有 {heard} 段可能听到{sound}。",
 }
 SPOKE = {
     "en": "What spoke most for this lies around second {start} to {end}, and between {low} and "
@@ -92,9 +92,10 @@ NEXT = {
         "zh": "下一步：请把结果给医生看，由医生听诊并做肺功能检查。",
     },
     "other": {
-        "en": "What to do next: this rules nothing out. With cough, wheeze or shortness of breath, "
-        "ask a clinician.",
-        "zh": "下一步：这不能排除任何疾病。如有咳嗽、喘息或气短，请咨询医生。",
+        "en": "What to do next: this rules nothing out, COPD least of all, which this screen was "
+        "not shown to tell. With cough, wheeze or shortness of breath, ask a clinician.",
+        "zh": "下一步：这不能排除任何疾病，尤其不能排除慢阻肺：没有证据表明本筛查能识别它。"
+        "如有咳嗽、喘息或气短，请咨询医生。",
     },
     screening.ABSTAIN: {
         "en": "What to do next: no result says nothing about health. With any symptom, ask a "
@@ -118,8 +119,8 @@ CLINICIAN = {
     "判定：{decision}{reasons}。与参考录音的距离：限值的 {novelty} 倍。",
 }
 CLINICIAN_SOUND = {
-    "en": "Possible {sound} in {heard} of {stretches} windows of 2 s.",
-    "zh": "可能的{sound}：{stretches} 个 2 秒窗中有 {heard} 个。",
+    "en": "Possible {sound} in {heard} of {stretches} overlapping windows of 2 s.",
+    "zh": "可能的{sound}：{stretches} 个相互重叠的 2 秒窗中有 {heard} 个。",
 }
 CLINICIAN_GROUNDS = {
     "en": "Occlusion of the int8 model, change of the log-odds of “{label}”: by second {seconds}; "
@@ -130,6 +131,14 @@ CLINICIAN_MEASURED = {
     "en": "Measured patient-disjoint: AUROC {auroc} (95 % interval {low} to {high}, {people} "
     "people).",
     "zh": "按患者分离测得：AUROC {auroc}（95% 区间 {low} 至 {high}，{people} 人）。",
+}
+# Of the groups that have words of their own: what the figures beside a result do not say.
+CLINICIAN_LIMITS = {
+    "en": "The probability is that of the recordings it was fitted on (adults, one hospital, one "
+    "stethoscope), where about four in ten people had asthma or COPD; where fewer have, it is too "
+    "high. COPD alone was not told from the rest.",
+    "zh": "该概率以其拟合所用的录音为准（成人、一家医院、一种听诊器），"
+    "其中约四成的人有哮喘或慢阻肺；在患者较少的人群中该概率偏高。单独的慢阻肺未能与其余者区分。",
 }
 CLINICIAN_NEXT = {
     "en": "Suggested: auscultation and, where it fits the history, spirometry with reversibility; "

@@ -1,10 +1,10 @@
 """A manifest's recordings with what was annotated in them."""
 
-import csv
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from edge.errors import BadInputError, InputOutputError
+from edge.errors import BadInputError
+from train_export.readers.rows import read_table, span
 
 # Rows that say something of a whole recording, not of a sound in it.
 _WHOLE = ("scene",)
@@ -45,27 +45,20 @@ def read_manifest(manifest: Path) -> list[Annotation]:
         BadInputError: a column is missing or a time is no number.
     """
     files: dict[Path, list[TrueEvent]] = {}
-    try:
-        with manifest.open(newline="", encoding="utf-8") as file:
-            reader = csv.DictReader(file)
-            for row in reader:
-                events = files.setdefault(manifest.parent / row["path"], [])
-                label = row["label_event"]
-                if label not in _WHOLE and not label.startswith(_WHOLE_PREFIXES):
-                    events.append(_event(row))
-    except OSError as error:
-        raise InputOutputError(f"{manifest} can't be read ({error.strerror})") from error
-    except KeyError as error:
-        raise BadInputError(f"{manifest} has no column {error}") from error
-    except ValueError as error:
-        raise BadInputError(f"{manifest}, line {reader.line_num}: {error}") from error
+    for where, row in read_table(manifest, ("path", "label_event", "start_s", "end_s")):
+        events = files.setdefault(manifest.parent / row["path"], [])
+        label = row["label_event"]
+        if label not in _WHOLE and not label.startswith(_WHOLE_PREFIXES):
+            events.append(_event(row, where))
+    if not files:
+        raise BadInputError(f"{manifest} lists no recording; add a row for each")
     return [
         Annotation(path, tuple(sorted(events, key=lambda event: event.onset_s)))
         for path, events in files.items()
     ]
 
 
-def _event(row: dict[str, str]) -> TrueEvent:
+def _event(row: dict[str, str], where: str) -> TrueEvent:
     subject = row.get("subject") or row["path"]
     extra = dict(part.strip().partition("=")[::2] for part in (row.get("extra") or "").split(";"))
     traits = {
@@ -75,6 +68,5 @@ def _event(row: dict[str, str]) -> TrueEvent:
         "sex": extra.get("sex", ""),
         "kind": extra.get("kind", row["label_event"]),
     }
-    return TrueEvent(
-        row["label_event"], float(row["start_s"]), float(row["end_s"]), subject, traits
-    )
+    start_s, end_s = span(row["start_s"], row["end_s"], where)
+    return TrueEvent(row["label_event"], start_s, end_s, subject, traits)

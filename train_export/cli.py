@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from typing import NoReturn
 
 from edge import __version__
-from edge.errors import AirwayError, UsageError
+from edge.errors import AirwayError, InputOutputError, UsageError
 from train_export.commands import (
     ablate,
     compare,
@@ -37,6 +37,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     except AirwayError as error:
         print(f"airway-train: {error}", file=sys.stderr)
         return error.exit_code
+    except OSError as error:
+        print(f"airway-train: {error.strerror or error}: {error.filename or ''}", file=sys.stderr)
+        return InputOutputError.exit_code
 
 
 def _parser() -> argparse.ArgumentParser:

@@ -61,7 +61,12 @@ def read_corpus(root: Path, layout: str = "auto") -> list[Clip]:
     clips = {}
     for row in read_rows(root, layout):
         if not row.body_site and (clip := clip_of(row)):
-            clips[clip.path] = clip
+            before = clips.setdefault(clip.path, clip)
+            if before.label != clip.label:
+                raise BadInputError(
+                    f"{clip.path} is listed as {before.label} and as {clip.label}: a room is "
+                    "trained on whole files, so cut it into one file for each sound"
+                )
     return sorted(clips.values(), key=lambda clip: clip.path)
 
 

@@ -17,6 +17,7 @@ from train_export.closer_look import closer_look
 from train_export.intervals import bootstrap, ratio
 from train_export.metrics import EventScore, concordance, match_onsets, total
 from train_export.outcome import Outcome
+from train_export.taxonomy import ROOM_LABELS, kind_of, room_label
 
 MATCHING = "one to one, onsets within 0.25 s"
 
@@ -86,7 +87,7 @@ def _outcomes(
     heard.sort(key=lambda event: event.onset_s)
     logits = np.concatenate([block.logits for block in blocks])
     for label in labels:
-        truth = tuple(event for event in annotation.events if event.label == label)
+        truth = tuple(event for event in annotation.events if _means(event.label, label, bundle))
         found = tuple(event for event in heard if event.label == label)
         yield Outcome(
             annotation.path,
@@ -95,9 +96,16 @@ def _outcomes(
             found,
             tuple(match_onsets([e.onset_s for e in truth], [e.onset_s for e in found])),
             recording.duration_s / 3600,
-            tuple(event for event in annotation.events if event.label != label),
+            tuple(event for event in annotation.events if event not in truth),
             logits[:, bundle.labels.index(label)],
         )
+
+
+def _means(spelled: str, label: str, bundle: Bundle) -> bool:
+    """Whether a manifest's label is one of the bundle's: for the room, as its sources spell it."""
+    if spelled == label:
+        return True
+    return bundle.labels == ROOM_LABELS and room_label(kind_of(spelled)) == label
 
 
 def summarise(outcomes: list[Outcome]) -> dict[str, Any]:

@@ -10,7 +10,7 @@ import soundfile as sf
 from numpy.typing import NDArray
 from tqdm import tqdm
 
-from edge.errors import UsageError
+from edge.errors import BadInputError, UsageError
 from train_export.datasets import SPLITS, Clip, load_pcm, split_corpus
 from train_export.features import clips_of
 from train_export.sounds import RATE_HZ
@@ -65,7 +65,14 @@ def prepare(
     """
     if split not in SPLITS or kind not in KINDS:
         raise UsageError(f"no split {split!r} or kind {kind!r}; see airway-train prepare --help")
+    if (kind != "household" and not hours * 3600 >= SCENE_S) or seed < 0:
+        raise UsageError(
+            f"{hours:g} hours, seed {seed}; give at least {SCENE_S / 3600:g} hours, the length of "
+            "one recording, and a seed of 0 or more"
+        )
     clips = clips_of(split_corpus(corpus, layout), split)
+    if not clips:
+        raise BadInputError(f"{corpus} has no clips for the split {split}; index it, and look")
     if kind == "household":
         recordings, total = _household(clips), None
     else:

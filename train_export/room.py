@@ -21,6 +21,7 @@ from train_export.features import SceneSet, prepare_scenes
 from train_export.metrics import EventScore
 from train_export.models.config import StepConfig, default_config
 from train_export.schedule import LOCAL
+from train_export.scoring import evaluate_rule
 from train_export.soundscape import Recipe
 from train_export.taxonomy import events_of
 from train_export.teacher import digest
@@ -98,6 +99,11 @@ class Plan:
 
     def __post_init__(self) -> None:
         """Refuse now what would end a training hours later."""
+        if not self.hours > 0 or self.epochs < 1 or self.seed < 0:
+            raise UsageError(
+                f"{self.hours:g} hours, {self.epochs} epochs, seed {self.seed}; give more than 0 "
+                "hours, 1 epoch or more, and a seed of 0 or more"
+            )
         if self.patience is not None and self.patience < 1:
             raise UsageError(f"a patience of {self.patience} epochs; give 1 or more")
         if self.processors < 1:
@@ -199,14 +205,18 @@ def choose(bundle: Bundle, validation: SceneSet, usual: SceneSet, out: Path) -> 
     """Choose the rules on validation scenes, the odds on usual ones; write the bundle with them."""
     logits = score_scenes(bundle, validation)
     usual_logits = logits if usual is validation else score_scenes(bundle, usual)
-    rules, calibration, figures = [], {}, {}
+    rules, calibration = [], {}
+    figures: dict[str, dict[str, Any]] = {"validation": {}}
     for label in events_of(validation.labels):
         rule, score = choose_rule(bundle, logits, validation, label)
         print(f"{label}: validation F1 {score.f1:.3f} with {rule}")
         rules.append(rule)
         calibration[label] = calibrate(bundle, usual_logits, usual, rule)
-        figures[label] = _figures(score)
-    return finish(bundle, out, rules, calibration, {"validation": figures})
+        figures["validation"][label] = _figures(score)
+        if usual is not validation:  # what a device corrects its nights by
+            at_home = evaluate_rule(usual_logits, usual, rule, bundle.spec)
+            figures.setdefault("home", {})[label] = _figures(at_home)
+    return finish(bundle, out, rules, calibration, figures)
 
 
 def _figures(score: EventScore) -> dict[str, float]:

@@ -107,8 +107,9 @@ def mix_scene(rng: np.random.Generator, bank: SoundBank, recipe: Recipe) -> Scen
     share = np.array([{"speech": 3.0, "other": 3.0}.get(label, 1.0) for label in labels])
     share /= max(share.sum(), 1.0)
     if recipe.interludes and "background" in bank:
+        often = recipe.interludes if labels else 1.0  # nothing else may be there
         labels.append("background")
-        share = np.append(share * (1 - recipe.interludes), recipe.interludes)
+        share = np.append(share * (1 - often), often)
     hours = recipe.duration_s / 3600
     bouts = rng.poisson(recipe.bouts_per_hour * hours)
     others = rng.poisson(recipe.others_per_hour * hours)

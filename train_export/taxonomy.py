@@ -92,4 +92,5 @@ def events_of(labels: tuple[str, ...]) -> tuple[str, ...]:
 
 def own_label(folder: str) -> str:
     """The label that a folder of one's own stands for: mostly its name."""
-    return OWN.get(folder.lower(), folder)
+    small = folder.lower()
+    return OWN.get(small, small if small in ROOM_LABELS else folder)

@@ -20,7 +20,7 @@ from train_export.room import TRAINING
 from train_export.sounds import RATE_HZ, SoundBank, cut
 from train_export.soundscape import Recipe, mix_scene
 from train_export.synthetic import bank_of
-from train_export.taxonomy import ROOM_LABELS, events_of
+from train_export.taxonomy import ROOM_LABELS, events_of, own_label
 
 
 @pytest.fixture(scope="module")
@@ -66,6 +66,9 @@ def test_own_labels_come_from_the_folders(own_folder):
     assert events_of(labels) == labels
     assert events_of(ROOM_LABELS) == ("cough",)
     assert events_of(("hiccup", "other")) == ("hiccup",)
+    assert [own_label(folder) for folder in ("Cough", "Coughs", "Noise", "Hiccup")] == [
+        "cough", "cough", "background", "Hiccup",
+    ]  # fmt: skip
 
 
 def test_own_scenes_hold_every_label_where_their_targets_say(own_folder):

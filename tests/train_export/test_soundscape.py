@@ -129,3 +129,11 @@ def test_beds_are_played_at_other_speeds_and_mixed(bank):
     assert not np.array_equal(scenes[0], scenes[2])
     levels = [10 * np.log10(np.mean(scene**2)) for scene in scenes]
     assert max(levels) - min(levels) < 3
+
+
+def test_coughs_and_backgrounds_alone_make_scenes(bank):
+    """Where a corpus has nothing else, stretches of background are the other sounds."""
+    poor = SoundBank((), [*bank.sounds["cough"], *bank.sounds["background"]])
+    recipe = Recipe(bouts_per_hour=600, others_per_hour=600, interludes=0.2)
+    scene = mix_scene(np.random.default_rng(1), poor, recipe)
+    assert {truth.label for truth in scene.truths} == {"cough", "other"}

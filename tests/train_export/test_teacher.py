@@ -103,6 +103,9 @@ def test_a_plan_is_refused_before_it_costs_hours():
         Plan(hours=1, epochs=1, seed=1, model="gru", teacher=Path("yamnet.tflite"))
     with pytest.raises(UsageError, match="0 processors; give 1 or more"):
         Plan(hours=1, epochs=1, seed=1, processors=0)
+    for wrong in ({"hours": 0}, {"epochs": 0}, {"seed": -1}):
+        with pytest.raises(UsageError, match="give more than 0 hours"):
+            Plan(**({"hours": 1, "epochs": 1, "seed": 1} | wrong))
 
 
 def test_scenes_with_hints_are_other_scenes():

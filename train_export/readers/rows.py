@@ -2,6 +2,7 @@
 
 import csv
 import io
+import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -98,7 +99,13 @@ def read_table(path: Path, columns: tuple[str, ...]) -> Iterator[tuple[str, dict
             f"{path}, line 1: no column {', '.join(missing)}; "
             f"found: {', '.join(reader.fieldnames or ['nothing'])}"
         )
-    for row in reader:
+    while True:
+        try:
+            row = next(reader, None)
+        except csv.Error as error:
+            raise BadInputError(f"{path}, line {reader.line_num + 1}: {error}") from error
+        if row is None:
+            return
         where = f"{path}, line {reader.line_num}"
         if None in row or None in row.values():
             width = len(reader.fieldnames or ())
@@ -126,6 +133,6 @@ def span(start: object, end: object, where: str, unit_s: float = 1.0) -> tuple[f
     """
     start_s = number(start, "start", where) * unit_s
     end_s = number(end, "end", where) * unit_s
-    if not 0 <= start_s <= end_s:
+    if not 0 <= start_s <= end_s < math.inf:
         raise BadInputError(f"{where}: start {start} and end {end} must rise from 0")
     return start_s, end_s
