@@ -1,6 +1,8 @@
 """`airway screen`: recordings -> probabilities, a decision or an abstention, and the reasons."""
 
 import argparse
+import os
+import time
 from pathlib import Path
 from typing import Any
 
@@ -10,14 +12,18 @@ from edge.bundle import load_bundle
 from edge.capture import Recording, open_wav_or_flac
 from edge.classifier import RUNTIMES, Classifier
 from edge.commands.output import each_file, say_json
-from edge.errors import BadInputError
+from edge.config import Settings, load_settings
+from edge.errors import BadInputError, ConfigError
 from edge.explain import Source, as_json, explain
+from edge.messages import Origin, rfc3339, screening_message
 from edge.occlusion import occlude
 from edge.phrases import FAULTS
 from edge.records import Pcm, Screening
 from edge.screening import ABSTAIN, MOST_S, Screener
 
 BUNDLE = "screen-chest"
+# What a line of output has and the result itself has not.
+_LINE_ONLY = ("type", "file", "explanation", "clinician")
 
 
 def add(commands: Any) -> None:
@@ -28,6 +34,12 @@ def add(commands: Any) -> None:
         "--bundle", default=BUNDLE, help=f"a folder, or a shipped bundle's name (default: {BUNDLE})"
     )
     screen.add_argument("--runtime", default="auto", choices=RUNTIMES)
+    screen.add_argument(
+        "--publish",
+        type=Path,
+        metavar="F.toml",
+        help="also over MQTT, by this configuration's daemon",
+    )
     screen.add_argument("--json", action="store_true", help="one JSON object a line")
     screen.set_defaults(command=_screen)
 
@@ -36,7 +48,46 @@ def _screen(arguments: argparse.Namespace) -> int:
     bundle = load_bundle(arguments.bundle)
     screener = Screener(bundle, Classifier(bundle, arguments.runtime))
     say = say_json if arguments.json else _say_words
-    return each_file(arguments.files, lambda file: say(screen_file(file, screener)))
+    settings = None if arguments.publish is None else _publishing(arguments.publish)
+
+    def work(file: Path) -> None:
+        line = screen_file(file, screener)
+        say(line)
+        if settings is not None:
+            _publish(line, settings, bundle.name)
+
+    return each_file(arguments.files, work)
+
+
+def _publishing(path: Path) -> Settings:
+    settings = load_settings(path, os.environ)
+    if not settings.mqtt.enabled:
+        raise ConfigError(f"{path}: mqtt.enabled is false, so nothing can be published; set it")
+    return settings
+
+
+def _publish(line: dict[str, Any], settings: Settings, model: str) -> None:
+    """Put a result into the daemon's outbox, which sends it within seconds while it runs."""
+    # SQLite and the daemon's clock are of no use to who only wants to see the result
+    from edge.daemon.session import new_id
+    from edge.daemon.system import clock_synced
+    from edge.store import Store
+
+    now_unix_s = time.time()
+    id = new_id(now_unix_s)
+    origin = Origin(settings.mqtt.base_topic, settings.node, settings.source.name, id)
+    message = screening_message(
+        origin,
+        {name: value for name, value in line.items() if name not in _LINE_ONLY},
+        id=id,
+        ts=rfc3339(now_unix_s),
+        clock_synced=clock_synced(now_unix_s),
+        explanation=line["explanation"],
+        clinician=line["clinician"],
+        model=model,
+    )
+    with Store(settings.store.path) as store:
+        store.add_message(message)
 
 
 def screen_file(file: Path, screener: Screener) -> dict[str, Any]:

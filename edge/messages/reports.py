@@ -6,7 +6,7 @@ from datetime import date
 
 from edge.messages.base import Message, Origin, common, rfc3339
 from edge.messages.health import Health
-from edge.records import Event, Night, Screening
+from edge.records import Event, Night
 
 
 def event_message(
@@ -40,7 +40,7 @@ def event_message(
 
 def screening_message(
     origin: Origin,
-    screening: Screening,
+    result: Mapping[str, object],
     *,
     id: str,
     ts: str,
@@ -53,7 +53,7 @@ def screening_message(
 
     Args:
         origin: who recorded.
-        screening: the result.
+        result: see `Screening.to_dict`.
         id: stable identifier, see `uuid7`.
         ts: when the recording began, see `rfc3339`.
         clock_synced: the device's clock was synchronised then.
@@ -65,7 +65,7 @@ def screening_message(
         f"{origin.base}/{origin.node}/{origin.source}/screening",
         {
             **common(origin, id, ts, clock_synced),
-            **screening.to_dict(),
+            **result,
             "explanation": dict(explanation),
             "clinician": dict(clinician),
             "model": model,

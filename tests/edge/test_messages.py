@@ -95,7 +95,7 @@ def test_any_screening_fits_its_schema(p, novelty, heard, duration_s, refused):
     )
     texts = {"en": "Words.", "zh": "文字。"}
     message = messages.screening_message(
-        ORIGIN, result, **HEAD, explanation=texts, clinician=texts, model="screen-chest"
+        ORIGIN, result.to_dict(), **HEAD, explanation=texts, clinician=texts, model="screen-chest"
     )
     check("screening", message)
     assert message.topic == "airway/bedroom/mic/screening"

@@ -3,7 +3,9 @@
 import json
 import subprocess
 import sys
+from importlib.resources import files
 
+import jsonschema
 import numpy as np
 import pytest
 import soundfile as sf
@@ -11,6 +13,7 @@ import soundfile as sf
 from edge.bundle import load_bundle
 from edge.commands.screen import _say_words
 from edge.demo import demo_night
+from edge.store import Store
 
 
 @pytest.fixture(scope="module")
@@ -109,3 +112,29 @@ def test_the_bundle_verifies():
     done = airway("model", "verify", "screen-chest")
     assert done.returncode == 0, done.stderr
     assert "within 0 of the golden ones" in done.stdout
+
+
+def test_a_result_waits_for_the_daemon_to_publish_it(folder, tmp_path):
+    """--publish puts each result into the daemon's outbox, valid by the schema that ships."""
+    config = tmp_path / "config.toml"
+    config.write_text(f'node = "n"\n[store]\npath = "{tmp_path}/airway.db"\n')
+    done = airway("screen", "--json", "--publish", config, folder / "chest.wav")
+    assert done.returncode == 0, done.stderr
+    line = json.loads(done.stdout)
+    with Store(tmp_path / "airway.db") as store:
+        (row,) = store.pending(0, 10)
+    assert row.topic == "airway/n/mic/screening"
+    assert not row.retain
+    schema = json.loads((files("edge") / "schemas" / "screening.json").read_text())
+    jsonschema.validate({**row.payload, "seq": row.seq, "historical": False}, schema)
+    for name in ("probabilities", "decision", "explanation"):
+        assert row.payload[name] == line[name]
+
+
+def test_without_a_broker_nothing_is_said_to_be_published(folder, tmp_path):
+    """A configuration without MQTT is refused before anything is screened."""
+    config = tmp_path / "config.toml"
+    config.write_text('node = "n"\n[mqtt]\nenabled = false\n')
+    done = airway("screen", "--publish", config, folder / "chest.wav")
+    assert (done.returncode, done.stdout) == (78, "")
+    assert "mqtt.enabled" in done.stderr
