@@ -37,6 +37,7 @@ class Diary:
         self._keeper = keeper
         self._posted = posted
         self._stored = self._latest = Coverage(0.0, 0.0, 0.0)
+        self._lag_s = 0.0
 
     def event(self, event: Event, message: Message) -> None:
         """Keep an event, and its message until the broker has it."""
@@ -56,13 +57,14 @@ class Diary:
         if self._keeper.waiting and self._keeper.flush():
             self._posted()
 
-    def coverage(self, coverage: Coverage, *, now: bool = False) -> None:
+    def coverage(self, coverage: Coverage, lag_s: float, *, now: bool = False) -> None:
         """Keep what was listened to, the session's total so far, in case the store takes it.
 
         It is written every `COVERAGE_EVERY_S`, or `now`: a kill makes that much of the time
-        count as not monitored, and never the other way round.
+        count as not monitored, and never the other way round. `lag_s` is by how much the sound
+        card's seconds have fallen behind the system's.
         """
-        self._latest = coverage
+        self._latest, self._lag_s = coverage, lag_s
         if not now and coverage.audio_s - self._stored.audio_s < COVERAGE_EVERY_S:
             return
         if self._keeper.waiting and not self._keeper.flush():
@@ -71,7 +73,7 @@ class Diary:
 
         def write(store: Store) -> bool:
             self._ensure_session(store)
-            store.add_coverage(id, new)
+            store.add_coverage(id, new, lag_s)
             return True
 
         if self._keeper.ask(write, False):
@@ -116,7 +118,7 @@ class Diary:
 
         if not self._keeper.ask(is_new, False):
             return
-        self.coverage(self._latest, now=True)
+        self.coverage(self._latest, self._lag_s, now=True)
         read = self._keeper.ask(lambda store: (store.summary(start, end), store.nights()), None)
         if read is not None:
             night, messages = write_up(*read)

@@ -2,7 +2,7 @@
 
 import logging
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from edge.config import Settings
@@ -139,11 +139,16 @@ class Reporter:
             self._uplink.publish_word(topic, word)
 
     def event(self, event: Event) -> None:
-        """Keep an event, and its message until the broker has it."""
+        """Keep an event, and its message until the broker has it.
+
+        Its time comes by the sound card's clock; from here on it is that of the system's.
+        """
+        lag_s = self._source_figures().lag_s
+        event = replace(event, onset_s=event.onset_s + lag_s, offset_s=event.offset_s + lag_s)
         self._recent.add(event)
         self._tally.add(event)
         origin = self._session.origin
-        onset_unix_s = self._session.start_unix_s + event.onset_s + self._source_figures().lag_s
+        onset_unix_s = self._session.start_unix_s + event.onset_s
         message = event_message(
             origin, event, **self._session.stamp(onset_unix_s), model=self._about.bundle
         )
@@ -161,7 +166,7 @@ class Reporter:
         """Once a minute: follow the clock, keep the coverage, publish state and health."""
         self._diary.follow_clock()
         coverage = listening.coverage
-        self._diary.coverage(coverage, now=last)
+        self._diary.coverage(coverage, self._source_figures().lag_s, now=last)
         self.progress(coverage)
         if self._live:
             self._diary.night(self._settings.night, self._nightly.write_up)

@@ -201,7 +201,7 @@ class Store:
         """Size of the database."""
         return retention.used_bytes(self._db)
 
-    def add_coverage(self, session: str, coverage: Coverage) -> None:
+    def add_coverage(self, session: str, coverage: Coverage, lag_s: float = 0.0) -> None:
         """Count what was listened to since the last call, in the hours (UTC) it falls in.
 
         The first call starts at the session's sample 0 and each later one where the last
@@ -211,6 +211,7 @@ class Store:
         Args:
             session: a session that has begun.
             coverage: the seconds since the last call, not since the start.
+            lag_s: by how much the seconds so far were longer than the device's own.
 
         Raises:
             BadInputError: there is no such session, or a number is negative or not finite.
@@ -220,7 +221,7 @@ class Store:
             raise BadInputError(f"{coverage} is not the coverage of a span; seconds are 0 or more")
         with self._db.transaction(durable=False):
             start_unix_s, covered_s = self._session(session)
-            hours.add(self._db, session, start_unix_s + covered_s, coverage)
+            hours.add(self._db, session, start_unix_s + covered_s + lag_s, coverage)
             self._db.execute(
                 "UPDATE session SET covered_s = covered_s + ? WHERE id = ?",
                 coverage.audio_s,

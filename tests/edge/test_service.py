@@ -26,7 +26,7 @@ from hypothesis import strategies as st
 from edge.config import MetricsSettings, StoreSettings
 from edge.daemon import Setup, serve
 from edge.daemon.board import Board
-from edge.daemon.feeder import Source
+from edge.daemon.feeder import Source, SourceFigures
 from edge.daemon.keeper import Backlog
 from edge.daemon.listener import Listener, Mute
 from edge.daemon.metrics import served
@@ -35,9 +35,9 @@ from edge.daemon.pace import Pace
 from edge.daemon.session import Clocks, Session, difference
 from edge.daemon.shift import Shift
 from edge.errors import AirwayError, ConfigError
-from edge.messages import Health
+from edge.messages import Health, rfc3339
 from edge.records import AudioBlock, Coverage
-from edge.store import Store
+from edge.store import Reader, Store
 
 T0 = 1_767_225_600.0  # 2026-01-01T00:00:00Z
 
@@ -510,3 +510,27 @@ def test_a_session_that_cannot_start_lets_the_card_go(tmp_path, monkeypatch, lat
         with pytest.raises(AirwayError):
             Shift(setup, io.BytesIO(), clocks, Board(), Backlog(), queue.SimpleQueue()).start()
     assert microphone.closed
+
+
+def test_the_history_follows_the_system_s_clock(tmp_path, mosquitto, monkeypatch, wait_until):
+    """A card that has fallen behind: message, history and coverage tell the same, right time."""
+    lag_s = 100.0
+    monkeypatch.setattr(
+        "edge.daemon.feeder.Feeder.figures", lambda self: SourceFigures("good", lag_s=lag_s)
+    )
+    mosquitto.start()
+    subscriber = mosquitto.listen("airway/+/+/event")
+    settings = configured(tmp_path, mosquitto.port)
+    daemon = Live(settings)
+    daemon.hear(2, [0.5])
+    assert wait_until(lambda: subscriber.received)
+    daemon.end()
+    payload = valid(subscriber.received[0], "event")
+    assert payload["onset_s"] == 0.5 + lag_s
+    with Reader(settings.store.path) as reader:
+        start_s = reader.latest_session().start_unix_s
+        (kept,) = reader.events(start_s, start_s + 1e4, 10)
+        (span,) = reader.spans(start_s, start_s + 1e4)
+    assert kept.onset_unix_s == pytest.approx(start_s + 0.5 + lag_s)
+    assert rfc3339(kept.onset_unix_s) == payload["ts"]
+    assert span.start_unix_s == pytest.approx(start_s + lag_s)
