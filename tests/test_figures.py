@@ -7,6 +7,8 @@ from typing import Any
 
 import pytest
 
+from edge.card import measured_detectors
+
 ROOT = Path(__file__).resolve().parents[1]
 SPRSOUND = ("SE", "SP", "AS", "HS")
 
@@ -140,3 +142,13 @@ def test_the_trends_summary_is_that_of_its_tables():
     )
     worst = max(float(c[1]) for c in cells)
     assert f"up to {worst:.1f} in the simulation" in flat["docs"]
+
+
+def test_nights_are_corrected_by_figures_of_a_home():
+    """The shipped room's detector is the one measured at a home's density of other sounds."""
+    shipped = card("room")
+    home, dense = (shipped["figures"][name]["cough"] for name in ("home", "validation"))
+    assert home["false_alarms_per_hour"] < dense["false_alarms_per_hour"]
+    detector = measured_detectors(shipped, ("cough",))["cough"]
+    assert detector.false_alarms_per_hour == home["false_alarms_per_hour"]
+    assert (detector.sensitivity, detector.sounds) == (home["sensitivity"], home["true"])

@@ -18,7 +18,7 @@ from train_export.cost import arena_bytes, multiplications, patch_times_s
 from train_export.export import export
 from train_export.features import STEP_FRAMES, SceneSet, prepare_scenes
 from train_export.metrics import EventScore, total
-from train_export.models.config import PATCH_STEPS, StepConfig
+from train_export.models.config import PATCH_STEPS, StepConfig, default_config
 from train_export.room import TRAINING, VALIDATION, in_own_process
 from train_export.scoring import evaluate_scenes
 from train_export.soundscape import Recipe
@@ -209,6 +209,7 @@ def _arena(model: bytes) -> str:
 
 def _protocol(results: dict[str, Result], budget: Budget) -> str:
     true = next(iter(results.values())).test[RUNTIMES[0]].true
+    stretches = ", ".join(f"{name} {default_config(name).stretch_steps()}" for name in results)
     return f"""# Architectures at equal data
 
 Written by `airway-train compare`. Each network has the same convolutional front and the same
@@ -219,6 +220,9 @@ figures of the shipped model**, which trains on far more.
 - Epoch and event rule are chosen on {budget.validation_hours:g} h of scenes of validation
   people; the test scenes are {budget.test_hours:g} h of people that neither heard, with {true}
   coughs. Scenes are spliced from clips.
+- A batch is {budget.batch_steps} scores, in stretches of scenes as long as each network's training
+  cuts them ({stretches}): the shorter, the more scenes are in a batch,
+  which at so small a budget favours a network.
 - Events are matched one to one, onsets within 0.25 s. Float and int8 use the same rule; the
   float logits are rounded to the int8 output's unit first. int8 runs on the device's path.
 - Top class: of a 40 ms step, the label with the highest logit, or none where no logit is above

@@ -10,7 +10,7 @@ import pytest
 
 from edge.errors import BadInputError, InputOutputError, UsageError
 from train_export.features import BEFORE_FRAMES, STEP_FRAMES, SceneSet, prepare_scenes
-from train_export.models.config import PATCH_STEPS, CnnConfig
+from train_export.models.config import CnnConfig
 from train_export.room import Plan, in_own_process
 from train_export.soundscape import Recipe
 from train_export.taxonomy import ROOM_LABELS
@@ -92,7 +92,7 @@ def test_hints_lie_on_the_steps_of_their_windows():
 def test_a_student_keeps_nothing_of_the_teacher():
     """Training with hints gives the plain network, with nothing as wide as the teacher."""
     result = in_own_process(taught)
-    assert result["outputs"] == [(None, 3 * PATCH_STEPS, len(ROOM_LABELS))]
+    assert result["outputs"] == [(None, 128, len(ROOM_LABELS))]
     assert result["finite"]
     assert result["largest"] < CLASSES * 16
 
