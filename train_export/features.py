@@ -149,6 +149,7 @@ def prepare_scenes(
         "split": split, "scenes": scenes, "seed": seed, "recipe": asdict(recipe),
         "frontend": digest(spec, build_tables(spec)), "labels": labels,
         "teacher": teacher_digest(teacher_model) if teacher_model else None,
+        "mixer": _mixer_digest(),
     }  # fmt: skip
     name = hashlib.sha256(json.dumps(key, sort_keys=True).encode()).hexdigest()[:16]
     folder = cache / f"{split}-{name}" if cache else None
@@ -175,6 +176,14 @@ def prepare_scenes(
     if folder:
         save_scenes(folder, made)
     return made
+
+
+def _mixer_digest() -> str:
+    """SHA-256 of the code that decides what is in a scene: kept scenes of other code are others."""
+    code = hashlib.sha256()
+    for name in ("features", "rhythm", "segment", "sounds", "soundscape", "synthetic"):
+        code.update(Path(__file__).with_name(f"{name}.py").read_bytes())
+    return code.hexdigest()
 
 
 def save_scenes(folder: Path, scenes: SceneSet) -> None:
