@@ -199,6 +199,8 @@ def _write_features(recording: Recording, bundle: Bundle, backend: str, out: Pat
 
 def _devices(arguments: argparse.Namespace) -> int:
     if arguments.meter:
+        if arguments.json:
+            raise UsageError("the meter is for a person and has no JSON; leave --json out")
         begin, end = ("\r", "") if sys.stdout.isatty() else ("", "\n")
         with contextlib.suppress(KeyboardInterrupt):
             for line in meter_lines(arguments.device):

@@ -32,7 +32,7 @@ def add(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None
     form = report.add_mutually_exclusive_group(required=True)
     for name, words in (
         ("html", "one page for a screen or a printer"),
-        ("pdf", "one page A4; needs --out"),
+        ("pdf", "one page A4; on a terminal it needs --out"),
         ("csv", "a row for each night"),
         ("fhir", "HL7 FHIR R4 Observations, JSON"),
     ):

@@ -162,13 +162,15 @@ def installation(root: Path, program: Path, board: str, node: str, coral: bool) 
         coral: also the rights to a Coral USB accelerator.
 
     Raises:
-        UsageError: there is no such board, or the node's name has other characters.
+        UsageError: no such board, no full path of a program, or odd characters in the node's name.
         ConfigError: the service could not see the program.
     """
     if board not in boards():
         raise UsageError(f"no board {board!r}; there are: {', '.join(boards())}")
     if node != node_name(node):
         raise UsageError(f"node {node!r} must be 1 to 64 of the characters A-Z a-z 0-9 _ -")
+    if not program.is_absolute() or " " in str(program):
+        raise UsageError(f"{program} is no path for a unit; give --program in full, without spaces")
     if str(program).startswith(_HIDDEN):
         raise ConfigError(
             f"the service can't see {program}; install Airway outside of home and temporary "

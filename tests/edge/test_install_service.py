@@ -98,6 +98,9 @@ def test_what_can_not_work_is_refused(tmp_path, capsys):
     assert main(home) == 78
     assert "/opt/airway" in capsys.readouterr().err
     assert install(tmp_path, "--node", "bed/room") == 64
+    for program in ("bin/airway", "/opt/my airway/bin/airway"):
+        assert main(["install-service", "--root", str(tmp_path), "--program", program]) == 64
+        assert "give --program in full" in capsys.readouterr().err
     assert install(tmp_path, "--purge") == 64
     assert tree(tmp_path) == {}
 

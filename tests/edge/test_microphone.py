@@ -479,7 +479,12 @@ def test_devices_lists_and_meters(server):
     assert inputs["default"]["default"] is True
     controller, terminal = pty.openpty()
     meter = subprocess.Popen(
-        [*command, "--meter"], env=environment, stdout=terminal, stderr=subprocess.DEVNULL
+        [*command, "--meter"],
+        env=environment,
+        stdout=terminal,
+        stderr=subprocess.DEVNULL,
+        # Tests that a shell runs in its background inherit that Ctrl-C is ignored.
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
     )
     os.close(terminal)
     server.play(noise(20.0))
