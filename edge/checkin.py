@@ -201,18 +201,22 @@ _WORDS = {
 }
 
 
-def in_words(results: Sequence[TaskResult]) -> dict[str, str]:
-    """What a check-in without a screen says to the person, by language."""
-    rest = (_WORDS["nothing"], _WORDS["next"])
+def in_words(
+    results: Sequence[TaskResult], screened: Mapping[str, str] | None = None
+) -> dict[str, str]:
+    """What a check-in says to the person, by language.
+
+    Args:
+        results: what was measured, and what to record again.
+        screened: the words of a screen of the coughs; None says that there is no result.
+    """
+    rest = [_WORDS["nothing"], _WORDS["next"]] if screened is None else [screened]
     return {
-        code: _joined([*_measured(results, code), *(words[code] for words in rest)], code)
+        code: (" " if code == "en" else "").join(
+            [*_measured(results, code), *(words[code] for words in rest)]
+        )
         for code in ("en", "zh")
     }
-
-
-def measured_in_words(results: Sequence[TaskResult]) -> dict[str, str]:
-    """What was measured and what to record again, by language."""
-    return {code: _joined(_measured(results, code), code) for code in ("en", "zh")}
 
 
 def problem_words(result: TaskResult, code: str) -> str:
@@ -231,7 +235,3 @@ def _measured(results: Sequence[TaskResult], code: str) -> list[str]:
         elif result.held_s is not None:
             said.append(_WORDS["held"][code].format(held=f"{result.held_s:.1f}"))
     return said
-
-
-def _joined(sentences: Sequence[str], code: str) -> str:
-    return (" " if code == "en" else "").join(sentences)

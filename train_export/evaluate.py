@@ -87,16 +87,18 @@ def _outcomes(
     heard.sort(key=lambda event: event.onset_s)
     logits = np.concatenate([block.logits for block in blocks])
     for label in labels:
-        truth = tuple(event for event in annotation.events if _means(event.label, label, bundle))
+        truth, others = [], []
+        for event in annotation.events:
+            (truth if _means(event.label, label, bundle) else others).append(event)
         found = tuple(event for event in heard if event.label == label)
         yield Outcome(
             annotation.path,
             label,
-            truth,
+            tuple(truth),
             found,
             tuple(match_onsets([e.onset_s for e in truth], [e.onset_s for e in found])),
             recording.duration_s / 3600,
-            tuple(event for event in annotation.events if event not in truth),
+            tuple(others),
             logits[:, bundle.labels.index(label)],
         )
 

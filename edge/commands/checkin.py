@@ -20,7 +20,6 @@ from edge.checkin import (
     count_coughs,
     in_words,
     measure,
-    measured_in_words,
     problem_words,
 )
 from edge.classifier import RUNTIMES, Classifier
@@ -105,21 +104,14 @@ def _screener(arguments: argparse.Namespace) -> Screener:
 
 
 def _line(results: list[TaskResult], screened: dict[str, Any] | None) -> dict[str, Any]:
-    line = {
+    nothing: dict[str, Any] = {"probabilities": {}, "decision": ABSTAIN, "reasons": [NO_EVIDENCE]}
+    said = screened or nothing
+    return {
         "type": "checkin",
         "tasks": [_fields(result) for result in results],
-        "probabilities": {},
-        "decision": ABSTAIN,
-        "reasons": [NO_EVIDENCE],
-        "explanation": in_words(results),
+        **{key: said[key] for key in nothing},
+        "explanation": in_words(results, said.get("explanation")),
     }
-    if screened is not None:
-        line |= {key: screened[key] for key in ("probabilities", "decision", "reasons")}
-        line["explanation"] = {
-            code: words + (" " if code == "en" else "") + screened["explanation"][code]
-            for code, words in measured_in_words(results).items()
-        }
-    return line
 
 
 def _fields(result: TaskResult) -> dict[str, Any]:

@@ -98,11 +98,10 @@ class Shift:
         self._clocks = clocks
         self._uplink: Uplink | None = None
         self._source = open_source(setup.settings.source, stdin)
-        self._open = contextlib.ExitStack()
         with contextlib.ExitStack() as opening:
             opening.callback(self._let_go)
             self._make_threads(ends)
-            opening.pop_all()
+            self._open = opening.pop_all()
 
     def _make_threads(self, ends: Ends) -> None:
         setup, settings, clocks = self.setup, self.setup.settings, self._clocks
@@ -164,12 +163,11 @@ class Shift:
             ConfigError: the port for the metrics can't be had; nothing is left running.
         """
         settings = self.setup.settings
-        with contextlib.ExitStack() as opening:
-            opening.callback(self._let_go)
+        with self._open.pop_all() as opening:
             if settings.metrics.port:
                 opening.enter_context(served(settings.metrics.port, self._board.text))
             if self._uplink is not None:
-                opening.callback(self._stop_uplink, self._uplink)
+                opening.callback(self._drain, self._uplink)
                 self._uplink.start()
             opening.callback(self._stop_listening)
             self._listener.start()
@@ -187,10 +185,9 @@ class Shift:
         self._feeder.stop(_CAPTURE_STOP_S)
         self._listener.stop(self._feeder.remainder(), _PIPELINE_STOP_S)
 
-    def _stop_uplink(self, uplink: Uplink) -> None:
+    def _drain(self, uplink: Uplink) -> None:
         if uplink.connected:
             uplink.drain(_LAST_WORDS_S)
-        uplink.stop()
 
     @contextlib.contextmanager
     def _open_reporter(self) -> Iterator[Reporter]:

@@ -12,8 +12,7 @@ from edge.pages.texts import Language
 from edge.trend import NightView
 
 MOST_DAYS = 366  # more nights than this are no longer told apart on one page
-USUAL_DAYS = 30
-_USUAL = timedelta(days=USUAL_DAYS - 1)
+USUAL = timedelta(days=29)  # and the last night: 30
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,7 +133,7 @@ def report_of(
     if not views:
         raise BadInputError("no night has been summed up yet; the first report is due tomorrow")
     end = last or views[-1].date
-    begin = first or max(end, date.min + _USUAL) - _USUAL
+    begin = first or end - min(USUAL, end - date.min)
     if begin > end:
         raise UsageError(f"the period from {begin} to {end} is empty; give --from before --to")
     if (end - begin).days >= MOST_DAYS:

@@ -5,10 +5,11 @@ of a system of this project's own. Units are UCUM. Identifiers follow from the c
 report gives the same bytes.
 """
 
-from datetime import UTC, date, datetime
+from datetime import date
 from typing import Any
 from uuid import NAMESPACE_URL, uuid5
 
+from edge.messages import rfc3339
 from edge.pages.texts import Language
 from edge.report.content import Report
 from edge.trend import NightView
@@ -96,14 +97,11 @@ def _observation(node: str, day: date, night: NightView | None, t: Language) -> 
 
 
 def _effective(day: date, night: NightView | None) -> dict[str, Any]:
-    """When it was: the night to the second, which lies on two days; else the day it was due."""
+    """When it was: the night, which lies on two days; else the day on which it was due."""
     if night is None:
         return {"effectiveDateTime": day.isoformat()}
-    start, end = (
-        datetime.fromtimestamp(round(unix_s), UTC).isoformat()
-        for unix_s in (night.start_unix_s, night.end_unix_s)
-    )
-    return {"effectivePeriod": {"start": start, "end": end}}
+    period = {"start": rfc3339(night.start_unix_s), "end": rfc3339(night.end_unix_s)}
+    return {"effectivePeriod": period}
 
 
 def _part(code: str, words: str, **value: Any) -> dict[str, Any]:

@@ -120,10 +120,9 @@ class Pages:
     def night(self, language: Language, shared: Shared, day: date) -> str | None:
         """One night by the hour; None when it was not kept."""
         with Reader(self.database) as reader:
-            kept = reader.nights()
-            found = {view.date: view for view in views(kept)}
-            night = next((night for night in kept if night.date == day), None)
-            if night is None or day not in found:
+            found = {view.date: view for view in views(reader.nights())}
+            night = found.get(day)
+            if night is None:
                 return None
             hours = _hours(reader, night.start_unix_s, night.end_unix_s)
             events = reader.events(night.start_unix_s, night.end_unix_s, EVENTS_A_NIGHT)
@@ -131,7 +130,7 @@ class Pages:
             "night",
             language,
             shared=shared,
-            night=found[day],
+            night=night,
             earlier=max((other for other in found if other < day), default=None),
             later=min((other for other in found if other > day), default=None),
             hours=hours,

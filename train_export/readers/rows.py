@@ -93,24 +93,21 @@ def read_table(path: Path, columns: tuple[str, ...]) -> Iterator[tuple[str, dict
         BadInputError: a column is missing, or a row has more or fewer values than the header.
     """
     reader = csv.DictReader(io.StringIO(read_text(path), newline=""))
-    missing = [name for name in columns if name not in (reader.fieldnames or ())]
-    if missing:
-        raise BadInputError(
-            f"{path}, line 1: no column {', '.join(missing)}; "
-            f"found: {', '.join(reader.fieldnames or ['nothing'])}"
-        )
-    while True:
-        try:
-            row = next(reader, None)
-        except csv.Error as error:
-            raise BadInputError(f"{path}, line {reader.line_num + 1}: {error}") from error
-        if row is None:
-            return
-        where = f"{path}, line {reader.line_num}"
-        if None in row or None in row.values():
-            width = len(reader.fieldnames or ())
-            raise BadInputError(f"{where}: not {width} values as in the header")
-        yield where, row
+    try:
+        missing = [name for name in columns if name not in (reader.fieldnames or ())]
+        if missing:
+            raise BadInputError(
+                f"{path}, line 1: no column {', '.join(missing)}; "
+                f"found: {', '.join(reader.fieldnames or ['nothing'])}"
+            )
+        for row in reader:
+            where = f"{path}, line {reader.line_num}"
+            if None in row or None in row.values():
+                width = len(reader.fieldnames or ())
+                raise BadInputError(f"{where}: not {width} values as in the header")
+            yield where, row
+    except csv.Error as error:
+        raise BadInputError(f"{path}, line {reader.line_num + 1}: {error}") from error
 
 
 def number(text: object, what: str, where: str) -> float:
