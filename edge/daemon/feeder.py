@@ -225,7 +225,8 @@ class Feeder:
             stalled += missing
             start, lost = block.start + stalled, block.lost + missing + self._lost
             self._end = start + len(block.pcm)
-            block = replace(block, start=start, lost=lost)
+            if start != block.start or lost != block.lost:
+                block = replace(block, start=start, lost=lost)
             self._lost = 0
             if self._rests:
                 self._sheaf.add(block)
