@@ -35,15 +35,30 @@ def score_scenes(bundle: Bundle, scenes: SceneSet, runtime: str = "auto") -> Log
 
 
 def choose_rule(
-    bundle: Bundle, logits: Logits, scenes: SceneSet, label: str
+    bundle: Bundle,
+    logits: Logits,
+    scenes: SceneSet,
+    label: str,
+    false_alarms: float | None = None,
 ) -> tuple[EventRule, EventScore]:
-    """The rule with the highest F1 on these scenes: its levels, closer levels, then its lengths."""
+    """The best rule on these scenes: its levels, closer levels, then its lengths.
+
+    The best has the highest F1; where `false_alarms` an hour are not to be exceeded, the highest
+    sensitivity among those that keep to it, and the fewest false alarms where none does.
+    """
     unit, zero = bundle.layout.logit_scale, bundle.layout.logit_zero
     longest = _longest_steps(bundle, scenes, label)
 
     def best_of(rules: Iterable[EventRule]) -> tuple[EventRule, EventScore]:
         scored = ((rule, evaluate_rule(logits, scenes, rule, bundle.spec)) for rule in rules)
-        return max(scored, key=_f1)
+        return max(scored, key=worth)
+
+    def worth(item: tuple[EventRule, EventScore]) -> tuple[float, float]:
+        score = item[1]
+        if false_alarms is None:
+            return score.f1, 0.0
+        over = max(0.0, score.false_alarms_per_hour - false_alarms)
+        return -over, score.sensitivity
 
     def levels(rule: EventRule, top: float, bottom: float) -> EventRule:
         top = int(np.clip(top, -127, 127))
@@ -61,15 +76,11 @@ def choose_rule(
     rule, step = best[0], round(FINER / unit)
     shifts = itertools.product((-step, 0, step), repeat=2)
     finer = best_of(levels(rule, rule.open + up, rule.close + down) for up, down in shifts)
-    best = max(best, finer, key=_f1)
+    best = max(best, finer, key=worth)
     for name, values in LENGTHS.items():
         lengths = best_of(replace(best[0], **{name: number}) for number in values)
-        best = max(best, lengths, key=_f1)
+        best = max(best, lengths, key=worth)
     return best
-
-
-def _f1(item: tuple[EventRule, EventScore]) -> float:
-    return item[1].f1
 
 
 def _longest_steps(bundle: Bundle, scenes: SceneSet, label: str) -> int:

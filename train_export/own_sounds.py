@@ -48,7 +48,7 @@ def train_own(corpus: Path, out: Path, work: Path, plan: Plan) -> Bundle:
         name=out.resolve().name, version=__version__,
         about=about(clips, labels) | {"protocol": {"split": split} | plan.protocol(chosen_on)},
     )  # fmt: skip
-    return choose(bundle, validation, validation, out)
+    return choose(bundle, validation, validation, out, plan.false_alarms)
 
 
 def survey(clips: Sequence[Clip]) -> list[str]:

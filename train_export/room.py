@@ -1,5 +1,6 @@
 """The room profile from corpus to bundle: mix, train, quantize, choose, calibrate, write."""
 
+import math
 from collections.abc import Callable
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import asdict, dataclass, replace
@@ -85,6 +86,8 @@ class Plan:
         teacher: YAMNet's TFLite file, whose scores of the training scenes are learned beside
             the labels; None: labels alone.
         processors: of this machine, each with a copy of the network and a batch of its own.
+        false_alarms: an hour, at a home's density, that an event rule is to keep to; None
+            chooses the rule with the best F1 among many other sounds.
     """
 
     hours: float
@@ -96,6 +99,7 @@ class Plan:
     scheduler: str = LOCAL
     teacher: Path | None = None
     processors: int = 1
+    false_alarms: float | None = None
 
     def __post_init__(self) -> None:
         """Refuse now what would end a training hours later."""
@@ -108,6 +112,8 @@ class Plan:
             raise UsageError(f"a patience of {self.patience} epochs; give 1 or more")
         if self.processors < 1:
             raise UsageError(f"{self.processors} processors; give 1 or more")
+        if self.false_alarms is not None and not 0 <= self.false_alarms < math.inf:
+            raise UsageError(f"{self.false_alarms:g} false alarms an hour; give 0 or more")
         if self.teacher and self.model != "cnn":
             raise UsageError(
                 f"a teacher teaches the cnn only, not the {self.model}; leave --teacher out"
@@ -122,6 +128,7 @@ class Plan:
             "processors": self.processors,
             "teacher": f"YAMNet, SHA-256 {digest(self.teacher)}" if self.teacher else "none",
             "chosen_on": chosen_on,
+            **({} if self.false_alarms is None else {"false_alarms_asked": self.false_alarms}),
         }
 
 
@@ -141,7 +148,7 @@ def train_room(corpus: Path, out: Path, work: Path, plan: Plan) -> Bundle:
         weights, config, PRESETS["room-16k"], training, out,
         name="room", version=__version__, about=about,
     )  # fmt: skip
-    return choose(bundle, validation, home, out)
+    return choose(bundle, validation, home, out, plan.false_alarms)
 
 
 def scenes(corpus: Path, work: Path, plan: Plan) -> tuple[SceneSet, SceneSet]:
@@ -201,14 +208,29 @@ def fit_scenes(
     return model.get_weights()
 
 
-def choose(bundle: Bundle, validation: SceneSet, usual: SceneSet, out: Path) -> Bundle:
-    """Choose the rules on validation scenes, the odds on usual ones; write the bundle with them."""
+def choose(
+    bundle: Bundle,
+    validation: SceneSet,
+    usual: SceneSet,
+    out: Path,
+    false_alarms: float | None = None,
+) -> Bundle:
+    """Choose the rules on validation scenes, the odds on usual ones; write the bundle with them.
+
+    A number of false alarms an hour only means something at the usual density: where one is
+    given, the rules are chosen there, too.
+    """
     logits = score_scenes(bundle, validation)
     usual_logits = logits if usual is validation else score_scenes(bundle, usual)
     rules, calibration = [], {}
     figures: dict[str, dict[str, Any]] = {"validation": {}}
     for label in events_of(validation.labels):
-        rule, score = choose_rule(bundle, logits, validation, label)
+        if false_alarms is None:
+            rule, score = choose_rule(bundle, logits, validation, label)
+        else:
+            rule, kept = choose_rule(bundle, usual_logits, usual, label, false_alarms)
+            print(_kept_to(label, kept, false_alarms))
+            score = evaluate_rule(logits, validation, rule, bundle.spec)
         print(f"{label}: validation F1 {score.f1:.3f} with {rule}")
         rules.append(rule)
         calibration[label] = calibrate(bundle, usual_logits, usual, rule)
@@ -217,6 +239,16 @@ def choose(bundle: Bundle, validation: SceneSet, usual: SceneSet, out: Path) -> 
             at_home = evaluate_rule(usual_logits, usual, rule, bundle.spec)
             figures.setdefault("home", {})[label] = _figures(at_home)
     return finish(bundle, out, rules, calibration, figures)
+
+
+def _kept_to(label: str, score: EventScore, false_alarms: float) -> str:
+    """What a bound on false alarms came to."""
+    rate = score.false_alarms_per_hour
+    words = "at most" if rate <= false_alarms else "no rule keeps to"
+    return (
+        f"{label}: {words} {false_alarms:g} false alarms an hour: {rate:.2f} an hour, "
+        f"sensitivity {score.sensitivity:.3f}"
+    )
 
 
 def _figures(score: EventScore) -> dict[str, float]:

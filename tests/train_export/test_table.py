@@ -127,6 +127,12 @@ def test_faults_name_the_line_and_the_column(tmp_path, content, says):
     [
         (["--features", "t.csv", "--teacher", "y.tflite"], "--teacher does not go with --features"),
         (["--features", "t.csv", "--processors", "2"], "--processors does not go with --features"),
+        (["--features", "t.csv", "--epochs", "2"], "--epochs does not go with --features"),
+        (["--corpus", "c", "--steps", "9"], "--steps does not go with --profile room"),
+        (
+            ["--profile", "chest", "--corpus", "c", "--false-alarms", "1"],
+            "--false-alarms does not go with --profile chest",
+        ),
         (
             ["--corpus", ".", "--profile", "chest", "--resume"],
             "--resume does not go with --profile chest",

@@ -19,6 +19,15 @@ ROOM_ONLY = {
     "scheduler": LOCAL,
     "teacher": None,
     "processors": 1,
+    "false_alarms": None,
+}
+
+# How long each way of training can be asked to take.
+AMOUNTS = {
+    "room": ("hours", "epochs"),
+    "chest": ("steps",),
+    "screen-chest": ("epochs",),
+    "features": (),
 }
 
 
@@ -40,7 +49,7 @@ def add(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None
     parser.add_argument(
         "--epochs", type=int, help="of training (room 26, own folder 30, screen-chest 12)"
     )
-    parser.add_argument("--steps", type=int, default=2_400, help="of each of the chest's networks")
+    parser.add_argument("--steps", type=int, help="of each of the chest's networks (2400)")
     parser.add_argument("--seed", type=int, default=1)
     room = parser.add_argument_group("room and own folder")
     room.add_argument("--model", choices=STEP_CONFIGS, help="architecture (cnn)")
@@ -62,12 +71,15 @@ def add(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None
         "--processors", type=int, metavar="N",
         help="of this machine to train on, each with a batch of its own (1)",
     )  # fmt: skip
+    room.add_argument(
+        "--false-alarms", type=float, metavar="N",
+        help="an hour, at a home's density, that event rules keep to (none: the best F1)",
+    )  # fmt: skip
     parser.set_defaults(command=_train, **ROOM_ONLY)
 
 
 def _train(arguments: argparse.Namespace) -> int:
-    if arguments.features or arguments.profile != "room":
-        _refuse_room_options(arguments)
+    _refuse_unused(arguments)
     if arguments.features:
         from train_export.table import train_table
 
@@ -80,11 +92,15 @@ def _train(arguments: argparse.Namespace) -> int:
     return 0
 
 
-def _refuse_room_options(arguments: argparse.Namespace) -> None:
+def _refuse_unused(arguments: argparse.Namespace) -> None:
+    way = "features" if arguments.features else arguments.profile
     what = "--features" if arguments.features else f"--profile {arguments.profile}"
-    for name, value in ROOM_ONLY.items():
+    unused = {name: None for name in ("hours", "epochs", "steps") if name not in AMOUNTS[way]}
+    if way != "room":
+        unused |= ROOM_ONLY
+    for name, value in unused.items():
         if getattr(arguments, name) != value:
-            raise UsageError(f"--{name} does not go with {what}; leave it out")
+            raise UsageError(f"--{name.replace('_', '-')} does not go with {what}; leave it out")
 
 
 # TensorFlow and scikit-learn take seconds to import, so each way imports its own.
@@ -109,7 +125,8 @@ def _chest(arguments: argparse.Namespace) -> Bundle:
     from train_export.chest.train import train_chest
 
     folders = arguments.corpus, arguments.out, arguments.work
-    return train_chest(*folders, steps=arguments.steps, seed=arguments.seed)
+    steps = 2_400 if arguments.steps is None else arguments.steps
+    return train_chest(*folders, steps=steps, seed=arguments.seed)
 
 
 def _screen(arguments: argparse.Namespace) -> Bundle:

@@ -1,0 +1,58 @@
+"""Event rules are chosen for the best F1, or for a number of false alarms an hour."""
+
+import numpy as np
+import pytest
+
+from edge.bundle import load_bundle
+from train_export.calibrate import choose_rule
+from train_export.features import STEP_FRAMES, SceneSet
+from train_export.soundscape import Truth
+from train_export.taxonomy import ROOM_LABELS
+
+STEPS = 9_000  # six minutes
+COUGHS = range(100, 8_900, 200)
+OTHERS = range(200, 8_900, 200)
+
+
+@pytest.fixture(scope="module")
+def bundle():
+    """The shipped bundle: its scale of logits and its frontend."""
+    return load_bundle("room")
+
+
+def scored(bundle, loudest_other: int) -> tuple[np.ndarray, SceneSet]:
+    """Logits with a peak at each cough and at each other sound, and their scenes."""
+    rng = np.random.default_rng(3)
+    logits = np.full((1, STEPS, len(ROOM_LABELS)), -100, np.int8)
+    spec, truths = bundle.spec, []
+    step_s = STEP_FRAMES * spec.hop_samples / spec.rate_hz
+    for step in COUGHS:
+        logits[0, step : step + 6, 0] = rng.integers(-20, 127)
+        truths.append(Truth("cough", "cough", step * step_s, (step + 6) * step_s, "p", 10.0))
+    for step in OTHERS:
+        logits[0, step : step + 6, 0] = rng.integers(-60, loudest_other)
+    features = np.zeros((1, STEPS * STEP_FRAMES, spec.coefficients), np.int16)
+    targets = np.zeros((1, STEPS, len(ROOM_LABELS)), np.uint8)
+    return logits, SceneSet(features, targets, (tuple(truths),))
+
+
+@pytest.mark.parametrize("most", [0.0, 10.0, 60.0])
+def test_false_alarms_are_kept_to(bundle, most):
+    """No more false alarms than were asked for, and no less sensitive than that forces."""
+    logits, scenes = scored(bundle, loudest_other=70)
+    _, kept = choose_rule(bundle, logits, scenes, "cough", most)
+    _, strict = choose_rule(bundle, logits, scenes, "cough", 0.0)
+    _, free = choose_rule(bundle, logits, scenes, "cough")
+    assert kept.false_alarms_per_hour <= most
+    assert strict.sensitivity <= kept.sensitivity
+    assert kept.f1 <= free.f1
+    assert kept.sensitivity > 0.2
+
+
+def test_what_no_rule_keeps_to_comes_as_near_as_it_can(bundle):
+    """Where the loudest sounds are no coughs, the rule is one with the fewest of them."""
+    logits, scenes = scored(bundle, loudest_other=70)
+    for step in OTHERS[:3]:
+        logits[0, step : step + 6, 0] = 127
+    _, kept = choose_rule(bundle, logits, scenes, "cough", 1.0)
+    assert kept.false_alarms_per_hour == pytest.approx(3 / kept.hours)
