@@ -5,8 +5,10 @@ keeps apart, and files of the same content go the same way.
 """
 
 import hashlib
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from functools import lru_cache
 from pathlib import Path
 
 import numpy as np
@@ -22,10 +24,12 @@ SPLITS = ("train", "val", "test")
 # Sources whose clips name nobody and are too degraded, or too alike, to test on.
 TRAIN_ONLY_UNNAMED = ("ghchen_coughs", "esc50_mixed")
 
+NEARLY_S = 0.1
+
 
 @dataclass(frozen=True, slots=True)
 class Clip:
-    """One recording of one kind of sound.
+    """One kind of sound: a recording, or a stretch of one.
 
     Attributes:
         path: the file.
@@ -35,6 +39,7 @@ class Clip:
         kind: the label that the source gave.
         train_only: too degraded to test on.
         split: train, val or test where it was decided; else a hash of the group decides.
+        start_s, end_s: where in the file.
     """
 
     path: Path
@@ -44,10 +49,12 @@ class Clip:
     kind: str
     train_only: bool = False
     split: str = ""
+    start_s: float = 0.0
+    end_s: float = math.inf
 
 
 def read_corpus(root: Path, layout: str = "auto") -> list[Clip]:
-    """Every clip below `root` that a microphone in the air recorded, sorted by path.
+    """Every clip below `root` that a microphone in the air recorded, sorted by path and time.
 
     The labels are the room's; in the layout `folder`, the folders' own.
 
@@ -58,16 +65,17 @@ def read_corpus(root: Path, layout: str = "auto") -> list[Clip]:
     """
     layout = layout_of(root, layout)
     clip_of = _own_clip if layout == "folder" else _room_clip
-    clips = {}
+    clips: dict[tuple[Path, float, float], Clip] = {}
     for row in read_rows(root, layout):
         if not row.body_site and (clip := clip_of(row)):
-            before = clips.setdefault(clip.path, clip)
+            place = row.path, row.start_s, row.end_s
+            before = clips.setdefault(place, replace(clip, start_s=row.start_s, end_s=row.end_s))
             if before.label != clip.label:
                 raise BadInputError(
-                    f"{clip.path} is listed as {before.label} and as {clip.label}: a room is "
-                    "trained on whole files, so cut it into one file for each sound"
+                    f"{clip.path}, {row.start_s:g} to {row.end_s:g} s, is listed as "
+                    f"{before.label} and as {clip.label}; leave one of them out"
                 )
-    return sorted(clips.values(), key=lambda clip: clip.path)
+    return [clips[place] for place in sorted(clips)]
 
 
 def split_corpus(root: Path, layout: str = "auto") -> list[Clip]:
@@ -124,6 +132,25 @@ def load_pcm(path: Path, rate_hz: int) -> NDArray[np.int16]:
         raise BadInputError(f"{path} can't be decoded: {error}") from error
     mono = pcm[:, 0] if pcm.shape[1] == 1 else pcm.mean(axis=1).round().astype(np.int16)
     return resampler(rate, rate_hz).push(mono)
+
+
+def load_clip(clip: Clip, rate_hz: int) -> NDArray[np.int16]:
+    """A clip's own stretch of its file, as `load_pcm` gives it.
+
+    Sources round the length of a file: an end that is nearly the file's is the file's.
+    """
+    pcm = _last_decoded(clip.path, rate_hz)
+    end_s = clip.end_s if clip.end_s < len(pcm) / rate_hz - NEARLY_S else math.inf
+    end = len(pcm) if end_s == math.inf else round(end_s * rate_hz)
+    return pcm[round(clip.start_s * rate_hz) : end]
+
+
+@lru_cache(maxsize=1)
+def _last_decoded(path: Path, rate_hz: int) -> NDArray[np.int16]:
+    """The stretches of a long recording follow each other: it is decoded once."""
+    pcm = load_pcm(path, rate_hz)
+    pcm.setflags(write=False)
+    return pcm
 
 
 def same_file(path: Path) -> bytes:

@@ -81,15 +81,18 @@ def coefficient_names(spec: FrontendSpec) -> list[str]:
 def room_segments(corpus: Path, layout: str, most: int) -> list[Segment]:
     """The first sound of clips that are not for the test, at most so many a label."""
     clips = {
-        clip.path: clip
+        (clip.path, clip.start_s, clip.end_s): clip
         for clip in split_corpus(corpus, layout)
         if clip.label not in BEDS and split_of(clip) != "test"
     }
-    whole = [Segment(clip.path, 0.0, 0.0, clip.label, clip.group) for clip in clips.values()]
+    whole = [
+        Segment(clip.path, clip.start_s, clip.end_s, clip.label, clip.group)
+        for clip in clips.values()
+    ]
     segments = []
     for segment in tqdm(subsample(whole, most), desc="finding sounds", unit="clip"):
-        for sound in cut(clips[segment.path])[:1]:
-            onset_s = sound.spans[0][0]
+        for sound in cut(clips[segment.path, segment.start_s, segment.end_s])[:1]:
+            onset_s = segment.start_s + sound.spans[0][0]
             start_s = max(0.0, onset_s - ROOM_BEFORE_S)
             segments.append(replace(segment, start_s=start_s, end_s=onset_s + ROOM_AFTER_S))
     return segments

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from tqdm import tqdm
 
 from edge.errors import BadInputError, UsageError
-from train_export.datasets import SPLITS, Clip, load_pcm, split_corpus
+from train_export.datasets import SPLITS, Clip, load_clip, split_corpus
 from train_export.features import clips_of
 from train_export.sounds import RATE_HZ
 from train_export.soundscape import Recipe, Truth, mix_scene
@@ -106,7 +106,7 @@ def _household(clips: list[Clip]) -> Iterator[Recording]:
             kinds.setdefault(clip.kind, []).append(clip)
     pause = np.zeros(RATE_HZ // 2, dtype=np.int16)
     for kind, members in sorted(kinds.items()):
-        parts = [part for clip in members for part in (load_pcm(clip.path, RATE_HZ), pause)]
+        parts = [part for clip in members for part in (load_clip(clip, RATE_HZ), pause)]
         name = "".join(letter if letter.isalnum() else "_" for letter in kind)
         yield Recording(f"household-{name}.wav", np.concatenate(parts), ())
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from train_export.datasets import Clip, load_pcm
+from train_export.datasets import Clip, load_clip
 from train_export.segment import SegmentRules, find_sounds
 from train_export.taxonomy import BEDS, ROOM_LABELS, is_counted
 
@@ -80,7 +80,7 @@ class SoundBank:
 
 def cut(clip: Clip) -> list[Sound]:
     """The usable sounds of a clip."""
-    pcm = load_pcm(clip.path, RATE_HZ)
+    pcm = load_clip(clip, RATE_HZ)
     wave = pcm.astype(np.float32) / 32768
     if clip.label in ("background", "rir"):
         return [Sound(wave, ((0.0, len(wave) / RATE_HZ),), clip.label, clip.kind, clip.group)]

@@ -3,10 +3,19 @@
 import csv
 import shutil
 
+import numpy as np
 import pytest
+import soundfile as sf
 
 from edge.errors import BadInputError, InputOutputError
-from train_export.datasets import SPLITS, merge_duplicates, read_corpus, split_of
+from train_export.datasets import (
+    SPLITS,
+    load_clip,
+    merge_duplicates,
+    read_corpus,
+    split_corpus,
+    split_of,
+)
 
 
 def test_labels_meet_the_taxonomy(toy_corpus):
@@ -45,6 +54,30 @@ def test_the_same_content_goes_the_same_way(toy_corpus, tmp_path):
     clips = merge_duplicates(read_corpus(root))
     groups = {clip.group for clip in clips if clip.path.name in ("copy.wav", first["path"])}
     assert len(groups) == 1
+
+
+def test_stretches_of_one_recording_are_clips_of_their_own(tmp_path):
+    """Timed rows give what lies between their times; an end that is nearly the file's is its end."""
+    rng = np.random.default_rng(1)
+    pcm = rng.integers(-9000, 9000, 80_000).astype(np.int16)
+    sf.write(tmp_path / "night.wav", pcm, 16_000, "PCM_16")
+    (tmp_path / "manifest.csv").write_text(
+        "path,source,subject,session,label_event,start_s,end_s\n"
+        "night.wav,x,p,,speech,3.5,4.95\n"
+        "night.wav,x,p,,cough,1,1.5\n"
+        "night.wav,x,p,,cough,2,2.25\n"
+        "night.wav,x,p,,cough,2,2.25\n"
+    )
+    first, second, last = split_corpus(tmp_path)
+    assert [clip.label for clip in (first, second, last)] == ["cough", "cough", "speech"]
+    np.testing.assert_array_equal(load_clip(first, 16_000), pcm[16_000:24_000])
+    np.testing.assert_array_equal(load_clip(second, 16_000), pcm[32_000:36_000])
+    np.testing.assert_array_equal(load_clip(last, 16_000), pcm[56_000:])
+    assert len({clip.group for clip in (first, second, last)}) == 1
+    with (tmp_path / "manifest.csv").open("a") as file:
+        file.write("night.wav,x,p,,sneeze,1,1.5\n")
+    with pytest.raises(BadInputError, match=r"1 to 1\.5 s, is listed as cough and as sneeze"):
+        read_corpus(tmp_path)
 
 
 def test_faults_are_named(tmp_path):
