@@ -57,7 +57,7 @@ def test_the_same_content_goes_the_same_way(toy_corpus, tmp_path):
 
 
 def test_stretches_of_one_recording_are_clips_of_their_own(tmp_path):
-    """Timed rows give what lies between their times; an end that is nearly the file's is its end."""
+    """Timed rows give what lies between their times; an end near the file's is the file's."""
     rng = np.random.default_rng(1)
     pcm = rng.integers(-9000, 9000, 80_000).astype(np.int16)
     sf.write(tmp_path / "night.wav", pcm, 16_000, "PCM_16")
