@@ -31,30 +31,35 @@ class TrueEvent:
 
 @dataclass(frozen=True, slots=True)
 class Annotation:
-    """A recording and its annotated sounds, by onset."""
+    """A recording, its path as the manifest spells it, and its annotated sounds by onset."""
 
     path: Path
+    name: str
     events: tuple[TrueEvent, ...]
 
 
 def read_manifest(manifest: Path) -> list[Annotation]:
     """Recordings of a manifest with their annotated sounds.
 
+    A row without a label says that the recording is there; nothing need be heard in it.
+
     Raises:
         InputOutputError: it can't be read.
         BadInputError: a column is missing or a time is no number.
     """
-    files: dict[Path, list[TrueEvent]] = {}
+    files: dict[str, list[TrueEvent]] = {}
     for where, row in read_table(manifest, ("path", "label_event", "start_s", "end_s")):
-        events = files.setdefault(manifest.parent / row["path"], [])
-        label = row["label_event"]
-        if label not in _WHOLE and not label.startswith(_WHOLE_PREFIXES):
+        events = files.setdefault(row["path"], [])
+        label = row["label_event"].strip()
+        if label and label not in _WHOLE and not label.startswith(_WHOLE_PREFIXES):
             events.append(_event(row, where))
     if not files:
         raise BadInputError(f"{manifest} lists no recording; add a row for each")
     return [
-        Annotation(path, tuple(sorted(events, key=lambda event: event.onset_s)))
-        for path, events in files.items()
+        Annotation(
+            manifest.parent / name, name, tuple(sorted(events, key=lambda event: event.onset_s))
+        )
+        for name, events in files.items()
     ]
 
 

@@ -15,7 +15,7 @@ import numpy as np
 import soundfile as sf
 from numpy.typing import NDArray
 
-from edge.errors import BadInputError
+from edge.errors import BadInputError, InputOutputError
 from edge.frontend.extractor import resampler
 from train_export.readers import Row, layout_of, read_rows
 from train_export.taxonomy import kind_of, own_label, room_label
@@ -124,14 +124,33 @@ def load_pcm(path: Path, rate_hz: int) -> NDArray[np.int16]:
     """Mono int16 at `rate_hz`, through the device's own resampler.
 
     Raises:
+        InputOutputError: there is no such file.
         BadInputError: the file can't be decoded.
     """
-    try:
-        pcm, rate = sf.read(path, dtype="int16", always_2d=True)
-    except sf.LibsndfileError as error:
-        raise BadInputError(f"{path} can't be decoded: {error}") from error
+    pcm, rate = decoded(path)
     mono = pcm[:, 0] if pcm.shape[1] == 1 else pcm.mean(axis=1).round().astype(np.int16)
     return resampler(rate, rate_hz).push(mono)
+
+
+def decoded(path: Path) -> tuple[NDArray[np.int16], int]:
+    """All of a file in any format that libsndfile knows: int16 [samples, channels] and its rate.
+
+    Raises:
+        InputOutputError: there is no such file.
+        BadInputError: the file can't be decoded, or a float sample is not a number.
+    """
+    if not path.is_file():
+        raise InputOutputError(f"{path} is no file; correct the path, or fetch the file")
+    try:
+        if sf.info(path).subtype not in ("FLOAT", "DOUBLE"):
+            pcm, rate = sf.read(path, dtype="int16", always_2d=True)
+            return pcm, rate
+        values, rate = sf.read(path, dtype="float64", always_2d=True)
+    except sf.LibsndfileError as error:
+        raise BadInputError(f"{path} can't be decoded: {error}") from error
+    if not np.isfinite(values).all():
+        raise BadInputError(f"{path} holds samples that are no numbers; record it again")
+    return np.clip(np.rint(values * 32768), -32768, 32767).astype(np.int16), rate
 
 
 def load_clip(clip: Clip, rate_hz: int) -> NDArray[np.int16]:
@@ -162,12 +181,9 @@ def same_sound(path: Path) -> bytes:
     """Digest of a file's samples: a copy in another lossless container has the same.
 
     Raises:
-        BadInputError: the file can't be decoded.
+        As `decoded`.
     """
-    try:
-        pcm, rate = sf.read(path, dtype="int16", always_2d=True)
-    except sf.LibsndfileError as error:
-        raise BadInputError(f"{path} can't be decoded: {error}") from error
+    pcm, rate = decoded(path)
     return hashlib.sha256(f"{rate}:{pcm.shape[1]}:".encode() + pcm.tobytes()).digest()
 
 

@@ -8,7 +8,6 @@ import numpy as np
 from tqdm import tqdm
 
 from edge.bundle import Bundle
-from edge.capture import open_wav_or_flac
 from edge.classifier import Classifier
 from edge.pipeline import EventFinder, ScoreStream
 from edge.records import Event
@@ -17,6 +16,7 @@ from train_export.closer_look import closer_look
 from train_export.intervals import bootstrap, ratio
 from train_export.metrics import EventScore, concordance, match_onsets, total
 from train_export.outcome import Outcome
+from train_export.recordings import blocks_of
 from train_export.taxonomy import ROOM_LABELS, kind_of, room_label
 
 MATCHING = "one to one, onsets within 0.25 s"
@@ -51,7 +51,7 @@ def evaluate(
             for own in [[outcome for outcome in outcomes if outcome.label == rule.label]]
         },
         "files": [
-            {"file": outcome.path.name, "label": outcome.label} | _counts(outcome.score)
+            {"file": Path(outcome.name).name, "label": outcome.label} | _counts(outcome.score)
             for outcome in outcomes
         ],
     }
@@ -78,9 +78,12 @@ def _in_words(label: str, numbers: dict[str, Any]) -> str:
 def _outcomes(
     bundle: Bundle, classifier: Classifier, annotation: Annotation, labels: tuple[str, ...]
 ) -> Iterator[Outcome]:
-    recording = open_wav_or_flac(annotation.path)
-    stream = ScoreStream(bundle, classifier, recording.rate_hz)
-    blocks = [stream.push(block.pcm) for block in recording.blocks(recording.rate_hz)]
+    rate_hz, recording = blocks_of(annotation.path)
+    stream = ScoreStream(bundle, classifier, rate_hz)
+    blocks, samples = [], 0
+    for pcm in recording:
+        blocks.append(stream.push(pcm))
+        samples += len(pcm)
     blocks.append(stream.finish())
     finder = EventFinder(bundle)
     heard = [event for block in blocks for event in finder.push(block)] + finder.finish()
@@ -92,12 +95,12 @@ def _outcomes(
             (truth if _means(event.label, label, bundle) else others).append(event)
         found = tuple(event for event in heard if event.label == label)
         yield Outcome(
-            annotation.path,
+            annotation.name,
             label,
             tuple(truth),
             found,
             tuple(match_onsets([e.onset_s for e in truth], [e.onset_s for e in found])),
-            recording.duration_s / 3600,
+            samples / rate_hz / 3600,
             tuple(others),
             logits[:, bundle.labels.index(label)],
         )
@@ -105,7 +108,7 @@ def _outcomes(
 
 def _means(spelled: str, label: str, bundle: Bundle) -> bool:
     """Whether a manifest's label is one of the bundle's: for the room, as its sources spell it."""
-    if spelled == label:
+    if spelled.strip().lower() == label.lower():
         return True
     return bundle.labels == ROOM_LABELS and room_label(kind_of(spelled)) == label
 
@@ -191,7 +194,7 @@ def _row(
 ) -> dict[str, Any]:
     chances = {outcome.label: round(event.p, 4) if event else 0.0}
     return {
-        "path": str(outcome.path),
+        "path": outcome.name,
         "start_s": round(start_s, 4),
         "end_s": round(end_s, 4),
         "truth": truth,

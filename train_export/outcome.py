@@ -1,7 +1,6 @@
 """What was found of one label in one recording, beside what was there."""
 
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,11 +15,12 @@ class Outcome:
     """What was found of one label in one recording; the pairs index the two tuples.
 
     Attributes:
+        name: the recording's path as the manifest spells it.
         others: the annotated sounds of every other label.
         logits: int8 [steps] of the label.
     """
 
-    path: Path
+    name: str
     label: str
     truth: tuple[TrueEvent, ...]
     found: tuple[Event, ...]

@@ -59,14 +59,15 @@ OWN = {
 
 def kind_of(label: str) -> str:
     """A source's label without its remark: `wheeze(expiratory)` -> `wheeze`."""
-    return label.partition("(")[0]
+    return label.partition("(")[0].strip()
 
 
 def room_label(kind: str) -> str:
     """A source's kind of sound among the room's labels; empty where it must not be used."""
-    if kind.startswith("background:") or kind == "music":
+    small = kind.lower()
+    if small.startswith("background:") or small == "music":
         return "background"
-    return ROOM.get(kind, "other")
+    return ROOM.get(small, "other")
 
 
 def chest_label(kind: str) -> str:

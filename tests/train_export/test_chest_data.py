@@ -73,8 +73,32 @@ def test_a_bad_manifest_is_told(tmp_path):
     with pytest.raises(BadInputError, match="label_event"):
         read_units(path)
     path.write_text(HEADER + "a,s,P,Wheeze,2,1,,train\n")
-    with pytest.raises(BadInputError, match="line 2: start_s=2 and end_s=1"):
+    with pytest.raises(BadInputError, match="line 2: start 2 and end 1 must rise"):
         read_units(path)
+    path.write_text(HEADER + "a,s,P,Wheeze,1,1,,train\n")
+    with pytest.raises(BadInputError, match="line 2: start and end are both 1"):
+        read_units(path)
+    path.write_text(HEADER + "a,s,P,Wheeze,1\n")
+    with pytest.raises(BadInputError, match="line 2: not 8 values"):
+        read_units(path)
+
+
+@pytest.mark.parametrize(
+    ("spelled", "label", "kind"),
+    [
+        ("normal", "normal_cycle", "cycle"),
+        ("both", "crackle+wheeze", "cycle"),
+        ("wheeze(expiratory)", "wheeze", "cycle"),
+        ("I E W", "wheeze", "cycle"),
+        ("Normal", "Normal", "event"),
+    ],
+)
+def test_other_spellings_of_a_class_are_known(tmp_path, spelled, label, kind):
+    """The project's four classes and KAUH's words are units, and keep their own spelling."""
+    path = tmp_path / "m.csv"
+    path.write_text("\ufeff" + HEADER + f"a.flac,s,P1,{spelled},0,3,scope,test\n")
+    (unit,) = read_units(path)
+    assert (unit.label, unit.kind, unit.spelled) == (label, kind, spelled)
 
 
 def test_outputs_are_the_kinds_side_by_side():

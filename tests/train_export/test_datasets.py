@@ -11,6 +11,7 @@ from edge.errors import BadInputError, InputOutputError
 from train_export.datasets import (
     SPLITS,
     load_clip,
+    load_pcm,
     merge_duplicates,
     read_corpus,
     split_corpus,
@@ -78,6 +79,23 @@ def test_stretches_of_one_recording_are_clips_of_their_own(tmp_path):
         file.write("night.wav,x,p,,sneeze,1,1.5\n")
     with pytest.raises(BadInputError, match=r"1 to 1\.5 s, is listed as cough and as sneeze"):
         read_corpus(tmp_path)
+
+
+@pytest.mark.parametrize("subtype", ["FLOAT", "DOUBLE", "PCM_24", "PCM_32"])
+def test_every_kind_of_sample_has_its_loudness(tmp_path, subtype):
+    """A float file is as loud as its 16-bit copy, within a unit; one that is no number is told."""
+    wave = np.random.default_rng(2).uniform(-0.9, 0.9, 4_000)
+    for name, kind in (("a.wav", "PCM_16"), ("b.wav", subtype)):
+        sf.write(tmp_path / name, wave, 16_000, kind)
+    plain, other = (load_pcm(tmp_path / name, 16_000).astype(int) for name in ("a.wav", "b.wav"))
+    assert np.abs(plain - other).max() <= 1
+    wave[7] = np.nan
+    if subtype in ("FLOAT", "DOUBLE"):
+        sf.write(tmp_path / "c.wav", wave, 16_000, subtype)
+        with pytest.raises(BadInputError, match="no numbers"):
+            load_pcm(tmp_path / "c.wav", 16_000)
+    with pytest.raises(InputOutputError, match=r"none\.wav is no file"):
+        load_pcm(tmp_path / "none.wav", 16_000)
 
 
 def test_faults_are_named(tmp_path):

@@ -14,6 +14,7 @@ from edge.bundle import load_bundle
 from edge.demo import demo_night
 from edge.errors import BadInputError, InputOutputError
 from train_export.annotations import read_manifest
+from train_export.cli import main
 from train_export.evaluate import evaluate
 from train_export.intervals import bootstrap, ratio
 
@@ -86,9 +87,9 @@ def test_a_bad_manifest_is_told(tmp_path):
 
 
 def test_a_source_may_spell_a_cough_in_its_own_way(manifest, tmp_path):
-    """What an index lists as ESC-50's `coughing` is found as a cough."""
+    """ESC-50's `coughing` is found as a cough, whatever its case and the spaces around it."""
     spelled = tmp_path / "manifest.csv"
-    spelled.write_text(manifest.read_text().replace(",cough,", ",coughing,"))
+    spelled.write_text(manifest.read_text().replace(",cough,", ", Coughing ,"))
     for audio in manifest.parent.glob("*.wav"):
         (tmp_path / audio.name).symlink_to(audio)
     room = load_bundle("room")
@@ -97,6 +98,38 @@ def test_a_source_may_spell_a_cough_in_its_own_way(manifest, tmp_path):
     )
     assert as_spelled["true"] == as_listed["true"] > 0
     assert as_spelled["matched"] == as_listed["matched"] > 0
+
+
+def test_what_a_corpus_holds_beside_wav_is_scored(manifest, tmp_path):
+    """Ogg is read like WAV, and rows keep the manifest's own spelling of a path."""
+    for audio in manifest.parent.glob("*.wav"):
+        pcm, rate_hz = sf.read(audio)
+        with sf.SoundFile(tmp_path / f"{audio.stem}.ogg", "w", rate_hz, 1) as file:
+            for start in range(0, len(pcm), 16_000):  # libsndfile dies of long writes
+                file.write(pcm[start : start + 16_000])
+    listed = tmp_path / "manifest.csv"
+    listed.write_text(manifest.read_text().replace(".wav", ".ogg"))
+    room = load_bundle("room")
+    (as_wav, rows), (as_ogg, ogg_rows) = (evaluate(room, path) for path in (manifest, listed))
+    wav, ogg = (report["labels"]["cough"] for report in (as_wav, as_ogg))
+    assert wav["hours"] == ogg["hours"]
+    assert abs(wav["matched"] - ogg["matched"]) <= 2
+    assert {row["path"] for row in rows} == {"5.wav", "6.wav"}
+    assert {row["path"] for row in ogg_rows} == {"5.ogg", "6.ogg"}
+
+
+def test_a_recording_in_which_nothing_is_heard_counts(tmp_path):
+    """A row without a label needs no times, and gives hours without a sound; the columns stay."""
+    sf.write(tmp_path / "quiet.wav", np.zeros(16_000 * 9), RATE_HZ, "PCM_16")
+    path, rows_file = tmp_path / "m.csv", tmp_path / "rows.csv"
+    path.write_text("path,label_event,start_s,end_s\nquiet.wav,,,\n")
+    command = ["evaluate", "--manifest", str(path), "--predictions", str(rows_file), "--json"]
+    assert main(command) == 0
+    assert rows_file.read_text() == "path,start_s,end_s,truth,predicted,p_cough\n"
+    report, rows = evaluate(load_bundle("room"), path)
+    assert rows == []
+    assert report["labels"]["cough"]["hours"] == 0.0025
+    assert report["labels"]["cough"]["others"] == 0
 
 
 def test_the_bootstrap_resamples_clusters():

@@ -4,7 +4,7 @@ Every event, record and cycle row is a unit. A unit is read from audio alone: an
 whole recording, a record without its events.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -30,6 +30,7 @@ from train_export.chest.scores import (
     unmerged,
 )
 from train_export.chest.units import Unit, frames_of, read_units, stretch
+from train_export.readers.rows import read_table
 
 Logits = NDArray[np.float64]
 
@@ -40,7 +41,7 @@ class Reading:
 
     Attributes:
         unit: with its truth.
-        predicted: in the manifest's words.
+        predicted: in the model's words.
         probabilities: by label.
     """
 
@@ -62,6 +63,7 @@ def evaluate(
     units = read_units(manifest)
     if not units:
         raise BadInputError(f"{manifest} has no event, record or cycle of the chest profile")
+    listed = sum(1 for _ in read_table(manifest, ("path",)))
     readings = list(read_all(bundle, classifier, units))
     report = {
         "type": "evaluation",
@@ -70,11 +72,13 @@ def evaluate(
         "commit": bundle.card.get("commit", ""),
         "runtime": classifier.runtime_name,
         "note": "A screening aid, not a diagnosis.",
+        "rows_left_out": listed - len(units),
         "tasks": tasks(readings),
         "icbhi": icbhi(readings),
     }
     labels = [label for readout in readouts_of(bundle.card).values() for label in readout.labels]
-    return report, [_row(reading, labels) for reading in readings]
+    words = {unit.label: unit.spelled for unit in reversed(units)}
+    return report, [_row(reading, labels, words) for reading in readings]
 
 
 def unit_logits(
@@ -144,20 +148,25 @@ def _by_person(
     return people
 
 
-def _row(reading: Reading, labels: Sequence[str]) -> dict[str, Any]:
-    unit = reading.unit
+def _row(reading: Reading, labels: Sequence[str], words: Mapping[str, str]) -> dict[str, Any]:
+    """A unit in the manifest's words, where it has some for what was predicted."""
+    unit, predicted = reading.unit, reading.predicted
+    right = predicted == unit.label
     return {
         "path": unit.name,
         "start_s": unit.start_s,
         "end_s": unit.end_s,
-        "truth": unit.label,
-        "predicted": reading.predicted,
+        "truth": unit.spelled,
+        "predicted": unit.spelled if right else words.get(predicted, predicted),
     } | {f"p_{label}": round(reading.probabilities.get(label, 0.0), 4) for label in labels}
 
 
 def in_words(report: dict[str, Any]) -> list[str]:
     """The report's main figures, a line each."""
-    said = [
+    said = []
+    if report["rows_left_out"]:
+        said.append(f"{report['rows_left_out']} rows name no sound of the chest: left out")
+    said += [
         f"SPRSound task {name}: {_words(numbers, SPRSOUND)}"
         for name, numbers in report["tasks"].items()
     ]

@@ -32,10 +32,20 @@ CRACKLES = frozenset({"Coarse Crackle", "Fine Crackle", "Wheeze+Crackle", "crack
 WHEEZES = frozenset({"Wheeze", "Rhonchi", "Stridor", "Wheeze+Crackle", "crackle+wheeze"})
 
 KINDS = {"event": EVENTS, "record": RECORDS, "cycle": CYCLES}
+# How others spell a cycle's class: the project's own four, and KAUH.
+SPELLINGS = {"normal": "normal_cycle", "both": "crackle+wheeze", "I E W": "wheeze"}
+
+
+def canonical(label: str) -> str:
+    """The model's word for a manifest's label, a remark in brackets left out."""
+    if kind_of(label):
+        return label
+    plain = label.partition("(")[0].strip()
+    return SPELLINGS.get(plain, plain)
 
 
 def kind_of(label: str) -> str | None:
-    """The kind of unit that a manifest's label names; None for a label of another profile."""
+    """The kind of unit that a label names; None for a label of another profile."""
     return next((kind for kind, labels in KINDS.items() if label in labels), None)
 
 

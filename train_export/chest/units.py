@@ -1,16 +1,16 @@
 """The scored units of a chest manifest: events, records and breathing cycles."""
 
-import csv
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
-from edge.errors import BadInputError, InputOutputError
+from edge.errors import BadInputError
 from edge.frontend import Frontend, FrontendSpec, FrontendTables
-from train_export.chest.labels import kind_of
+from train_export.chest.labels import canonical, kind_of
 from train_export.datasets import load_pcm
+from train_export.readers.rows import read_table, span
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,7 +21,7 @@ class Unit:
         path: the recording.
         name: its path as the manifest spells it.
         kind: `event`, `record` or `cycle`.
-        label: the truth, as the manifest spells it.
+        label, spelled: the truth, in the model's words and as the manifest spells it.
         start_s, end_s: its place in the recording, in seconds.
         source, subject, recorder, split: as the manifest says; `subject` is the file where
             nobody is named.
@@ -37,6 +37,7 @@ class Unit:
     subject: str
     recorder: str
     split: str
+    spelled: str = ""
 
 
 def read_units(manifest: Path) -> list[Unit]:
@@ -46,35 +47,27 @@ def read_units(manifest: Path) -> list[Unit]:
         InputOutputError: it can't be read.
         BadInputError: a column is missing, or a time is no number or runs backwards.
     """
-    units = []
-    try:
-        with manifest.open(newline="", encoding="utf-8") as file:
-            reader = csv.DictReader(file)
-            for row in reader:
-                unit = _unit(row, manifest.parent)
-                if unit and not 0 <= unit.start_s < unit.end_s:
-                    raise ValueError(f"start_s={unit.start_s:g} and end_s={unit.end_s:g} must rise")
-                units += [unit] if unit else []
-    except OSError as error:
-        raise InputOutputError(f"{manifest} can't be read ({error.strerror})") from error
-    except KeyError as error:
-        raise BadInputError(f"{manifest} has no column {error}") from error
-    except ValueError as error:
-        raise BadInputError(f"{manifest}, line {reader.line_num}: {error}") from error
-    return units
+    rows = read_table(manifest, ("path", "label_event", "start_s", "end_s"))
+    units = [_unit(row, where, manifest.parent) for where, row in rows]
+    return [unit for unit in units if unit is not None]
 
 
-def _unit(row: dict[str, str], folder: Path) -> Unit | None:
-    kind = kind_of(row["label_event"])
+def _unit(row: dict[str, str], where: str, folder: Path) -> Unit | None:
+    label = canonical(row["label_event"])
+    kind = kind_of(label)
     if kind is None:
         return None
+    start_s, end_s = span(row["start_s"], row["end_s"], where)
+    if start_s == end_s:
+        raise BadInputError(f"{where}: start and end are both {start_s:g}; an end lies behind")
     return Unit(
         path=folder / row["path"],
         name=row["path"],
         kind=kind,
-        label=row["label_event"],
-        start_s=float(row["start_s"]),
-        end_s=float(row["end_s"]),
+        label=label,
+        spelled=row["label_event"],
+        start_s=start_s,
+        end_s=end_s,
         source=row.get("source") or "",
         subject=row.get("subject") or row["path"],
         recorder=row.get("recorder") or "",

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from edge.bundle import load_bundle
+from edge.classifier import MODULES
 from edge.errors import UsageError
 
 # Task of a bundle -> the module that scores it: evaluate(bundle, manifest, runtime) gives the
@@ -25,7 +26,7 @@ def add(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None
     parser = commands.add_parser("evaluate", help="score a bundle on annotated recordings")
     parser.add_argument("--bundle", default="room", help="a folder, or a shipped bundle's name")
     parser.add_argument("--manifest", type=Path, required=True, metavar="CSV")
-    parser.add_argument("--runtime", default="auto")
+    parser.add_argument("--runtime", default="auto", choices=("auto", *MODULES))
     parser.add_argument("--json", action="store_true", help="one JSON object")
     parser.add_argument("--predictions", type=Path, metavar="F.csv", help="a row a unit")
     parser.add_argument("--html", type=Path, metavar="F.html", help="a page (events only)")
@@ -45,7 +46,8 @@ def _evaluate(arguments: argparse.Namespace) -> int:
     scoring = import_module(TASKS[task])
     report, rows = scoring.evaluate(bundle, arguments.manifest, arguments.runtime)
     if arguments.predictions:
-        _write_rows(arguments.predictions, rows)
+        told = [f"p_{rule.label}" for rule in bundle.rules]
+        _write_rows(arguments.predictions, list(rows[0]) if rows else [*NO_ROWS, *told], rows)
     if arguments.html:
         from train_export.html_report import write_html  # brings matplotlib
 
@@ -54,8 +56,8 @@ def _evaluate(arguments: argparse.Namespace) -> int:
     return 0
 
 
-def _write_rows(path: Path, rows: list[dict[str, Any]]) -> None:
+def _write_rows(path: Path, columns: list[str], rows: list[dict[str, Any]]) -> None:
     with path.open("w", newline="", encoding="utf-8") as file:
-        writer = csv.DictWriter(file, list(rows[0]) if rows else NO_ROWS)
+        writer = csv.DictWriter(file, columns)
         writer.writeheader()
         writer.writerows(rows)

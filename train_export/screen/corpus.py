@@ -1,6 +1,5 @@
 """Lung-sound recordings of a corpus, with who, what and when; features by the device's frontend."""
 
-import csv
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -8,9 +7,9 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from edge.errors import BadInputError, InputOutputError
 from edge.frontend import Frontend, FrontendSpec
 from train_export.datasets import load_pcm
+from train_export.readers.rows import read_table, span
 
 # The two kinds of added sounds, as each source names them.
 WHEEZES = frozenset({"Wheeze", "Rhonchi", "Stridor", "Wheeze+Crackle", "wheeze", "crackle+wheeze"})
@@ -19,6 +18,8 @@ CRACKLES = frozenset(
 )
 # They stand in both halves of ICBHI's official split.
 IN_BOTH_HALVES = frozenset({"ICBHI-156", "ICBHI-218"})
+
+Placed = tuple[str, dict[str, str]]  # where a row stands, and the row
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,12 +37,14 @@ class Recorded:
 
     Attributes:
         path: the file.
+        name: its path as the manifest spells it.
         source, subject, disease, recorder, split: as the manifest says; may be empty.
         extra: the manifest's own `key=value` pairs, such as age and sex.
         sounds: annotated stretches.
     """
 
     path: Path
+    name: str
     source: str
     subject: str
     disease: str
@@ -58,28 +61,21 @@ def read_manifest(manifest: Path) -> list[Recorded]:
         InputOutputError: it can't be read.
         BadInputError: a column is missing or a time is no number.
     """
-    rows: dict[str, list[dict[str, str]]] = {}
-    try:
-        with manifest.open(newline="", encoding="utf-8") as file:
-            for row in csv.DictReader(file):
-                rows.setdefault(row["path"], []).append(row)
-        return [_recorded(manifest.parent, rows[path]) for path in sorted(rows)]
-    except OSError as error:
-        raise InputOutputError(f"{manifest} can't be read ({error.strerror})") from error
-    except KeyError as error:
-        raise BadInputError(f"{manifest} has no column {error}; add it") from error
-    except ValueError as error:
-        raise BadInputError(f"{manifest}: {error}; correct that time") from error
+    rows: dict[str, list[Placed]] = {}
+    for where, row in read_table(manifest, ("path", "label_disease")):
+        rows.setdefault(row["path"], []).append((where, row))
+    return [_recorded(manifest.parent, rows[path]) for path in sorted(rows)]
 
 
-def _recorded(folder: Path, rows: list[dict[str, str]]) -> Recorded:
-    first = rows[0]
+def _recorded(folder: Path, rows: list[Placed]) -> Recorded:
+    first = rows[0][1]
     pairs = (part.strip().partition("=") for part in first.get("extra", "").split(";"))
     return Recorded(
         path=folder / first["path"],
+        name=first["path"],
         source=first.get("source", ""),
-        subject=first["subject"] or first["path"],
-        disease=first["label_disease"],
+        subject=first.get("subject") or first["path"],
+        disease=next((row["label_disease"] for _, row in rows if row["label_disease"]), ""),
         recorder=first.get("recorder", ""),
         split=first.get("split", ""),
         extra={name: value for name, equals, value in pairs if equals},
@@ -87,11 +83,11 @@ def _recorded(folder: Path, rows: list[dict[str, str]]) -> Recorded:
     )
 
 
-def _sounds(rows: Iterable[dict[str, str]]) -> Iterator[Sound]:
-    for row in rows:
+def _sounds(rows: Iterable[Placed]) -> Iterator[Sound]:
+    for where, row in rows:
         label = row.get("label_event", "")
         if row.get("start_s") and row.get("end_s") and not label.startswith("record:"):
-            yield Sound(label, float(row["start_s"]), float(row["end_s"]))
+            yield Sound(label, *span(row["start_s"], row["end_s"], where))
 
 
 def features(recorded: Recorded, spec: FrontendSpec) -> NDArray[np.int16]:

@@ -8,11 +8,11 @@ from sklearn.metrics import roc_auc_score
 from tqdm import tqdm
 
 from edge.bundle import Bundle
-from edge.capture import open_wav_or_flac
 from edge.classifier import Classifier
 from edge.errors import BadInputError
 from edge.records import Screening
 from edge.screening import ABSTAIN, MOST_S, UNFAMILIAR, Screener
+from train_export.recordings import blocks_of
 from train_export.screen import calibration, protocol
 from train_export.screen.corpus import Recorded, read_manifest
 from train_export.screen.labels import labels_of
@@ -76,16 +76,15 @@ def truth_of(disease: str, screener: Screener) -> str:
 
 
 def _screened(recorded: Recorded, screener: Screener) -> Screening:
-    recording = open_wav_or_flac(recorded.path)
-    most = round(MOST_S * recording.rate_hz)
-    blocks = [block.pcm for block in recording.blocks(recording.rate_hz)]
-    return screener.screen(np.concatenate(blocks)[:most], recording.rate_hz)
+    rate_hz, recording = blocks_of(recorded.path)
+    pcm = np.concatenate([np.zeros(0, np.int16), *recording])
+    return screener.screen(pcm[: round(MOST_S * rate_hz)], rate_hz)
 
 
 def _row(recorded: Recorded, truth: str, result: Screening) -> dict[str, Any]:
     chances = result.probabilities
     return {
-        "path": str(recorded.path),
+        "path": recorded.name,
         "start_s": 0.0,
         "end_s": round(result.duration_s, 4),
         "truth": truth,

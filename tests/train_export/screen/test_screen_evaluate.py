@@ -13,6 +13,7 @@ from edge.bundle import load_bundle
 from edge.classifier import Classifier
 from edge.errors import BadInputError
 from edge.screening import Screener
+from train_export.screen.corpus import read_manifest
 from train_export.screen.evaluate import evaluate, figures
 
 COLUMNS = ("path", "subject", "label_event", "label_disease", "start_s", "end_s", "recorder")
@@ -68,7 +69,7 @@ def test_rows_are_what_the_device_says(manifest):
     """Evaluation has no path of its own: a row is the screener's result."""
     bundle = load_bundle("screen-chest")
     _, rows = evaluate(bundle, manifest)
-    pcm, _ = sf.read(rows[0]["path"], dtype="int16")
+    pcm, _ = sf.read(manifest.parent / rows[0]["path"], dtype="int16")
     found = Screener(bundle, Classifier(bundle)).screen(pcm, 4_000)
     assert rows[0]["p_obstructive"] == round(found.probabilities["obstructive"], 4)
     assert rows[0]["decision"] == found.decision
@@ -94,6 +95,22 @@ def test_figures_follow_the_rows():
     bad = figures(rows({"obstructive": 0.1, "other": 0.9}), people, "obstructive")
     assert bad["auroc"]["value"] == 0.0
     assert bad["by_recorder"]["Littmann"]["auroc"] == 0.0
+
+
+def test_a_disease_may_stand_in_any_row_of_a_file(tmp_path):
+    """Rows of events come before the one with the diagnosis; a person need not be named."""
+    path = tmp_path / "m.csv"
+    path.write_text(
+        "\ufeffpath,label_event,start_s,end_s,label_disease\n"
+        "b.wav,wheeze,0.5,1,\nb.wav,record:CAS,0,9,Asthma\na.wav,,,,Normal\n"
+    )
+    first, second = read_manifest(path)
+    assert (first.disease, second.disease) == ("Normal", "Asthma")
+    assert (second.subject, second.name) == ("b.wav", "b.wav")
+    assert [sound.label for sound in second.sounds] == ["wheeze"]
+    path.write_text("path,label_disease\na.wav\n")
+    with pytest.raises(BadInputError, match="line 2: not 2 values"):
+        read_manifest(path)
 
 
 def test_a_manifest_without_a_disease_is_told(tmp_path):

@@ -1,0 +1,28 @@
+"""Recordings to score: as the device reads them, and in every other format that a corpus has."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from edge.capture import open_wav_or_flac
+from edge.capture.mix import mono
+from train_export.datasets import decoded
+
+DEVICE_SUFFIXES = (".wav", ".flac")
+
+
+def blocks_of(path: Path) -> tuple[int, Iterator[NDArray[np.int16]]]:
+    """A recording's rate in Hz, and its mono int16 samples, a second or more at a time.
+
+    Raises:
+        InputOutputError: the file can't be read.
+        BadInputError: it can't be decoded.
+    """
+    if path.suffix.lower() in DEVICE_SUFFIXES:
+        recording = open_wav_or_flac(path)
+        rate_hz = recording.rate_hz
+        return rate_hz, (block.pcm for block in recording.blocks(rate_hz))
+    pcm, rate_hz = decoded(path)
+    return rate_hz, iter([mono(pcm, 1.0)])
