@@ -8,17 +8,21 @@ import numpy as np
 from tqdm import tqdm
 
 from edge.bundle import Bundle
+from edge.card import EventRule
 from edge.classifier import Classifier
 from edge.pipeline import EventFinder, ScoreStream
 from edge.records import Event
-from train_export.annotations import Annotation, read_manifest
+from train_export.annotations import Annotation, TrueEvent, read_manifest
 from train_export.closer_look import closer_look
+from train_export.datasets import NEARLY_S
 from train_export.intervals import bootstrap, ratio
 from train_export.metrics import EventScore, concordance, match_onsets, total
 from train_export.outcome import Outcome
 from train_export.recordings import blocks_of
 from train_export.taxonomy import ROOM_LABELS, kind_of, room_label
 
+# A row that spans more than this, and all of its recording, does not say where the sound is.
+LEAST_CLIP_S = 1.0
 MATCHING = "one to one, onsets within 0.25 s"
 
 
@@ -46,16 +50,27 @@ def evaluate(
         "runtime": classifier.runtime_name,
         "matching": MATCHING,
         "labels": {
-            rule.label: summarise(own) | closer_look(bundle, rule, own)
+            rule.label: _of_label(bundle, rule, [o for o in outcomes if o.label == rule.label])
             for rule in bundle.rules
-            for own in [[outcome for outcome in outcomes if outcome.label == rule.label]]
         },
         "files": [
             {"file": Path(outcome.name).name, "label": outcome.label} | _counts(outcome.score)
             for outcome in outcomes
+            if not outcome.clip
         ],
     }
     return report, [row for outcome in outcomes for row in _rows(outcome, labels)]
+
+
+def _of_label(bundle: Bundle, rule: EventRule, outcomes: list[Outcome]) -> dict[str, Any]:
+    """What is told of one label: its events, and the clips it is heard in."""
+    timed = [outcome for outcome in outcomes if not outcome.clip]
+    clips = [bool(outcome.found) for outcome in outcomes if outcome.clip]
+    told = summarise(timed) | closer_look(bundle, rule, timed)
+    if clips:
+        heard = {"true": len(clips), "heard": sum(clips)}
+        told["clips"] = heard | {"sensitivity": round(sum(clips) / len(clips), 4)}
+    return told
 
 
 def in_words(report: dict[str, Any]) -> list[str]:
@@ -72,6 +87,9 @@ def _in_words(label: str, numbers: dict[str, Any]) -> str:
         bounds = numbers["interval_95"][name]
         span = f" [{bounds[0]:.3f}, {bounds[1]:.3f}]" if bounds else ""
         words.append(f"{name.replace('_', ' ')} {numbers[name]:.3f}{span}")
+    if "clips" in numbers:
+        clips = numbers["clips"]
+        words.append(f"heard in {clips['heard']} of {clips['true']} clips without times")
     return ", ".join(words)
 
 
@@ -94,16 +112,22 @@ def _outcomes(
         for event in annotation.events:
             (truth if _means(event.label, label, bundle) else others).append(event)
         found = tuple(event for event in heard if event.label == label)
+        duration_s = samples / rate_hz
         yield Outcome(
             annotation.name,
             label,
             tuple(truth),
             found,
             tuple(match_onsets([e.onset_s for e in truth], [e.onset_s for e in found])),
-            samples / rate_hz / 3600,
+            duration_s / 3600,
             tuple(others),
             logits[:, bundle.labels.index(label)],
+            clip=duration_s > LEAST_CLIP_S and any(_is_whole(event, duration_s) for event in truth),
         )
+
+
+def _is_whole(event: TrueEvent, duration_s: float) -> bool:
+    return event.onset_s <= NEARLY_S and event.offset_s >= duration_s - NEARLY_S
 
 
 def _means(spelled: str, label: str, bundle: Bundle) -> bool:
@@ -146,18 +170,21 @@ def summarise(outcomes: list[Outcome]) -> dict[str, Any]:
         "people": len(people),
         "recordings": len(outcomes),
         **{name: round(value, 4) for name, value in rates.items()},
-        "count_concordance": round(
-            concordance(
-                [len(outcome.truth) for outcome in outcomes],
-                [len(outcome.found) for outcome in outcomes],
-            ),
-            4,
-        ),
+        "count_concordance": _concordance(outcomes),
         "interval_95": {
             name: None if bounds[0] != bounds[0] else [round(bound, 4) for bound in bounds]
             for name, bounds in intervals.items()
         },
     }
+
+
+def _concordance(outcomes: list[Outcome]) -> float | None:
+    """Of the counts of each recording; None without one."""
+    if not outcomes:
+        return None
+    true = [len(outcome.truth) for outcome in outcomes]
+    found = [len(outcome.found) for outcome in outcomes]
+    return round(concordance(true, found), 4)
 
 
 def _counts(score: EventScore) -> dict[str, Any]:
@@ -170,7 +197,15 @@ def _counts(score: EventScore) -> dict[str, Any]:
 
 
 def _rows(outcome: Outcome, labels: tuple[str, ...]) -> Iterator[dict[str, Any]]:
-    """One row a matched, missed or extra event, in the columns of the predictions file."""
+    """One row a matched, missed or extra event, in the columns of the predictions file.
+
+    A clip has one row: whether the label was heard in it.
+    """
+    if outcome.clip:
+        best = max(outcome.found, key=lambda event: event.p, default=None)
+        times = outcome.truth[0].onset_s, outcome.truth[-1].offset_s
+        yield _row(outcome, *times, outcome.label, outcome.label if best else "", best, labels)
+        return
     partner = dict(outcome.pairs)
     for number, event in enumerate(outcome.truth):
         hit = outcome.found[partner[number]] if number in partner else None

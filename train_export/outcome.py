@@ -18,6 +18,8 @@ class Outcome:
         name: the recording's path as the manifest spells it.
         others: the annotated sounds of every other label.
         logits: int8 [steps] of the label.
+        clip: the manifest says that the sound is in the recording, and not where: a row from its
+            beginning to its end. Onsets can't be matched, only whether it was heard at all.
     """
 
     name: str
@@ -28,6 +30,7 @@ class Outcome:
     hours: float
     others: tuple[TrueEvent, ...]
     logits: NDArray[np.int8]
+    clip: bool = False
 
     @property
     def score(self) -> EventScore:

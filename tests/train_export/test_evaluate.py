@@ -15,7 +15,7 @@ from edge.demo import demo_night
 from edge.errors import BadInputError, InputOutputError
 from train_export.annotations import read_manifest
 from train_export.cli import main
-from train_export.evaluate import evaluate
+from train_export.evaluate import evaluate, in_words
 from train_export.intervals import bootstrap, ratio
 
 RATE_HZ = 16_000
@@ -116,6 +116,28 @@ def test_what_a_corpus_holds_beside_wav_is_scored(manifest, tmp_path):
     assert abs(wav["matched"] - ogg["matched"]) <= 2
     assert {row["path"] for row in rows} == {"5.wav", "6.wav"}
     assert {row["path"] for row in ogg_rows} == {"5.ogg", "6.ogg"}
+
+
+def test_clips_without_times_are_heard_or_not(manifest, tmp_path):
+    """A row over a whole recording says that a cough is in it: it is heard once, or missed."""
+    night, marks = demo_night(5, 1.0)
+    coughs = [(on, off) for on, off, label in marks if label == "cough"]
+    on, off = coughs[0]
+    cough = np.asarray(night)[round((on - 1) * RATE_HZ) : round((off + 1) * RATE_HZ)]
+    length_s = len(cough) / RATE_HZ
+    sf.write(tmp_path / "cough.wav", cough, RATE_HZ, "PCM_16")
+    sf.write(tmp_path / "none.wav", np.zeros_like(cough), RATE_HZ, "PCM_16")
+    path = tmp_path / "m.csv"
+    path.write_text(
+        "path,label_event,start_s,end_s\n"
+        f"cough.wav,cough,0,{length_s:.2f}\nnone.wav,cough,0,{length_s:.2f}\n"
+    )
+    report, rows = evaluate(load_bundle("room"), path)
+    told = report["labels"]["cough"]
+    assert told["clips"] == {"true": 2, "heard": 1, "sensitivity": 0.5}
+    assert (told["true"], told["found"], told["hours"]) == (0, 0, 0.0)
+    assert [(row["truth"], row["predicted"]) for row in rows] == [("cough", "cough"), ("cough", "")]
+    assert "heard in 1 of 2 clips without times" in in_words(report)[0]
 
 
 def test_a_recording_in_which_nothing_is_heard_counts(tmp_path):
