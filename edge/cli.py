@@ -47,6 +47,11 @@ class _Parser(argparse.ArgumentParser):
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run a command; returns its exit code."""
+    if sys.stdout is None:  # it was closed before the start
+        print(
+            "airway: standard output is closed; send it to a file or to /dev/null", file=sys.stderr
+        )
+        return InputOutputError.exit_code
     if isinstance(sys.stdout, io.TextIOWrapper):
         # A file's name may be in no encoding; \udcff is also how JSON writes such a byte.
         sys.stdout.reconfigure(errors="backslashreplace")
@@ -113,7 +118,8 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _replay(arguments: argparse.Namespace) -> int:
-    bundle = load_bundle(arguments.bundle or arguments.profile)
+    named = arguments.profile if arguments.bundle is None else arguments.bundle
+    bundle = load_bundle(named)
     if not bundle.rules:
         raise BadInputError(f"bundle {bundle.name} {run.DEAF}")
     classifier = Classifier(bundle, arguments.runtime)

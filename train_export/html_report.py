@@ -54,7 +54,7 @@ def write_html(report: dict[str, Any], path: Path) -> None:
 def _section(label: str, numbers: dict[str, Any]) -> list[str]:
     rows = [[name.replace("_", " "), _figure(numbers, name)] for name in _RATES]
     rows += [
-        ["count concordance (CCC)", f"{numbers['count_concordance']:.3f}"],
+        ["count concordance (CCC)", _number(numbers["count_concordance"])],
         ["expected calibration error", _number(numbers["ece"])],
         ["false alarms a thousand other sounds", _number(numbers["false_alarms_per_1000_others"])],
     ]

@@ -68,7 +68,8 @@ def serve(
 
     Returns:
         The exit code: 0; that of the error that ended the source; 74 when the database breaks
-        again and again, and 75 when the pipeline failed, so that a supervisor starts anew.
+        again and again, or never took what was heard; 75 when the pipeline failed, so that a
+        supervisor starts anew.
 
     Raises:
         AirwayError: the configuration, the source, the store or the uplink's files can't be
@@ -108,6 +109,13 @@ def serve(
             if repairs > _REPAIRS:
                 _logger.error("the database broke %d times; check the disk", repairs)
                 return InputOutputError.exit_code
+    if backlog.writes:
+        _logger.error(
+            "%d writes waited for the store until the end and are lost; make room on its disk, "
+            "or name another store.path",
+            len(backlog.writes),
+        )
+        return shift.code or InputOutputError.exit_code
     return shift.code
 
 

@@ -201,6 +201,16 @@ def test_output_that_cannot_be_written_is_74(night_wav):
     assert "No space left" in done.stderr
 
 
+def test_a_closed_output_is_74():
+    """A command whose standard output was closed before its start says so."""
+    command = f"{sys.executable} -m edge.cli doctor --json >&-"
+    done = subprocess.run(
+        ["sh", "-c", command], stderr=subprocess.PIPE, text=True, check=False
+    )  # fmt: skip
+    assert done.returncode == 74
+    assert done.stderr.startswith("airway: standard output is closed")
+
+
 @pytest.mark.parametrize(
     ("text", "words"),
     [

@@ -17,6 +17,7 @@ from bursts import ABOUT, RATE_HZ, Bursts, Child, configured, night, stored, val
 from edge.daemon import listener as listener_module
 from edge.daemon import reporter as reporter_module
 from edge.daemon import run
+from edge.daemon import shift as shift_module
 from edge.daemon import system as system_module
 from edge.daemon.feeder import open_source
 from edge.daemon.session import WINDOW_S, Recent
@@ -323,6 +324,21 @@ def test_a_broken_pipeline_ends_the_daemon(tmp_path, caplog, kind):
     assert len(errors) == 1
     assert "the model has burst" in caplog.text
     assert stored(settings)[0] == {"burst": 1}
+
+
+def test_what_no_store_took_is_told_at_the_end(tmp_path, caplog, monkeypatch):
+    """A recording whose events could never be written ends with their number and 74, not with 0."""
+    settings = configured(tmp_path, 1, night(8, [0.5, 2.0]))
+    monkeypatch.setattr(Store, "__init__", refuse)
+    monkeypatch.setattr(shift_module, "_is_full", lambda path: True)
+    monkeypatch.setattr(shift_module, "ensure_sound", lambda path, unix_s: None)
+    assert run(settings, Bursts, ABOUT) == InputOutputError.exit_code
+    assert "writes waited for the store until the end and are lost" in caplog.text
+
+
+def refuse(*_: Any) -> None:
+    """A disk that stays full."""
+    raise InputOutputError("no space left on it")
 
 
 def test_a_source_that_fails_ends_with_its_own_code(tmp_path, caplog):
