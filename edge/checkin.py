@@ -184,7 +184,10 @@ _WORDS = {
         "en": "Record the {task} again: {problems}.",
         "zh": "请重新录制{task}：{problems}。",
     },
-    "coughs": {"en": "{count} coughs were counted.", "zh": "共数到 {count} 声咳嗽。"},
+    "coughs": {
+        "en": "Coughs counted: {count} (some may be missed, and other sounds counted).",
+        "zh": "共数到 {count} 声咳嗽（可能漏数，也可能把其他声音数进来）。",
+    },
     "held": {"en": "The vowel was held for {held} s.", "zh": "元音持续了 {held} 秒。"},
     "nothing": {
         "en": "These are measurements, no result about illness: there is no evidence yet that "

@@ -79,6 +79,7 @@ def _person(screening: Screening, grounds: Grounds, source: Source, code: str) -
                 low=round(100 * source.measured.low),
                 high=round(100 * source.measured.high),
             ),
+            *([phrases.PREVALENCE[code]] if screening.decision == phrases.RARE else []),
         ]
     following = phrases.NEXT.get(screening.decision, phrases.NEXT[ABSTAIN])[code]
     return _SEPARATOR[code].join([*said, following, phrases.URGENT[code], phrases.AID[code]])
@@ -132,15 +133,18 @@ def _clinician(screening: Screening, grounds: Grounds, source: Source, code: str
             name=source.name,
             version=source.version,
             seconds=f"{screening.duration_s:.1f}",
-            odds=_LIST[code].join(f"{k} {p:.2f}" for k, p in screening.probabilities.items()),
             decision=screening.decision,
             reasons=reasons,
             novelty=f"{screening.novelty:.2f}",
         ),
     ]
-    if not _faulty(screening):
-        said += _heard(screening.sounds, phrases.CLINICIAN_SOUND[code], code)
-    if not _faulty(screening) and (grounds.seconds or grounds.bands):
+    if _faulty(screening):  # its probabilities mean nothing
+        said += [phrases.CLINICIAN_NEXT[code], phrases.AID[code]]
+        return _SEPARATOR[code].join(said)
+    odds = _LIST[code].join(f"{k} {p:.2f}" for k, p in screening.probabilities.items())
+    said.append(phrases.CLINICIAN_ODDS[code].format(odds=odds))
+    said += _heard(screening.sounds, phrases.CLINICIAN_SOUND[code], code)
+    if grounds.seconds or grounds.bands:
         said.append(
             phrases.CLINICIAN_GROUNDS[code].format(
                 label=grounds.label,

@@ -85,6 +85,15 @@ SURE = {
     "zh": "有多可靠：在模型从未听过的人身上，每 100 对录音中约有 {percent} 对排序正确"
     "（区间 {low} 至 {high}）；出错很常见。",
 }
+# The group that fewer people belong to than among those who were measured.
+RARE = "obstructive"
+PREVALENCE = {
+    "en": "It was measured on adults of one hospital, with one stethoscope, of whom about four in "
+    "ten had asthma or COPD: elsewhere the probability may be far too high. COPD alone was not "
+    "told from the rest.",
+    "zh": "测量对象为一家医院的成人，使用同一种听诊器，其中约四成有哮喘或慢阻肺："
+    "在其他人群中该概率可能明显偏高。单独的慢阻肺未能识别。",
+}
 NEXT = {
     "obstructive": {
         "en": "What to do next: show this to a clinician, who can listen to the chest and measure "
@@ -113,10 +122,14 @@ AID = {
 }
 
 CLINICIAN = {
-    "en": "Bundle {name} {version}, {seconds} s of audio. Calibrated probabilities: {odds}. "
+    "en": "Bundle {name} {version}, {seconds} s of audio. "
     "Decision: {decision}{reasons}. Distance from the known recordings: {novelty} of the limit.",
-    "zh": "模型包 {name} {version}，录音 {seconds} 秒。校准概率：{odds}。"
+    "zh": "模型包 {name} {version}，录音 {seconds} 秒。"
     "判定：{decision}{reasons}。与参考录音的距离：限值的 {novelty} 倍。",
+}
+CLINICIAN_ODDS = {
+    "en": "Calibrated probabilities: {odds}.",
+    "zh": "校准概率：{odds}。",
 }
 CLINICIAN_SOUND = {
     "en": "Possible {sound} in {heard} of {stretches} overlapping windows of 2 s.",

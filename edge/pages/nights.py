@@ -38,6 +38,14 @@ def day_by_day(
     return [(day, kept.get(day)) for day in days]
 
 
+def correction(views: Sequence[NightView]) -> str:
+    """Key of the words that say whether the rates allow for the detector's errors."""
+    kinds = {view.corrected for view in views if view.rate_per_h is not None}
+    if len(kinds) > 1:
+        return "corrected_some"
+    return "corrected" if True in kinds else "uncorrected"
+
+
 def alert_spans(views: Sequence[NightView]) -> list[AlertSpan]:
     """The alerts of some nights, the oldest first; a night without one ends an alert."""
     spans: list[AlertSpan] = []

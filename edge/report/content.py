@@ -7,7 +7,7 @@ from datetime import date, timedelta
 
 from edge.errors import BadInputError, UsageError
 from edge.pages.drawing import Bar, Drawing, Frame, bars_plot, nights_plot
-from edge.pages.nights import AlertSpan, alert_spans, day_by_day
+from edge.pages.nights import AlertSpan, alert_spans, correction, day_by_day
 from edge.pages.texts import Language
 from edge.trend import NightView
 
@@ -63,14 +63,14 @@ class Report:
         return [night.rate_per_h for night in self.monitored if night.rate_per_h is not None]
 
     @property
-    def corrected(self) -> bool:
-        """Whether the rates allow for the detector's errors."""
-        return any(night.corrected for night in self.monitored)
+    def correction(self) -> str:
+        """Key of the words that say whether the rates allow for the detector's errors."""
+        return correction(self.monitored)
 
     @property
     def alerted(self) -> int:
-        """Nights at whose end an alert stood."""
-        return sum(night.alert is True for night in self.kept)
+        """Monitored nights at whose end an alert stood."""
+        return sum(night.alert is True for night in self.monitored)
 
     @property
     def alerts(self) -> list[AlertSpan]:
@@ -83,7 +83,7 @@ class Report:
         unit = t("per_hour")
         usual = next((n for n in reversed(self.kept) if n.baseline_low is not None), None)
         span = t("usual_learning")
-        if usual is not None:
+        if usual is not None and self.kept[-1].alert is not None:  # else it was another detector's
             span = f"{t.span(usual.baseline_low, usual.baseline_high)} {unit}"
         nights = t("report_nights_of", monitored=len(self.monitored), nights=len(self.days))
         return [

@@ -83,7 +83,7 @@ class _Page:
             self._line(text, 9.5)
         self._heading(t("report_method"))
         self._wrapped(t("report_method_text"), 9)
-        self._wrapped(t("corrected") if report.corrected else t("uncorrected"), 9)
+        self._wrapped(t(report.correction), 9)
         self._text(_MARGIN, _MARGIN - 14, f"Airway {self._version}", 8, colour=_QUIET)
         self._canvas.showPage()
         return bytes(self._canvas.getpdfdata())

@@ -11,6 +11,8 @@ from edge.records import TREND_LABEL, Heard, Night
 from edge.trend.chart import Chart, Usual
 from edge.trend.rate import Rate, rate, rate_of, spread
 
+# A rate of less listening is noise with a wide interval; the count and the time are still told.
+LEAST_RATE_S = 3600.0
 USUAL_TAIL = 0.05  # of the usual nights, as many are below the usual range, and above it
 
 
@@ -48,8 +50,8 @@ class NightView:
         date: local day on which the night began.
         coughs: how many the detector reported.
         covered_s: seconds that were listened to.
-        rate_per_h: coughs an hour, corrected where `corrected` says so; None when nothing was
-            listened to.
+        rate_per_h: coughs an hour, corrected where `corrected` says so; None when less than
+            `LEAST_RATE_S` was listened to.
         low, high: of its 95 % interval; None with it.
         baseline_low, baseline_high: between these lie nine of ten usual nights that are as
             long as this one, by what was known before it, on the scale of `rate_per_h`; None
@@ -184,7 +186,7 @@ def _change(
 
 def _view(step: _Step) -> NightView:
     night, heard = step.night, step.heard
-    found = rate(heard, night.monitored_s)
+    found = rate(heard, night.monitored_s) if night.monitored_s >= LEAST_RATE_S else None
     low, high = _range(step)
     return NightView(
         date=night.date,

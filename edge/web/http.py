@@ -2,7 +2,6 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from http.cookies import CookieError, SimpleCookie
 from typing import Any
 from urllib.parse import parse_qs
 
@@ -105,7 +104,6 @@ def _form(environ: Mapping[str, Any]) -> dict[str, str]:
 
 
 def _cookies(header: str) -> dict[str, str]:
-    try:
-        return {name: morsel.value for name, morsel in SimpleCookie(header).items()}
-    except CookieError:
-        return {}
+    """Name -> value; what another site on this host has set may have any form."""
+    pairs = (part.strip().partition("=") for part in header.split(";"))
+    return {name: value for name, equals, value in pairs if equals}

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 
 from edge.pages.drawing import Drawing, Frame, bars_plot, nights_plot, strip_plot
 from edge.pages.hourly import Hour, by_hour, count_bars, coverage_bars
-from edge.pages.nights import AlertSpan, alert_spans, day_by_day
+from edge.pages.nights import AlertSpan, alert_spans, correction, day_by_day
 from edge.pages.templates import environment
 from edge.pages.texts import Language
 from edge.records import TREND_LABEL
@@ -84,6 +84,7 @@ class Pages:
             language,
             shared=shared,
             night=nights[-1] if nights else None,
+            correction=correction(nights[-1:]),
             recent=bool(nights) and now - nights[-1].end_unix_s < RECENT_S,
             alert=_standing(nights),
             hours=hours,
@@ -112,7 +113,7 @@ class Pages:
             language,
             shared=shared,
             listed=listed,
-            corrected=any(view.corrected for view in found),
+            correction=correction([view for _, view in listed if view is not None]),
             older=listed[-1][0] if listed and listed[-1][0] > found[0].date else None,
             newer=bool(listed) and listed[0][0] < found[-1].date,
         )
@@ -131,6 +132,7 @@ class Pages:
             language,
             shared=shared,
             night=night,
+            correction=correction([night]),
             earlier=max((other for other in found if other < day), default=None),
             later=min((other for other in found if other > day), default=None),
             hours=hours,
@@ -165,7 +167,7 @@ class Pages:
             choices=TREND_DAYS,
             plot=plot,
             alerts=alert_spans(inside)[::-1],
-            corrected=any(view.corrected for view in found),
+            correction=correction(inside),
         )
 
     def event(self, language: Language, shared: Shared, id: str) -> str | None:

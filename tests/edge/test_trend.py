@@ -247,6 +247,14 @@ def test_the_measure_can_fail():
     assert measure(alerts, 10).false_per_year == pytest.approx(36.5)
 
 
+def test_minutes_of_listening_give_no_rate():
+    """A device that started just before the night's end heard too little to say a rate of."""
+    shown = views([*month(), night(30, 1, hours=0.1), night(31, 6, hours=1.0)])
+    short, hour = shown[-2:]
+    assert (short.coughs, short.covered_s, short.rate_per_h) == (1, 360.0, None)
+    assert hour.rate_per_h is not None
+
+
 def test_a_view_of_each_night():
     """Counts, coverage, rate and the usual range, which is not known in the first weeks."""
     shown = views([*month(), night(30, 0, hours=0.0), night(31, 20)])

@@ -46,9 +46,11 @@ WORDS = {
     "interval": "95\u00a0% interval {span}",
     "usual": "Usual range",
     "usual_learning": "still being learnt",
+    "usual_short": "that night was too short to compare",
     "usual_note": "this person's own, before that night",
     "coughs_in": "{coughs} in {hours} of listening",
     "not_monitored": "not monitored",
+    "no_rate": "too short for a rate",
     "corrected": (
         "The rates are corrected for the coughs that the detector misses and for its false alarms, "
         "as far as both were measured; the count is what it reported."
@@ -56,6 +58,11 @@ WORDS = {
     "uncorrected": (
         "The rates are what the detector reported: it is not known how many coughs it misses here, "
         "nor how many are false."
+    ),
+    "corrected_some": (
+        "Some of these rates are corrected for the coughs that the detector misses and for its "
+        "false alarms, and some are what it reported, by what was known of the detector of that "
+        "night: do not compare one kind with the other."
     ),
     # Today, and one night
     "last_night": "Last night",
@@ -97,7 +104,7 @@ WORDS = {
     "coughs": "Coughs",
     "rate": "Coughs an hour (95\u00a0% interval)",
     "note": "Note",
-    "alert": "above usual",
+    "alert": "alert stands",
     "older": "Older nights",
     "newer": "Newer nights",
     "nights_none": (

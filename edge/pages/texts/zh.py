@@ -45,35 +45,41 @@ WORDS = {
     "interval": "95% 区间 {span}",
     "usual": "平时范围",
     "usual_learning": "仍在学习中",
+    "usual_short": "该夜时间太短，无法比较",
     "usual_note": "此人自己在该夜之前的范围",
-    "coughs_in": "监听 {hours}，{coughs}",
-    "not_monitored": "未监听",
+    "coughs_in": "监测 {hours}，{coughs}",
+    "not_monitored": "未监测",
+    "no_rate": "时间太短，无法给出每小时次数",
     "corrected": (
         "每小时次数已按测得的漏检率和误报率校正（以实际测得者为限）；次数则为检测器报告的原始计数。"
     ),
     "uncorrected": "每小时次数为检测器的原始报告：此处漏检多少、误报多少，尚不清楚。",
+    "corrected_some": (
+        "这些每小时次数中，有些已按漏检率和误报率校正，有些则是检测器的原始报告，"
+        "取决于该夜所用的检测器是否测量过：请勿将两者相互比较。"
+    ),
     # Today, and one night
     "last_night": "昨夜",
     "latest_night": "最近记录的一夜",
     "last_night_none": "还没有完成汇总的夜晚。",
     "last_24h": "最近 24 小时",
     "microphone": "麦克风",
-    "listening": "正在监听",
+    "listening": "正在监测",
     "muted": "已静音",
-    "silent": "未在监听",
+    "silent": "未在监测",
     "heard_until": "最近一次分析声音：{ago}",
     "heard_never": "尚未分析过任何声音",
     "chart_hours": "每小时咳嗽次数",
-    "chart_hours_aria": "柱状图：按小时统计，监听 {hours}，{coughs}。",
-    "bar_title": "{start}–{end}：{coughs}，{whole} 分钟中监听了 {minutes} 分钟",
-    "legend_gap": "未监听",
+    "chart_hours_aria": "柱状图：按小时统计，监测 {hours}，{coughs}。",
+    "bar_title": "{start}–{end}：{coughs}，{whole} 分钟中监测了 {minutes} 分钟",
+    "legend_gap": "未监测",
     "latest_events": "最近的事件",
     "events": "事件",
     "events_none": "此时段内没有事件。",
     "events_more": "仅显示最近的 {count} 个。",
     "table_hours": "以表格显示",
     "hour": "时段",
-    "listened": "监听时长",
+    "listened": "监测时长",
     "minutes_of": "{minutes} 分钟",
     "alert_stood": "最近一次夜间监测时：咳嗽比平时多",
     "alert_title": "咳嗽比平时多",
@@ -91,20 +97,20 @@ WORDS = {
     "coughs": "咳嗽次数",
     "rate": "每小时咳嗽次数（95% 区间）",
     "note": "备注",
-    "alert": "高于平时",
+    "alert": "提醒未解除",
     "older": "更早的夜晚",
     "newer": "更近的夜晚",
     "nights_none": "还没有完成汇总的夜晚。第一个夜晚结束后会显示在这里。",
     # Trend
     "trend_range": "最近 {days} 天",
     "chart_trend": "每夜每小时咳嗽次数",
-    "chart_trend_aria": "每夜每小时咳嗽次数图：监听了 {nights} 夜，其中 {alerts} 夜有提醒。",
-    "point_title": "{day}：每小时 {rate} 次咳嗽（{span}），监听 {hours}",
-    "gap_title": "{day}：未监听",
+    "chart_trend_aria": "每夜每小时咳嗽次数图：监测了 {nights} 夜，其中 {alerts} 夜有提醒。",
+    "point_title": "{day}：每小时 {rate} 次咳嗽（{span}），监测 {hours}",
+    "gap_title": "{day}：未监测",
     "legend_rate": "一夜及其 95% 区间",
     "legend_alert": "有提醒的夜晚",
     "legend_usual": "平时范围",
-    "legend_none": "未监听",
+    "legend_none": "未监测",
     "alerts": "提醒",
     "alerts_none": "此时段内没有提醒。",
     "alerts_earlier": "以及更早的 {count} 次",
@@ -113,7 +119,7 @@ WORDS = {
     "table_nights": "以表格显示",
     "how_to_read_text": (
         "每个点代表一夜，竖线是 95% 区间：真实的每小时次数很可能落在其中。"
-        "监听的时间越短，竖线越长。"
+        "监测的时间越短，竖线越长。"
         "色带是此人自己的平时范围：同样长度的平时夜晚，十夜中有九夜落在其中。"
         "单独一夜超出色带并不构成提醒：提醒是综合几夜得出的。"
     ),
@@ -129,9 +135,9 @@ WORDS = {
     "no_clip": ("没有声谱图，也没有录音可播放：Airway 不保存音频，只记录声音的时间、时长和概率。"),
     # Device
     "source": "声音来源",
-    "listened_24h": "最近 24 小时监听",
-    "chart_coverage": "每小时监听的分钟数",
-    "chart_coverage_aria": "柱状图：最近 48 小时中监听了 {hours}。",
+    "listened_24h": "最近 24 小时监测",
+    "chart_coverage": "每小时监测的分钟数",
+    "chart_coverage_aria": "柱状图：最近 48 小时中监测了 {hours}。",
     "lost_24h": "最近 24 小时丢失",
     "lost_note": "已到达但未能分析的声音",
     "session_since": "本次录音开始于",
@@ -156,21 +162,21 @@ WORDS = {
     "report": "咳嗽报告",
     "report_period": "{first} 至 {last}",
     "report_made": "根据设备 {node} 的历史数据生成",
-    "report_nights": "监听的夜晚",
+    "report_nights": "监测的夜晚",
     "report_nights_of": "{nights} 夜中的 {monitored} 夜",
-    "report_listened": "监听总时长",
-    "report_median": "中位夜晚",
+    "report_listened": "监测总时长",
+    "report_median": "每夜中位数",
     "report_range": "最低与最高的夜晚",
     "report_alerts": "有提醒的夜晚",
     "report_coughs": "报告的咳嗽次数",
-    "report_coverage": "每夜监听的小时数",
-    "report_coverage_aria": "柱状图：每夜监听的小时数。",
+    "report_coverage": "每夜监测的小时数",
+    "report_coverage_aria": "柱状图：每夜监测的小时数。",
     "report_method": "这些数字的来历",
     "report_method_text": (
         "房间里的麦克风在设备上用神经网络统计咳嗽，不保存音频。"
-        "竖线为 95% 区间，监听时间越短则越宽；"
+        "竖线为 95% 区间，监测时间越短则越宽；"
         "它包含计数的偶然性和测得的检测误差，但不说明咳嗽是谁发出的。"
         "没有数据的夜晚不计入，绝不当作没有咳嗽的夜晚。"
     ),
-    "report_none": "此时段内没有监听过的夜晚。",
+    "report_none": "此时段内没有监测过的夜晚。",
 }
