@@ -3,7 +3,7 @@
 import argparse
 import json
 import sys
-from datetime import date
+from datetime import date, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -51,14 +51,20 @@ def _report(arguments: argparse.Namespace) -> int:
 
     history = history_of(arguments)
     with Reader(history.database) as reader:
-        kept = reader.nights()
+        kept, identity = reader.nights(), reader.identity()
     nights = views(kept)
     if kept and not nights:
         raise BadInputError(
             f"{len(kept)} nights are kept, and none of a bundle that counts {TREND_LABEL}s; a "
             "report needs such nights"
         )
-    report = report_of(nights, history.node, arguments.first, arguments.last)
+    if nights and arguments.last:
+        over = max(nights[-1].date, datetime.now(history.zone).date() - timedelta(days=1))
+        if arguments.last > over:
+            raise UsageError(
+                f"the night of {arguments.last} is not over; the latest that is began on {over}"
+            )
+    report = report_of(nights, history.node, arguments.first, arguments.last, identity)
     body = _written(report, arguments.form, arguments.lang)
     if arguments.out is None:
         sys.stdout.buffer.write(body)

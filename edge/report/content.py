@@ -22,10 +22,12 @@ class Report:
     Attributes:
         node: the device.
         days: consecutive days with their night, the oldest first; None where none was kept.
+        identity: of the history, which no other has; may be empty.
     """
 
     node: str
     days: Sequence[tuple[date, NightView | None]]
+    identity: str = ""
 
     @property
     def first(self) -> date:
@@ -116,7 +118,11 @@ class Report:
 
 
 def report_of(
-    views: Sequence[NightView], node: str, first: date | None, last: date | None
+    views: Sequence[NightView],
+    node: str,
+    first: date | None,
+    last: date | None,
+    identity: str = "",
 ) -> Report:
     """The report of a period.
 
@@ -125,6 +131,7 @@ def report_of(
         node: the device.
         first: day on which the first night began; None is 30 days up to `last`.
         last: day on which the last night began; None is the latest night that is kept.
+        identity: of the history.
 
     Raises:
         BadInputError: no night is kept at all.
@@ -141,4 +148,4 @@ def report_of(
             f"the period from {begin} to {end} has {(end - begin).days + 1} days and a report "
             f"holds {MOST_DAYS} at most; make several"
         )
-    return Report(node, day_by_day(views, begin, end))
+    return Report(node, day_by_day(views, begin, end), identity)

@@ -31,37 +31,37 @@ def fhir_bundle(report: Report, t: Language, version: str) -> dict[str, Any]:
         JSON of a Bundle: a Device, then an Observation for each day. A night that was not
         monitored has no value and says why.
     """
-    device = _device(report.node, t, version)
-    nights = [_observation(report.node, day, night, t) for day, night in report.days]
+    device = _device(report, t, version)
+    nights = [_observation(report, day, night, t) for day, night in report.days]
     resources = [device, *nights]
     return {
         "resourceType": "Bundle",
-        "id": _id(report.node, f"{report.first}/{report.last}"),
+        "id": _id(report, f"{report.first}/{report.last}"),
         "language": t.tag,
         "type": "collection",
         "entry": [{"fullUrl": f"urn:uuid:{item['id']}", "resource": item} for item in resources],
     }
 
 
-def _device(node: str, t: Language, version: str) -> dict[str, Any]:
+def _device(report: Report, t: Language, version: str) -> dict[str, Any]:
     return {
         "resourceType": "Device",
-        "id": _id(node, "device"),
-        "identifier": [{"system": "urn:airway:node", "value": node}],
-        "deviceName": [{"name": f"Airway {node}", "type": "user-friendly-name"}],
+        "id": _id(report, "device"),
+        "identifier": [{"system": "urn:airway:node", "value": report.node}],
+        "deviceName": [{"name": f"Airway {report.node}", "type": "user-friendly-name"}],
         "version": [{"value": version}],
         "note": [{"text": t("disclaimer")}],
     }
 
 
-def _observation(node: str, day: date, night: NightView | None, t: Language) -> dict[str, Any]:
+def _observation(report: Report, day: date, night: NightView | None, t: Language) -> dict[str, Any]:
     observation: dict[str, Any] = {
         "resourceType": "Observation",
-        "id": _id(node, day.isoformat()),
+        "id": _id(report, day.isoformat()),
         "status": "final",
         "code": _code("cough-rate-night", "Coughs per hour in one night, counted by a microphone"),
         **_effective(day, night),
-        "device": {"reference": f"urn:uuid:{_id(node, 'device')}"},
+        "device": {"reference": f"urn:uuid:{_id(report, 'device')}"},
     }
     if night is None or night.rate_per_h is None:
         observation["dataAbsentReason"] = {
@@ -121,5 +121,7 @@ def _quantity(value: float, unit: str, code: str) -> dict[str, Any]:
     return {"value": round(value, 3), "unit": unit, "system": _UCUM, "code": code}
 
 
-def _id(node: str, name: str) -> str:
-    return str(uuid5(NAMESPACE_URL, f"urn:airway:{node}:{name}"))
+def _id(report: Report, name: str) -> str:
+    """Two devices may have the same name: their histories have not."""
+    whose = ":".join(part for part in (report.identity, report.node) if part)
+    return str(uuid5(NAMESPACE_URL, f"urn:airway:{whose}:{name}"))

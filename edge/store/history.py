@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Self
+from uuid import uuid4
 
 from edge.errors import BadInputError
 from edge.messages import Message, OutboxRow, encode
@@ -14,6 +15,7 @@ from edge.records import Coverage, Event, Night
 from edge.store import hours, nights, retention
 from edge.store.database import Database
 from edge.store.nights import Summary
+from edge.store.reading import IDENTITY
 from edge.store.retention import Pruned
 
 
@@ -58,6 +60,9 @@ class Store:
     ) -> None:
         """Begin a capture session; the one place where its clock is tied to UTC.
 
+        The first one gives the history an identity, so that two devices of the same name can be
+        told apart elsewhere.
+
         Args:
             session: identifier, never used before.
             source: name of the microphone.
@@ -70,6 +75,7 @@ class Store:
         with self._db.transaction():
             if self._db.one("SELECT 1 FROM session WHERE id = ?", session) is not None:
                 raise BadInputError(f"session {session!r} exists already; give each its own name")
+            self._db.execute("INSERT OR IGNORE INTO setting VALUES (?, ?)", IDENTITY, uuid4().hex)
             self._db.execute(
                 "INSERT INTO session (id, source, start_unix_s, clock_synced) VALUES (?, ?, ?, ?)",
                 session,

@@ -13,6 +13,8 @@ from edge.store.database import VERSION, Database
 
 _BUSY_TIMEOUT_S = 5.0
 
+IDENTITY = "identity"  # name of a setting
+
 
 @dataclass(frozen=True, slots=True)
 class StoredEvent:
@@ -152,6 +154,12 @@ class Reader:
                 "SELECT max(start_unix_s + audio_s) FROM coverage WHERE processed_s > 0"
             )
         return None if until is None else float(until)
+
+    def identity(self) -> str:
+        """What no other history is called; empty where it was kept before there were any."""
+        with self._db.sentences():
+            row = self._db.one("SELECT value FROM setting WHERE name = ?", IDENTITY)
+        return "" if row is None else str(row[0])
 
     def muted(self) -> bool:
         """Whether a person has muted the microphone."""

@@ -232,6 +232,37 @@ def test_a_period_without_listening_says_so():
     assert "valueQuantity" not in json.dumps(fhir_bundle(report, EN, "1.0"))
 
 
+def test_two_devices_of_one_name_have_other_identifiers(report: Report):
+    """The same nights of two histories share no identifier; those of one keep theirs."""
+
+    def ids(identity: str) -> set[str]:
+        bundle = fhir_bundle(replace(report, identity=identity), EN, "1.0")
+        return {bundle["id"], *(entry["resource"]["id"] for entry in bundle["entry"])}
+
+    assert ids("a") == ids("a")
+    assert not ids("a") & ids("b")
+
+
+def test_a_history_has_one_identity(tmp_path: Path):
+    """It comes with the first session and stays; no other history has it."""
+    found = []
+    for name in ("one.db", "other.db"):
+        with Store(tmp_path / name) as store:
+            for session in ("s", "t"):
+                store.start_session(session, "mic", 0.0, True)
+                with Reader(tmp_path / name) as reader:
+                    found.append(reader.identity())
+    assert found[0] == found[1] != found[2] == found[3]
+    assert all(found)
+
+
+def test_a_night_that_is_not_over_is_no_result(history: Path, capsys):
+    """A report up to tonight, or to a day in the years to come, is refused with the latest day."""
+    for day in (datetime.now().astimezone().date(), date(9999, 12, 31)):
+        assert cli.main(["report", "--db", str(history), "--fhir", "--to", str(day)]) == 64
+        assert f"the night of {day} is not over" in capsys.readouterr().err
+
+
 def test_a_wrong_period_is_refused(report: Report):
     """No night at all, an empty period and one too long are one sentence each."""
     with pytest.raises(BadInputError, match="no night has been summed up"):
