@@ -195,6 +195,10 @@ _WORDS = {
         "zh": "以上只是测量值，不是关于疾病的结果："
         "目前没有证据表明话筒录下的咳嗽、呼吸或嗓音能区分疾病。",
     },
+    "unmeasured": {
+        "en": "Nothing was measured, and this is no result about illness.",
+        "zh": "没有得到测量值，也不是关于疾病的结果。",
+    },
     "next": {
         "en": "What to do next: repeat it at the same place to compare, and ask a clinician about "
         "any symptom. This is a screening aid, not a diagnosis.",
@@ -213,13 +217,20 @@ def in_words(
         results: what was measured, and what to record again.
         screened: the words of a screen of the coughs; None says that there is no result.
     """
-    rest = [_WORDS["nothing"], _WORDS["next"]] if screened is None else [screened]
+    measured = any(not result.problems and _figure(result) for result in results)
+    no_result = [_WORDS["nothing" if measured else "unmeasured"], _WORDS["next"]]
+    rest = no_result if screened is None else [screened]
     return {
         code: (" " if code == "en" else "").join(
             [*_measured(results, code), *(words[code] for words in rest)]
         )
         for code in ("en", "zh")
     }
+
+
+def _figure(result: TaskResult) -> bool:
+    """Whether it holds a number that is told."""
+    return result.coughs is not None or result.held_s is not None
 
 
 def problem_words(result: TaskResult, code: str) -> str:

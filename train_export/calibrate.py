@@ -1,6 +1,7 @@
 """Chooses the operating point and the odds on validation scenes, through the device's detector."""
 
 import itertools
+import math
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 
@@ -118,8 +119,16 @@ def calibrate(bundle: Bundle, logits: Logits, scenes: SceneSet, rule: EventRule)
 
 
 def fit_platt(logits: NDArray[np.float64], truth: Sequence[int]) -> Calibration:
-    """Slope and offset of the logistic curve; the identity when there is only one outcome."""
+    """Slope and offset of the logistic curve; the identity when there is only one outcome.
+
+    A louder logit never makes an event less likely: where the few outcomes say so, all have the
+    same odds.
+    """
     if len(set(truth)) < 2:
         return Calibration(1.0, 0.0)
     fit = LogisticRegression(C=1e3).fit(logits[:, None], truth)
-    return Calibration(float(fit.coef_[0, 0]), float(fit.intercept_[0]))
+    slope, offset = float(fit.coef_[0, 0]), float(fit.intercept_[0])
+    if slope > 0:
+        return Calibration(slope, offset)
+    share = float(np.mean(truth))
+    return Calibration(0.0, math.log(share / (1 - share)))

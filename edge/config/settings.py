@@ -86,7 +86,8 @@ class StoreSettings:
 
     Attributes:
         path: the SQLite file; its directory is made when it is not there.
-        keep_days: what is older is deleted, 1 to 36,500.
+        keep_days: what is older is deleted, 1 to 36,500; with fewer than 60 there are too few
+            nights to tell a change from.
         max_mb: size of the file, in units of 1,000,000 bytes, above which the oldest history
             is deleted early, 8 to 1,000,000. Messages that wait for the broker go last.
     """

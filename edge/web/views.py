@@ -164,6 +164,8 @@ class Pages:
             language,
             shared=shared,
             days=days,
+            first=shown[0][0] if shown else None,
+            last=shown[-1][0] if shown else None,
             choices=TREND_DAYS,
             plot=plot,
             alerts=alert_spans(inside)[::-1],

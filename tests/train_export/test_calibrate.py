@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from edge.bundle import load_bundle
-from train_export.calibrate import choose_rule
+from train_export.calibrate import choose_rule, fit_platt
 from train_export.features import STEP_FRAMES, SceneSet
 from train_export.soundscape import Truth
 from train_export.taxonomy import ROOM_LABELS
@@ -47,6 +47,16 @@ def test_false_alarms_are_kept_to(bundle, most):
     assert strict.sensitivity <= kept.sensitivity
     assert kept.f1 <= free.f1
     assert kept.sensitivity > 0.2
+
+
+def test_a_surer_score_is_never_less_likely():
+    """Odds rise with the logit, and are those of all where the outcomes run the other way."""
+    logits = np.linspace(-1, 3, 40)
+    rising = fit_platt(logits, [int(at > 15) for at in range(40)])
+    assert rising.slope > 0
+    falling = fit_platt(logits, [int(at < 10) for at in range(40)])
+    assert falling.slope == 0
+    assert falling.probability(0.3) == pytest.approx(0.25)
 
 
 def test_what_no_rule_keeps_to_comes_as_near_as_it_can(bundle):

@@ -112,6 +112,7 @@ WORDS = {
     ),
     # Trend
     "trend_range": "Last {days} days",
+    "trend_span": "Nights from {first} to {last}",
     "chart_trend": "Coughs an hour, night by night",
     "chart_trend_aria": (
         "Chart of coughs an hour, night by night: {nights} nights were monitored, {alerts} of them "

@@ -103,6 +103,7 @@ WORDS = {
     "nights_none": "还没有完成汇总的夜晚。第一个夜晚结束后会显示在这里。",
     # Trend
     "trend_range": "最近 {days} 天",
+    "trend_span": "{first} 至 {last} 的夜晚",
     "chart_trend": "每夜每小时咳嗽次数",
     "chart_trend_aria": "每夜每小时咳嗽次数图：监测了 {nights} 夜，其中 {alerts} 夜有提醒。",
     "point_title": "{day}：每小时 {rate} 次咳嗽（{span}），监测 {hours}",
