@@ -97,6 +97,19 @@ def test_evaluation_repeats(bundle, manifest):
     assert evaluate(bundle, manifest) == evaluate(bundle, manifest)
 
 
+def test_a_stretch_behind_the_end_is_told(bundle, manifest, tmp_path):
+    """Nothing is scored where there is no sound."""
+    lines = manifest.read_text().splitlines()
+    path = tmp_path / "m.csv"
+    name = str((manifest.parent / lines[1].split(",")[0]).resolve())
+    row = dict.fromkeys(lines[0].split(","), "") | {
+        "path": name, "label_event": "Wheeze", "start_s": "1000", "end_s": "1001",
+    }  # fmt: skip
+    path.write_text(lines[0] + "\n" + ",".join(row.values()) + "\n")
+    with pytest.raises(BadInputError, match="ends before 1000 s"):
+        evaluate(bundle, path)
+
+
 def test_a_manifest_without_units_is_refused(bundle, tmp_path):
     """A room's manifest has nothing to score, and that is told."""
     path = tmp_path / "m.csv"

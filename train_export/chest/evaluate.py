@@ -29,7 +29,7 @@ from train_export.chest.scores import (
     rated,
     unmerged,
 )
-from train_export.chest.units import Unit, frames_of, read_units, stretch
+from train_export.chest.units import Unit, frame_at, frames_of, read_units, stretch
 from train_export.readers.rows import read_table
 
 Logits = NDArray[np.float64]
@@ -93,6 +93,11 @@ def unit_logits(
         frames = frames_of(path, spec, tables)
         recording = recording_logits(classifier, frames)
         for unit in members:
+            if frame_at(unit.start_s, spec) >= len(frames):
+                raise BadInputError(
+                    f"{unit.name} ends before {unit.start_s:g} s; correct the times, or fetch the "
+                    "recording again"
+                )
             own = recording
             if unit.kind != "record":
                 part = stretch(frames, unit.start_s, unit.end_s, spec)

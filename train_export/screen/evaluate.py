@@ -1,5 +1,6 @@
 """Scores a screening bundle on recordings with a `label_disease`, as the device would."""
 
+from collections import Counter
 from pathlib import Path
 from typing import Any
 
@@ -27,17 +28,16 @@ def evaluate(
         The report, by recording and by person, with 95 % intervals over people; and a row for
         each recording, in the columns of the predictions file. `truth` is the group that the
         disease belongs to: the first one when any of its members is named, else the last.
-        `predicted` is the likelier group; `decision` may be to abstain.
+        `predicted` is the likelier group; `decision` may be to abstain. Recordings of a disease
+        that is neither known to the taxonomy nor to be none are left out, and counted.
 
     Raises:
         InputOutputError: the manifest or a file can't be read.
-        BadInputError: no recording names a disease, a name is unknown, or a file is damaged.
+        BadInputError: no recording names a known disease, or a file is damaged.
     """
     classifier = Classifier(bundle, runtime)
     screener = Screener(bundle, classifier)
-    recordings = [recorded for recorded in read_manifest(manifest) if recorded.disease]
-    if not recordings:
-        raise BadInputError(f"{manifest} names no disease; fill its column label_disease")
+    recordings, left_out = known(manifest)
     rows = []
     people = []
     for recorded in tqdm(recordings, desc="screening", unit="file"):
@@ -51,14 +51,39 @@ def evaluate(
         "commit": bundle.card.get("commit", ""),
         "runtime": classifier.runtime_name,
         "positive": screener.rule.labels[0],
+        "left_out": left_out,
         **figures(rows, np.array(people), screener.rule.labels[0]),
     }
     return report, rows
 
 
+def known(manifest: Path) -> tuple[list[Recorded], dict[str, int]]:
+    """Recordings whose disease is known, and how many there are of each that is not.
+
+    Raises:
+        As `evaluate`.
+    """
+    named = [recorded for recorded in read_manifest(manifest) if recorded.disease]
+    if not named:
+        raise BadInputError(f"{manifest} names no disease; fill its column label_disease")
+    found, strange, last = [], Counter[str](), named[0].disease
+    for recorded in named:
+        try:
+            labels_of(recorded.disease)
+        except BadInputError:
+            strange[recorded.disease] += 1
+            last = recorded.disease
+        else:
+            found.append(recorded)
+    if not found:
+        labels_of(last)  # says which labels there are
+    return found, dict(strange)
+
+
 def in_words(report: dict[str, Any]) -> list[str]:
     """The report's main figures, a line each."""
     said = [f"{report['recordings']} recordings, positive is {report['positive']}"]
+    said += [f"{count} of {name!r} left out" for name, count in report["left_out"].items()]
     for name in ("auroc", "auroc_by_person", "ece", "error_100", "error_80"):
         if name in report:
             low, high = report[name]["interval_95"]

@@ -8,6 +8,7 @@ from edge.screening import TAXONOMY
 NAMES = {
     "normal": "healthy",
     "healthy": "healthy",
+    "n": "healthy",
     "bron": "bronchiectasis",
     "uri": "upper respiratory infection",
     "urti": "upper respiratory infection",

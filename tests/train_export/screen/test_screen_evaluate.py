@@ -14,7 +14,7 @@ from edge.classifier import Classifier
 from edge.errors import BadInputError
 from edge.screening import Screener
 from train_export.screen.corpus import read_manifest
-from train_export.screen.evaluate import evaluate, figures
+from train_export.screen.evaluate import evaluate, figures, in_words
 
 COLUMNS = ("path", "subject", "label_event", "label_disease", "start_s", "end_s", "recorder")
 
@@ -111,6 +111,21 @@ def test_a_disease_may_stand_in_any_row_of_a_file(tmp_path):
     path.write_text("path,label_disease\na.wav\n")
     with pytest.raises(BadInputError, match="line 2: not 2 values"):
         read_manifest(path)
+
+
+def test_what_no_group_holds_is_left_out(manifest, tmp_path):
+    """A disease that nobody knows costs its own recordings alone, and is named."""
+    path = tmp_path / "m.csv"
+    path.write_text(manifest.read_text().replace("P0,,Asthma", "P0,,Lassitude"))
+    for audio in manifest.parent.glob("*.wav"):
+        (tmp_path / audio.name).symlink_to(audio)
+    report, rows = evaluate(load_bundle("screen-chest"), path)
+    assert report["left_out"] == {"Lassitude": 2}
+    assert len(rows) == report["recordings"] == 6
+    assert "2 of 'Lassitude' left out" in in_words(report)
+    path.write_text("path,label_disease\n0.wav,Lassitude\n")
+    with pytest.raises(BadInputError, match="'Lassitude' is unknown; use one of"):
+        evaluate(load_bundle("screen-chest"), path)
 
 
 def test_a_manifest_without_a_disease_is_told(tmp_path):
