@@ -20,7 +20,7 @@ from edge.daemon.reporter import Reporter
 from edge.daemon.session import About, Clocks, Session
 from edge.errors import InputOutputError, TryAgainError
 from edge.messages import ONLINE, mute_topic
-from edge.store import Store, ensure_sound
+from edge.store import Store, claimed, ensure_sound
 from edge.uplink import Uplink
 
 _logger = logging.getLogger(__name__)
@@ -100,6 +100,7 @@ class Shift:
         self._source = open_source(setup.settings.source, stdin)
         with contextlib.ExitStack() as opening:
             opening.callback(self._let_go)
+            opening.enter_context(claimed(setup.settings.store.path))
             self._make_threads(ends)
             self._open = opening.pop_all()
 

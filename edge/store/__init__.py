@@ -3,6 +3,7 @@
 from edge.messages import OutboxRow
 from edge.store.database import DamagedError
 from edge.store.history import Store
+from edge.store.lock import claimed
 from edge.store.nights import SPELL_GAP_S, Summary
 from edge.store.reading import Reader, SessionStart, Span, StoredEvent
 from edge.store.rescue import ensure_sound
@@ -19,5 +20,6 @@ __all__ = [
     "Store",
     "StoredEvent",
     "Summary",
+    "claimed",
     "ensure_sound",
 ]

@@ -24,7 +24,7 @@ from edge.daemon.session import WINDOW_S, Recent
 from edge.errors import BadInputError, DeviceUnavailableError, InputOutputError, TryAgainError
 from edge.messages import Message, uuid7
 from edge.records import AudioBlock, Coverage, Event
-from edge.store import Store
+from edge.store import Store, claimed
 
 
 def test_a_recording_becomes_messages(tmp_path, mosquitto, wait_until):
@@ -355,6 +355,17 @@ def test_a_source_that_fails_ends_with_its_own_code(tmp_path, caplog):
         "sound; export it again"
     ]
     assert stored(settings)[0] == {"burst": 1}
+
+
+def test_two_daemons_do_not_share_a_history(tmp_path):
+    """The second is told which history is taken, and starts once the first is over."""
+    settings = configured(tmp_path, 1, night(2, [0.5]))
+    with claimed(settings.store.path):
+        with pytest.raises(TryAgainError, match="another airway run keeps its history in"):
+            run(settings, Bursts, ABOUT)
+        assert not settings.store.path.exists()
+    assert run(settings, Bursts, ABOUT) == 0
+    assert run(settings, Bursts, ABOUT) == 0
 
 
 def test_a_source_that_is_not_there_leaves_nothing_behind(tmp_path):
