@@ -91,7 +91,9 @@ def test_nothing_that_could_be_audio_leaves(daemon, broker, tmp_path):
         "airway.db",
         "airway.db-wal",
         "airway.db-shm",
+        "airway.db.lock",
     }
+    assert (subject.folder / "state" / "airway.db.lock").stat().st_size == 0
 
 
 def _kind(target: str, folder: Path) -> str:
