@@ -83,7 +83,9 @@ def _parser() -> argparse.ArgumentParser:
     replay = commands.add_parser("replay", help="find the events of recordings")
     replay.add_argument("files", nargs="+", type=Path, metavar="FILE", help="WAV or FLAC")
     chosen = replay.add_mutually_exclusive_group()
-    chosen.add_argument("--profile", default="room", help="a shipped profile (default: room)")
+    chosen.add_argument(
+        "--profile", default="room", choices=shipped_bundles(), help="a shipped one (default: room)"
+    )
     chosen.add_argument("--bundle", help="a bundle's folder, or a shipped bundle's name")
     replay.add_argument("--runtime", default="auto", choices=RUNTIMES)
     replay.add_argument("--json", action="store_true", help="one JSON object a line")

@@ -153,6 +153,7 @@ def test_usage_errors_are_64():
     """A command or an option that does not exist is a usage error."""
     assert_one_sentence(airway("listen"), 64, "listen")
     assert_one_sentence(airway("replay"), 64, "FILE")
+    assert_one_sentence(airway("replay", "--profile", "nope", "a.wav"), 64, "'nope'")
 
 
 @pytest.mark.parametrize(
