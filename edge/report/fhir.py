@@ -10,7 +10,7 @@ from typing import Any
 from uuid import NAMESPACE_URL, uuid5
 
 from edge.messages import rfc3339
-from edge.pages.texts import Language
+from edge.pages.texts import Language, language
 from edge.report.content import Report
 from edge.trend import NightView
 
@@ -59,7 +59,7 @@ def _observation(report: Report, day: date, night: NightView | None, t: Language
         "resourceType": "Observation",
         "id": _id(report, day.isoformat()),
         "status": "final",
-        "code": _code("cough-rate-night", "Coughs per hour in one night, counted by a microphone"),
+        "code": _code("cough-rate-night", t),
         **_effective(day, night),
         "device": {"reference": f"urn:uuid:{_id(report, 'device')}"},
     }
@@ -70,24 +70,15 @@ def _observation(report: Report, day: date, night: NightView | None, t: Language
         }
         return observation
     components = [
-        _part("coughs-reported", "Coughs that the detector reported", valueInteger=night.coughs),
-        _part(
-            "listened",
-            "Time that was listened to",
-            valueQuantity=_quantity(night.covered_s / 3600, "h", "h"),
-        ),
-        _part(
-            "interval-95",
-            "95 % interval of the rate",
-            valueRange={"low": _rate(night.low), "high": _rate(night.high)},
-        ),
+        _part("coughs-reported", t, valueInteger=night.coughs),
+        _part("listened", t, valueQuantity=_quantity(night.covered_s / 3600, "h", "h")),
+        _part("interval-95", t, valueRange={"low": _rate(night.low), "high": _rate(night.high)}),
     ]
     if night.alert is not None:
-        words = "More coughing than usual over several nights"
-        components.append(_part("alert", words, valueBoolean=night.alert))
+        components.append(_part("alert", t, valueBoolean=night.alert))
     if night.baseline_low is not None and night.baseline_high is not None:
         usual = {"low": _rate(night.baseline_low), "high": _rate(night.baseline_high)}
-        components.append(_part("usual-range", "This person's usual range", valueRange=usual))
+        components.append(_part("usual-range", t, valueRange=usual))
     return {
         **observation,
         "valueQuantity": _rate(night.rate_per_h),
@@ -104,12 +95,15 @@ def _effective(day: date, night: NightView | None) -> dict[str, Any]:
     return {"effectivePeriod": period}
 
 
-def _part(code: str, words: str, **value: Any) -> dict[str, Any]:
-    return {"code": _code(code, words), **value}
+def _part(code: str, t: Language, **value: Any) -> dict[str, Any]:
+    return {"code": _code(code, t), **value}
 
 
-def _code(code: str, words: str) -> dict[str, Any]:
-    return {"coding": [{"system": SYSTEM, "code": code, "display": words}], "text": words}
+def _code(code: str, t: Language) -> dict[str, Any]:
+    """A code of our own system, whose display is English, in the words of the report."""
+    display = language("en")(f"fhir_{code}")
+    coding = {"system": SYSTEM, "code": code, "display": display}
+    return {"coding": [coding], "text": t(f"fhir_{code}")}
 
 
 def _rate(per_hour: float | None) -> dict[str, Any]:

@@ -178,6 +178,13 @@ WORDS = {
     "report": "Cough report",
     "report_period": "{first} to {last}",
     "report_made": "Made from the history of {node}",
+    # The codes of FHIR Observations
+    "fhir_cough-rate-night": "Coughs per hour in one night, counted by a microphone",
+    "fhir_coughs-reported": "Coughs that the detector reported",
+    "fhir_listened": "Time that was listened to",
+    "fhir_interval-95": "95 % interval of the rate",
+    "fhir_alert": "More coughing than usual over several nights",
+    "fhir_usual-range": "This person's usual range",
     "report_nights": "Nights monitored",
     "report_nights_of": "{monitored} of {nights}",
     "report_listened": "Listened to",

@@ -163,6 +163,13 @@ WORDS = {
     "report": "咳嗽报告",
     "report_period": "{first} 至 {last}",
     "report_made": "根据设备 {node} 的历史数据生成",
+    # The codes of FHIR Observations
+    "fhir_cough-rate-night": "一夜中每小时咳嗽次数（由话筒计数）",
+    "fhir_coughs-reported": "检测器报告的咳嗽次数",
+    "fhir_listened": "监测时长",
+    "fhir_interval-95": "每小时次数的 95% 区间",
+    "fhir_alert": "连续多夜咳嗽多于平时",
+    "fhir_usual-range": "此人的平时范围",
     "report_nights": "监测的夜晚",
     "report_nights_of": "{nights} 夜中的 {monitored} 夜",
     "report_listened": "监测总时长",
