@@ -113,6 +113,7 @@ class Pages:
             language,
             shared=shared,
             listed=listed,
+            kept=bool(found),
             correction=correction([view for _, view in listed if view is not None]),
             older=listed[-1][0] if listed and listed[-1][0] > found[0].date else None,
             newer=bool(listed) and listed[0][0] < found[-1].date,

@@ -110,6 +110,7 @@ WORDS = {
     "nights_none": (
         "No night has been summed up yet. The first one appears here when the night is over."
     ),
+    "nights_no_older": "No older night is kept.",
     # Trend
     "trend_range": "Last {days} days",
     "trend_span": "Nights from {first} to {last}",

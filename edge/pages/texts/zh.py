@@ -101,6 +101,7 @@ WORDS = {
     "older": "更早的夜晚",
     "newer": "更近的夜晚",
     "nights_none": "还没有完成汇总的夜晚。第一个夜晚结束后会显示在这里。",
+    "nights_no_older": "没有保存更早的夜晚。",
     # Trend
     "trend_range": "最近 {days} 天",
     "trend_span": "{first} 至 {last} 的夜晚",

@@ -154,6 +154,12 @@ def test_every_night_is_listed_once(site: Site):
     assert seen == sorted(seen, reverse=True)
 
 
+def test_before_the_first_night_none_is_kept(site: Site):
+    """An address with an early day says that nothing older is kept, not that there is nothing."""
+    page = site.answer(get("/nights", query={"before": "2020-01-01"})).body
+    assert "No older night is kept." in page
+
+
 def test_an_old_night_is_not_called_the_last(pages: Pages):
     """After a pause of days the night is only the latest, and its alert one that once stood."""
     now = Site(pages, Gate(None, lambda: NOW_UNIX_S)).answer(get("/")).body
