@@ -156,7 +156,7 @@ def test_every_night_is_listed_once(site: Site):
 
 def test_before_the_first_night_none_is_kept(site: Site):
     """An address with an early day says that nothing older is kept, not that there is nothing."""
-    page = site.answer(get("/nights", query={"before": "2020-01-01"})).body
+    page = site.answer(get("/nights?before=2020-01-01")).body
     assert "No older night is kept." in page
 
 
