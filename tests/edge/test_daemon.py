@@ -235,10 +235,12 @@ def test_an_event_is_sent_at_once(tmp_path, mosquitto, wait_until):
 class Held(Bursts):
     """A pipeline that hangs until it is let go."""
 
+    holds = threading.Event()
     let_go = threading.Event()
 
     def push(self, block: AudioBlock) -> list[Event]:
         """Wait, then listen."""
+        self.holds.set()
         assert self.let_go.wait(20)
         return super().push(block)
 
@@ -250,8 +252,9 @@ def test_what_is_lost_at_the_end_is_counted(tmp_path, caplog, wait_until):
     with io.FileIO(reading, "rb") as stream, io.FileIO(writing, "wb") as pipe:
         thread = threading.Thread(target=lambda: run(settings, Held, ABOUT, stdin=stream))
         thread.start()
-        for _ in range(30):
+        for second in range(30):
             pipe.write(night(1, [0.1]).tobytes())
+            assert second or Held.holds.wait(20)  # or the queue is full before it holds one
         assert wait_until(lambda: "can't keep up" in caplog.text)
         pipe.close()
         assert wait_until(lambda: all(t.name != "capture" for t in threading.enumerate()))
