@@ -27,7 +27,8 @@ def bootstrap(
         seed: of the resampling.
 
     Returns:
-        The lower and upper bound; both NaN when there are fewer than two clusters.
+        The lower and upper bound; both NaN when there are fewer than two clusters, or the
+        statistic is undefined in every resample.
     """
     if len(clusters) < 2:
         return float("nan"), float("nan")
@@ -35,6 +36,8 @@ def bootstrap(
     rng = np.random.default_rng(seed)
     draws = rng.integers(len(counts), size=(RESAMPLES, len(counts)))
     values = np.array([statistic(counts[draw].sum(axis=0)) for draw in draws])
+    if np.isnan(values).all():
+        return float("nan"), float("nan")
     tail = (1 - LEVEL) / 2 * 100
     low, high = np.nanpercentile(values, [tail, 100 - tail])
     return float(low), float(high)

@@ -164,6 +164,13 @@ def test_the_bootstrap_resamples_clusters():
     assert all(math.isnan(bound) for bound in bootstrap([(1, 2)], lambda s: ratio(s[0], s[1])))
 
 
+def test_the_bootstrap_of_nothing_is_not_a_number():
+    """A ratio that is undefined in every resample has no interval, and no warning."""
+    low, high = bootstrap([[0.0, 0.0]] * 5, lambda sums: ratio(sums[0], sums[1]))
+    assert math.isnan(low)
+    assert math.isnan(high)
+
+
 def test_the_bootstrap_covers_a_known_rate():
     """For people drawn around a known rate, about 95 of 100 intervals hold it."""
     rng = np.random.default_rng(1)
