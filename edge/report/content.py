@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
 
-from edge.errors import BadInputError, UsageError
+from edge.errors import TryAgainError, UsageError
 from edge.pages.drawing import Bar, Drawing, Frame, bars_plot, nights_plot
 from edge.pages.nights import AlertSpan, alert_spans, correction, day_by_day
 from edge.pages.texts import Language
@@ -134,11 +134,11 @@ def report_of(
         identity: of the history.
 
     Raises:
-        BadInputError: no night is kept at all.
+        TryAgainError: no night is kept yet.
         UsageError: the period is empty or too long.
     """
     if not views:
-        raise BadInputError("no night has been summed up yet; the first report is due tomorrow")
+        raise TryAgainError("no night has been summed up yet; the first report is due tomorrow")
     end = last or views[-1].date
     begin = first or end - min(USUAL, end - date.min)
     if begin > end:

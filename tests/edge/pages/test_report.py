@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from edge import cli
-from edge.errors import BadInputError, UsageError
+from edge.errors import BadInputError, TryAgainError, UsageError
 from edge.pages.texts import language
 from edge.records import Heard, Night
 from edge.report import csv_table, fhir_bundle, html_page, pdf_page, report_of
@@ -265,7 +265,7 @@ def test_a_night_that_is_not_over_is_no_result(history: Path, capsys):
 
 def test_a_wrong_period_is_refused(report: Report):
     """No night at all, an empty period and one too long are one sentence each."""
-    with pytest.raises(BadInputError, match="no night has been summed up"):
+    with pytest.raises(TryAgainError, match="no night has been summed up"):
         report_of([], "bedroom", None, None)
     with pytest.raises(UsageError, match="is empty"):
         report_of(report.kept, "bedroom", LAST, FIRST)
