@@ -217,7 +217,7 @@ def in_words(
         results: what was measured, and what to record again.
         screened: the words of a screen of the coughs; None says that there is no result.
     """
-    measured = any(not result.problems and _figure(result) for result in results)
+    measured = _measured([result for result in results if not result.problems], "en")
     no_result = [_WORDS["nothing" if measured else "unmeasured"], _WORDS["next"]]
     rest = no_result if screened is None else [screened]
     return {
@@ -226,11 +226,6 @@ def in_words(
         )
         for code in ("en", "zh")
     }
-
-
-def _figure(result: TaskResult) -> bool:
-    """Whether it holds a number that is told."""
-    return result.coughs is not None or result.held_s is not None
 
 
 def problem_words(result: TaskResult, code: str) -> str:

@@ -79,8 +79,9 @@ def _person(screening: Screening, grounds: Grounds, source: Source, code: str) -
                 low=round(100 * source.measured.low),
                 high=round(100 * source.measured.high),
             ),
-            *([phrases.PREVALENCE[code]] if screening.decision == phrases.RARE else []),
         ]
+        if screening.decision in phrases.PREVALENCE:
+            said.append(phrases.PREVALENCE[screening.decision][code])
     following = phrases.NEXT.get(screening.decision, phrases.NEXT[ABSTAIN])[code]
     return _SEPARATOR[code].join([*said, following, phrases.URGENT[code], phrases.AID[code]])
 
@@ -127,23 +128,27 @@ def _tens(hertz: float) -> int:
 
 def _clinician(screening: Screening, grounds: Grounds, source: Source, code: str) -> str:
     reasons = f" ({', '.join(screening.reasons)})" if screening.reasons else ""
-    measured = source.measured
-    said = [
-        phrases.CLINICIAN[code].format(
-            name=source.name,
-            version=source.version,
-            seconds=f"{screening.duration_s:.1f}",
-            decision=screening.decision,
-            reasons=reasons,
-            novelty=f"{screening.novelty:.2f}",
-        ),
-    ]
-    if _faulty(screening):  # its probabilities mean nothing
-        said += [phrases.CLINICIAN_NEXT[code], phrases.AID[code]]
-        return _SEPARATOR[code].join(said)
+    about = phrases.CLINICIAN[code].format(
+        name=source.name,
+        version=source.version,
+        seconds=f"{screening.duration_s:.1f}",
+        decision=screening.decision,
+        reasons=reasons,
+        novelty=f"{screening.novelty:.2f}",
+    )
+    # The probabilities of a refused recording mean nothing.
+    found = [] if _faulty(screening) else _findings(screening, grounds, source.measured, code)
+    said = [about, *found, phrases.CLINICIAN_NEXT[code], phrases.AID[code]]
+    return _SEPARATOR[code].join(said)
+
+
+def _findings(screening: Screening, grounds: Grounds, measured: Measured, code: str) -> list[str]:
+    """Odds, sounds, grounds and figures, for a professional."""
     odds = _LIST[code].join(f"{k} {p:.2f}" for k, p in screening.probabilities.items())
-    said.append(phrases.CLINICIAN_ODDS[code].format(odds=odds))
-    said += _heard(screening.sounds, phrases.CLINICIAN_SOUND[code], code)
+    said = [
+        phrases.CLINICIAN_ODDS[code].format(odds=odds),
+        *_heard(screening.sounds, phrases.CLINICIAN_SOUND[code], code),
+    ]
     if grounds.seconds or grounds.bands:
         said.append(
             phrases.CLINICIAN_GROUNDS[code].format(
@@ -162,8 +167,7 @@ def _clinician(screening: Screening, grounds: Grounds, source: Source, code: str
     )
     if set(screening.probabilities) & set(phrases.GROUPS):
         said.append(phrases.CLINICIAN_LIMITS[code])
-    said += [phrases.CLINICIAN_NEXT[code], phrases.AID[code]]
-    return _SEPARATOR[code].join(said)
+    return said
 
 
 def _told(shares: Sequence[Share], unit: str, digits: int, code: str) -> str:

@@ -85,14 +85,15 @@ SURE = {
     "zh": "有多可靠：在模型从未听过的人身上，每 100 对录音中约有 {percent} 对排序正确"
     "（区间 {low} 至 {high}）；出错很常见。",
 }
-# The group that fewer people belong to than among those who were measured.
-RARE = "obstructive"
+# Of the groups that fewer people belong to than among those who were measured.
 PREVALENCE = {
-    "en": "It was measured on adults of one hospital, with one stethoscope, of whom about four in "
-    "ten had asthma or COPD: elsewhere the probability may be far too high. COPD alone was not "
-    "told from the rest.",
-    "zh": "测量对象为一家医院的成人，使用同一种听诊器，其中约四成有哮喘或慢阻肺："
-    "在其他人群中该概率可能明显偏高。单独的慢阻肺未能识别。",
+    "obstructive": {
+        "en": "It was measured on adults of one hospital, with one stethoscope, of whom about four "
+        "in ten had asthma or COPD: elsewhere the probability may be far too high. COPD alone was "
+        "not told from the rest.",
+        "zh": "测量对象为一家医院的成人，使用同一种听诊器，其中约四成有哮喘或慢阻肺："
+        "在其他人群中该概率可能明显偏高。单独的慢阻肺未能识别。",
+    },
 }
 NEXT = {
     "obstructive": {

@@ -52,7 +52,7 @@ def read_manifest(manifest: Path) -> list[Annotation]:
         events = files.setdefault(row["path"], [])
         label = row["label_event"].strip()
         if label and label not in _WHOLE and not label.startswith(_WHOLE_PREFIXES):
-            events.append(_event(row, where))
+            events.append(_event(row, label, where))
     if not files:
         raise BadInputError(f"{manifest} lists no recording; add a row for each")
     return [
@@ -63,7 +63,7 @@ def read_manifest(manifest: Path) -> list[Annotation]:
     ]
 
 
-def _event(row: dict[str, str], where: str) -> TrueEvent:
+def _event(row: dict[str, str], label: str, where: str) -> TrueEvent:
     subject = row.get("subject") or row["path"]
     extra = dict(part.strip().partition("=")[::2] for part in (row.get("extra") or "").split(";"))
     traits = {
@@ -71,7 +71,7 @@ def _event(row: dict[str, str], where: str) -> TrueEvent:
         "source": subject.partition("/")[0] if "/" in subject else row.get("source", ""),
         "recorder": row.get("recorder") or "",
         "sex": extra.get("sex", ""),
-        "kind": extra.get("kind", row["label_event"]),
+        "kind": extra.get("kind", label),
     }
     start_s, end_s = span(row["start_s"], row["end_s"], where)
-    return TrueEvent(row["label_event"], start_s, end_s, subject, traits)
+    return TrueEvent(label, start_s, end_s, subject, traits)

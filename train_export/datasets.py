@@ -8,13 +8,14 @@ import hashlib
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from functools import lru_cache
+from functools import cache, lru_cache
 from pathlib import Path
 
 import numpy as np
 import soundfile as sf
 from numpy.typing import NDArray
 
+from edge.capture.mix import mono
 from edge.errors import BadInputError, InputOutputError
 from edge.frontend.extractor import resampler
 from train_export.readers import Row, layout_of, read_rows
@@ -128,8 +129,7 @@ def load_pcm(path: Path, rate_hz: int) -> NDArray[np.int16]:
         BadInputError: the file can't be decoded.
     """
     pcm, rate = decoded(path)
-    mono = pcm[:, 0] if pcm.shape[1] == 1 else pcm.mean(axis=1).round().astype(np.int16)
-    return resampler(rate, rate_hz).push(mono)
+    return resampler(rate, rate_hz).push(mono(pcm, 1.0))
 
 
 def decoded(path: Path) -> tuple[NDArray[np.int16], int]:
@@ -159,8 +159,8 @@ def load_clip(clip: Clip, rate_hz: int) -> NDArray[np.int16]:
     Sources round the length of a file: an end that is nearly the file's is the file's.
     """
     pcm = _last_decoded(clip.path, rate_hz)
-    end_s = clip.end_s if clip.end_s < len(pcm) / rate_hz - NEARLY_S else math.inf
-    end = len(pcm) if end_s == math.inf else round(end_s * rate_hz)
+    to_the_end = clip.end_s >= len(pcm) / rate_hz - NEARLY_S
+    end = len(pcm) if to_the_end else round(clip.end_s * rate_hz)
     return pcm[round(clip.start_s * rate_hz) : end]
 
 
@@ -191,6 +191,7 @@ def merge_duplicates(
     clips: list[Clip], content_of: Callable[[Path], bytes] = same_file
 ) -> list[Clip]:
     """Give clips of the same content the same group, across sources too."""
+    content = cache(content_of)  # a long recording may be hundreds of clips
     first_group: dict[bytes, str] = {}
     parent: dict[str, str] = {}
 
@@ -200,7 +201,7 @@ def merge_duplicates(
         return group
 
     for clip in clips:
-        kept = first_group.setdefault(content_of(clip.path), clip.group)
+        kept = first_group.setdefault(content(clip.path), clip.group)
         parent[root(clip.group)] = root(kept)
     return [replace(clip, group=root(clip.group)) for clip in clips]
 

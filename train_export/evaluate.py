@@ -132,7 +132,7 @@ def _is_whole(event: TrueEvent, duration_s: float) -> bool:
 
 def _means(spelled: str, label: str, bundle: Bundle) -> bool:
     """Whether a manifest's label is one of the bundle's: for the room, as its sources spell it."""
-    if spelled.strip().lower() == label.lower():
+    if spelled.lower() == label.lower():
         return True
     return bundle.labels == ROOM_LABELS and room_label(kind_of(spelled)) == label
 

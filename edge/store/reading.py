@@ -157,15 +157,16 @@ class Reader:
 
     def identity(self) -> str:
         """What no other history is called; empty where it was kept before there were any."""
-        with self._db.sentences():
-            row = self._db.one("SELECT value FROM setting WHERE name = ?", IDENTITY)
-        return "" if row is None else str(row[0])
+        return self._setting(IDENTITY)
 
     def muted(self) -> bool:
         """Whether a person has muted the microphone."""
+        return self._setting("mute") == "on"
+
+    def _setting(self, name: str) -> str:
         with self._db.sentences():
-            row = self._db.one("SELECT value FROM setting WHERE name = 'mute'")
-        return row is not None and row[0] == "on"
+            row = self._db.one("SELECT value FROM setting WHERE name = ?", name)
+        return "" if row is None else str(row[0])
 
     def waiting(self) -> tuple[int, float | None]:
         """How many messages wait for the broker, and since when the oldest does (Unix seconds)."""

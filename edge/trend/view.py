@@ -9,7 +9,7 @@ import numpy as np
 
 from edge.records import TREND_LABEL, Heard, Night
 from edge.trend.chart import Chart, Usual
-from edge.trend.rate import Rate, rate, rate_of, spread
+from edge.trend.rate import MIN_MONITORED_S, Rate, rate, rate_of, spread
 
 # A rate of less listening is noise with a wide interval; the count and the time are still told.
 LEAST_RATE_S = 3600.0
@@ -75,6 +75,11 @@ class NightView:
     start_unix_s: float
     end_unix_s: float
     change: Change | None = None
+
+    @property
+    def listened(self) -> bool:
+        """Whether anything was listened to at all, be it too little for a rate."""
+        return self.covered_s >= MIN_MONITORED_S
 
 
 @dataclass(frozen=True, slots=True)

@@ -29,8 +29,7 @@ from train_export.chest.scores import (
     rated,
     unmerged,
 )
-from train_export.chest.units import Unit, frame_at, frames_of, read_units, stretch
-from train_export.readers.rows import read_table
+from train_export.chest.units import Unit, frame_at, frames_of, sorted_out, stretch
 
 Logits = NDArray[np.float64]
 
@@ -60,10 +59,9 @@ def evaluate(
         units for; and a row for each unit.
     """
     classifier = Classifier(bundle, runtime)
-    units = read_units(manifest)
+    units, left_out = sorted_out(manifest)
     if not units:
         raise BadInputError(f"{manifest} has no event, record or cycle of the chest profile")
-    listed = sum(1 for _ in read_table(manifest, ("path",)))
     readings = list(read_all(bundle, classifier, units))
     report = {
         "type": "evaluation",
@@ -72,7 +70,7 @@ def evaluate(
         "commit": bundle.card.get("commit", ""),
         "runtime": classifier.runtime_name,
         "note": "A screening aid, not a diagnosis.",
-        "rows_left_out": listed - len(units),
+        "rows_left_out": left_out,
         "tasks": tasks(readings),
         "icbhi": icbhi(readings),
     }

@@ -4,6 +4,8 @@ Events are SPRSound's annotated sounds and records its whole recordings (Zhang e
 IEEE TBioCAS 2022); cycles are ICBHI's breathing cycles (Rocha et al., 2019).
 """
 
+from train_export import taxonomy
+
 EVENTS = (
     "Normal",
     "Rhonchi",
@@ -40,7 +42,7 @@ def canonical(label: str) -> str:
     """The model's word for a manifest's label, a remark in brackets left out."""
     if kind_of(label):
         return label
-    plain = label.partition("(")[0].strip()
+    plain = taxonomy.kind_of(label)
     return SPELLINGS.get(plain, plain)
 
 

@@ -47,9 +47,15 @@ def read_units(manifest: Path) -> list[Unit]:
         InputOutputError: it can't be read.
         BadInputError: a column is missing, or a time is no number or runs backwards.
     """
+    return sorted_out(manifest)[0]
+
+
+def sorted_out(manifest: Path) -> tuple[list[Unit], int]:
+    """As `read_units`, and how many rows were left out."""
     rows = read_table(manifest, ("path", "label_event", "start_s", "end_s"))
-    units = [_unit(row, where, manifest.parent) for where, row in rows]
-    return [unit for unit in units if unit is not None]
+    found = [_unit(row, where, manifest.parent) for where, row in rows]
+    units = [unit for unit in found if unit is not None]
+    return units, len(found) - len(units)
 
 
 def _unit(row: dict[str, str], where: str, folder: Path) -> Unit | None:

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from edge.bundle import load_bundle
-from edge.classifier import MODULES
+from edge.classifier import RUNTIMES
 from edge.errors import UsageError
 
 # Task of a bundle -> the module that scores it: evaluate(bundle, manifest, runtime) gives the
@@ -26,7 +26,7 @@ def add(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None
     parser = commands.add_parser("evaluate", help="score a bundle on annotated recordings")
     parser.add_argument("--bundle", default="room", help="a folder, or a shipped bundle's name")
     parser.add_argument("--manifest", type=Path, required=True, metavar="CSV")
-    parser.add_argument("--runtime", default="auto", choices=("auto", *MODULES))
+    parser.add_argument("--runtime", default="auto", choices=RUNTIMES)
     parser.add_argument("--json", action="store_true", help="one JSON object")
     parser.add_argument("--predictions", type=Path, metavar="F.csv", help="a row a unit")
     parser.add_argument("--html", type=Path, metavar="F.html", help="a page (events only)")

@@ -66,17 +66,18 @@ def known(manifest: Path) -> tuple[list[Recorded], dict[str, int]]:
     named = [recorded for recorded in read_manifest(manifest) if recorded.disease]
     if not named:
         raise BadInputError(f"{manifest} names no disease; fill its column label_disease")
-    found, strange, last = [], Counter[str](), named[0].disease
+    found, strange = [], Counter[str]()
+    fault: BadInputError | None = None
     for recorded in named:
         try:
             labels_of(recorded.disease)
-        except BadInputError:
+        except BadInputError as error:
             strange[recorded.disease] += 1
-            last = recorded.disease
+            fault = error
         else:
             found.append(recorded)
-    if not found:
-        labels_of(last)  # says which labels there are
+    if fault and not found:
+        raise fault
     return found, dict(strange)
 
 
