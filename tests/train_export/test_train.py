@@ -17,9 +17,13 @@ from train_export.models.config import CnnConfig
 from train_export.room import in_own_process
 from train_export.soundscape import Recipe
 
-pytestmark = pytest.mark.skipif(
-    importlib.util.find_spec("keras") is None, reason="the train extra is not installed"
-)
+pytestmark = [
+    pytest.mark.skipif(
+        importlib.util.find_spec("keras") is None, reason="the train extra is not installed"
+    ),
+    # A process compiles each network that it trains; a slow machine takes half a minute for one.
+    pytest.mark.timeout(900),
+]
 
 # As far-sighted as every network that scores steps: the scenes' targets count on it.
 SMALL = CnnConfig(blocks=((16, 1, 1), (16, 2, 2), (16, 1, 2), (16, 1, 1)), trunk=16)
@@ -74,14 +78,13 @@ def without_interruption(scenes_folder: Path, folder: Path) -> tuple[list, dict]
     return weights, {"still": progress, "errors": errors, "logs": logs}
 
 
-def resumed(scenes_folder: Path, folder: Path) -> list[np.ndarray]:
-    """Go on where the killed process was."""
-    return run(load_scenes(scenes_folder), folder, resume=True)
-
-
-def resumed_as_another(scenes_folder: Path, folder: Path) -> None:
-    """Go on with another length."""
-    run(load_scenes(scenes_folder), folder, epochs=EPOCHS + 1, resume=True)
+def resumed(scenes_folder: Path, folder: Path) -> tuple[list[np.ndarray], str]:
+    """Go on where the killed process was: the weights, and what another length is told."""
+    scenes = load_scenes(scenes_folder)
+    weights = run(scenes, folder, resume=True)
+    with pytest.raises(UsageError) as refused:
+        run(scenes, folder, epochs=EPOCHS + 1, resume=True)
+    return weights, str(refused.value)
 
 
 def on_two_devices(scenes_folder: Path, folder: Path) -> tuple[int, int, list[np.ndarray]]:
@@ -124,12 +127,10 @@ def test_a_killed_training_goes_on_to_the_same_weights(scenes_folder, whole, tmp
         process.wait()
     with np.load(tmp_path / "resume.npz") as arrays:
         assert '"epochs": 1' in str(arrays["progress"])
-    for found, expected in zip(
-        in_own_process(resumed, scenes_folder, tmp_path), whole[0], strict=True
-    ):
+    weights, refusal = in_own_process(resumed, scenes_folder, tmp_path)
+    for found, expected in zip(weights, whole[0], strict=True):
         np.testing.assert_array_equal(found, expected)
-    with pytest.raises(UsageError, match="of a training with another"):
-        in_own_process(resumed_as_another, scenes_folder, tmp_path)
+    assert "of a training with another" in refusal
 
 
 def environment() -> dict[str, str]:
