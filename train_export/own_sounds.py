@@ -7,9 +7,6 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-from numpy.typing import NDArray
-
 from edge import __version__
 from edge.bundle import Bundle
 from edge.errors import BadInputError
@@ -18,7 +15,15 @@ from train_export.datasets import SPLITS, Clip, split_corpus, split_of
 from train_export.export import export
 from train_export.features import SceneSet, prepare_scenes
 from train_export.models.config import StepConfig, default_config
-from train_export.room import TRAINING, VALIDATION, Plan, choose, fit_scenes, in_own_process
+from train_export.room import (
+    TRAINING,
+    VALIDATION,
+    Fitted,
+    Plan,
+    choose,
+    fit_scenes,
+    in_own_process,
+)
 from train_export.sounds import cut
 from train_export.soundscape import Recipe
 from train_export.taxonomy import BEDS
@@ -40,15 +45,15 @@ def train_own(corpus: Path, out: Path, work: Path, plan: Plan) -> Bundle:
     work = work / f"own-{fingerprint(clips)}"
     training, validation = scenes(corpus, work, labels, plan)
     config = replace(default_config(plan.model), labels=len(labels))
-    weights = in_own_process(fit, corpus, work, labels, config, plan)
+    fitted = in_own_process(fit, corpus, work, labels, config, plan)
     split = "by person or file, label by label, 70 % train, 12 % validation, 18 % test"
     chosen_on = f"{_validation_hours(plan.hours):g} h of scenes of validation people"
     bundle = export(
-        weights, config, PRESETS["room-16k"], training, out,
+        fitted.weights, config, PRESETS["room-16k"], training, out,
         name=out.resolve().name, version=__version__,
         about=about(clips, labels) | {"protocol": {"split": split} | plan.protocol(chosen_on)},
     )  # fmt: skip
-    return choose(bundle, validation, validation, out, plan.false_alarms)
+    return choose(bundle, fitted.floats, validation, validation, out, plan.false_alarms)
 
 
 def survey(clips: Sequence[Clip]) -> list[str]:
@@ -129,8 +134,8 @@ def scenes(
 
 def fit(
     corpus: Path, work: Path, labels: tuple[str, ...], config: StepConfig, plan: Plan
-) -> list[NDArray[np.float32]]:
-    """Train on the scenes; gives the best epoch's weights."""
+) -> Fitted:
+    """Train on the scenes; gives the best epoch."""
     training, validation = scenes(corpus, work, labels, plan)
     return fit_scenes(training, validation, config, plan, work / "run")
 

@@ -16,6 +16,7 @@ from edge.bundle import Bundle
 from edge.card import GateRule
 from edge.errors import UsageError
 from edge.frontend import PRESETS
+from train_export.agreement import agreement
 from train_export.calibrate import calibrate, choose_rule, score_scenes
 from train_export.export import export, finish
 from train_export.features import SceneSet, prepare_scenes
@@ -69,6 +70,19 @@ ABOUT: dict[str, Any] = {
         "It does not know whose cough it hears; a television coughs too.",
     ],
 }
+
+
+@dataclass(frozen=True, slots=True)
+class Fitted:
+    """A trained network.
+
+    Attributes:
+        weights: as `keras.Model.get_weights` gives them.
+        floats: logits of the validation scenes, float32 [scenes, steps, labels].
+    """
+
+    weights: list[NDArray[np.float32]]
+    floats: NDArray[np.float32]
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -143,12 +157,12 @@ def train_room(corpus: Path, out: Path, work: Path, plan: Plan) -> Bundle:
         | plan.protocol(f"{VALIDATION_HOURS:g} h of scenes of validation people")
         | {"odds_from": f"{HOME_HOURS:g} h of them at a home's density"},
     }
-    weights = in_own_process(fit, corpus, work, config, plan)
+    fitted = in_own_process(fit, corpus, work, config, plan)
     bundle = export(
-        weights, config, PRESETS["room-16k"], training, out,
+        fitted.weights, config, PRESETS["room-16k"], training, out,
         name="room", version=__version__, about=about,
     )  # fmt: skip
-    return choose(bundle, validation, home, out, plan.false_alarms)
+    return choose(bundle, fitted.floats, validation, home, out, plan.false_alarms)
 
 
 def scenes(corpus: Path, work: Path, plan: Plan) -> tuple[SceneSet, SceneSet]:
@@ -180,18 +194,19 @@ def in_own_process(work: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T
         return pool.submit(work, *args, **kwargs).result()
 
 
-def fit(corpus: Path, work: Path, config: StepConfig, plan: Plan) -> list[NDArray[np.float32]]:
-    """Train on the scenes; gives the best epoch's weights."""
+def fit(corpus: Path, work: Path, config: StepConfig, plan: Plan) -> Fitted:
+    """Train on the scenes; gives the best epoch."""
     training, validation = scenes(corpus, work, plan)
     return fit_scenes(training.in_memory(), validation, config, plan, work / "run")
 
 
 def fit_scenes(
     training: SceneSet, validation: SceneSet, config: StepConfig, plan: Plan, folder: Path
-) -> list[NDArray[np.float32]]:
-    """Train; gives the best epoch's weights. TensorFlow's process only."""
+) -> Fitted:
+    """Train; gives the best epoch. TensorFlow's process only."""
     from train_export.mirrored import mirrored
     from train_export.train import TrainConfig, train
+    from train_export.train import score_scenes as score_in_float
 
     strategy = mirrored(plan.processors)
     usual = TrainConfig()
@@ -205,11 +220,12 @@ def fit_scenes(
         rate=usual.rate * plan.processors**0.5,  # a larger batch's gradient is surer
     )
     model = train(training, validation, config, run, folder, resume=plan.resume, strategy=strategy)
-    return model.get_weights()
+    return Fitted(model.get_weights(), score_in_float(model, config, validation))
 
 
 def choose(
     bundle: Bundle,
+    floats: NDArray[np.float32],
     validation: SceneSet,
     usual: SceneSet,
     out: Path,
@@ -217,8 +233,9 @@ def choose(
 ) -> Bundle:
     """Choose the rules on validation scenes, the odds on usual ones; write the bundle with them.
 
-    A number of false alarms an hour only means something at the usual density: where one is
-    given, the rules are chosen there, too.
+    `floats` are the float network's logits of the validation scenes: the card tells how far the
+    int8 model is from them. A number of false alarms an hour only means something at the usual
+    density: where one is given, the rules are chosen there, too.
     """
     logits = score_scenes(bundle, validation)
     usual_logits = logits if usual is validation else score_scenes(bundle, usual)
@@ -238,6 +255,12 @@ def choose(
         if usual is not validation:  # what a device corrects its nights by
             at_home = evaluate_rule(usual_logits, usual, rule, bundle.spec)
             figures.setdefault("home", {})[label] = _figures(at_home)
+    int8 = agreement(bundle, floats, logits, validation, rules)
+    figures["int8"] = {name: round(value, 5) for name, value in int8.to_dict().items()}
+    print(
+        f"int8: the top class of {int8.top_class:.2%} of the steps is the float network's; event "
+        f"F1 {int8.f1_int8:.4f}, in float {int8.f1_float:.4f}"
+    )
     return finish(bundle, out, rules, calibration, figures)
 
 

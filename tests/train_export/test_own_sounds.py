@@ -154,3 +154,4 @@ def test_a_folder_becomes_a_bundle_that_replays(own_folder, tmp_path):
     card = json.loads((bundle / "card.json").read_text())
     assert card["labels"] == ["beep", "cough", "hum"]
     assert [rule["label"] for rule in card["events"]] == card["labels"]
+    assert card["figures"]["int8"]["top_class"] > 0.95
