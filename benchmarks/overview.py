@@ -198,15 +198,16 @@ OTHERS = """\
 |---|---|---|
 | ARM: features and scores to the bit, emulated | printed | `make test-arm64`, `make test-armhf` |
 | the C core beside the reference, on recordings | [page](native_equals_reference.md) | \
-`python benchmarks/native_equals_reference.py` |
+`AIRWAY_CORPUS=CORPUS python benchmarks/native_equals_reference.py` |
 | the resampler's ripple and aliases | [page](resampler.md) | `python benchmarks/resampler.py` |
-| the denoisers on coughs and crackles | [page](denoise.md) | `python benchmarks/denoise.py` |
+| the denoisers on coughs and crackles | [page](denoise.md) | \
+`AIRWAY_CORPUS=CORPUS python benchmarks/denoise.py` |
 | where the segmenter says that coughs begin | [page](segmentation.md) | \
 `python benchmarks/segmentation.py CORPUS` |
 | the trend alert in simulated households | [page](trend.md) | \
 `python -m benchmarks.trend --out benchmarks/trend.md` |
 | the room bundle beside YAMNet on soundscapes | [page](room.md) | \
-`python benchmarks/room.py --corpus CORPUS` |
+`python benchmarks/room.py --corpus CORPUS --yamnet F --classes F` |
 | CNN, RNN and Transformer at equal data | [page](architectures.md) | \
 `airway-train compare --corpus CORPUS --out F.md` |
 | what denoisers, feature selection and a teacher buy | [page](ablation.md) | \

@@ -44,7 +44,7 @@ def plot_features(
         from matplotlib.figure import Figure
     except ImportError as error:
         raise UsageError(
-            "--plot needs matplotlib; install it with pip install 'airway-edge[plot]'"
+            "--plot needs matplotlib; in Airway's checkout: pip install '.[plot]'"
         ) from error
     figure = Figure(figsize=(15, 8), layout="constrained")
     figure.suptitle(title)

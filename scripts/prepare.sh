@@ -4,7 +4,8 @@
 #   scripts/prepare.sh run     .venv-run: the lean install of a device
 #   scripts/prepare.sh test    .venv: every dependency, at the versions of requirements.lock
 #
-# Nothing outside the checkout is written, no root is needed, and no package cache is kept.
+# No root is needed and no package cache is kept. Nothing outside the checkout is written, but for
+# Debian's packages that the tests use, where installing them needs no password.
 # A stamp over everything that decides the result makes the second call instant.
 set -euo pipefail
 cd "$(dirname "$0")/.."

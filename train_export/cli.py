@@ -3,24 +3,11 @@
 import argparse
 import sys
 from collections.abc import Callable, Sequence
+from types import ModuleType
 from typing import NoReturn
 
 from edge import __version__
 from edge.errors import AirwayError, InputOutputError, UsageError
-from train_export.commands import (
-    ablate,
-    compare,
-    compile,
-    evaluate,
-    export,
-    index,
-    prepare,
-    quantize,
-    select,
-    train,
-)
-
-COMMANDS = (index, select, prepare, train, evaluate, quantize, compare, ablate, compile, export)
 
 
 class _Parser(argparse.ArgumentParser):
@@ -46,9 +33,36 @@ def _parser() -> argparse.ArgumentParser:
     parser = _Parser(prog="airway-train", description="Train, evaluate and export Airway's models.")
     parser.add_argument("--version", action="version", version=f"airway-train {__version__}")
     commands = parser.add_subparsers(title="commands", required=True, parser_class=_Parser)
-    for command in COMMANDS:
+    for command in _commands():
         command.add(commands)
     return parser
+
+
+def _commands() -> tuple[ModuleType, ...]:
+    """The commands' modules.
+
+    Raises:
+        UsageError: what they import is not installed.
+    """
+    try:
+        from train_export.commands import (
+            ablate,
+            compare,
+            compile,
+            evaluate,
+            export,
+            index,
+            prepare,
+            quantize,
+            select,
+            train,
+        )
+    except ModuleNotFoundError as error:
+        raise UsageError(
+            f"this needs {error.name}, which is not installed; in Airway's checkout: "
+            "pip install '.[train]'"
+        ) from error
+    return index, select, prepare, train, evaluate, quantize, compare, ablate, compile, export
 
 
 if __name__ == "__main__":

@@ -80,7 +80,7 @@ def compile_bundle(bundle: Bundle, target: str, folder: Path) -> Bundle:
 
 def _ethos(bundle: Bundle, target: str, work: Path) -> tuple[bytes, dict[str, Any]]:
     chip = _NPUS[target]
-    vela = _program("vela", "Vela: pip install 'airway-edge[npu]'")
+    vela = _program("vela", "Vela: in Airway's checkout, pip install '.[npu]'")
     _run(
         [
             vela, "model.tflite", "--output-dir", ".", "--accelerator-config", target,

@@ -57,8 +57,8 @@ class CaptureProcess:
     def __init__(self, wanted: str = "") -> None:
         if find_spec("pyaudio") is None:
             raise DeviceUnavailableError(
-                "a microphone needs PyAudio, which is not installed; install it: "
-                "pip install 'airway-edge[mic]' (on Debian, after apt install portaudio19-dev)"
+                "a microphone needs PyAudio, which is not installed; in Airway's checkout: "
+                "pip install '.[mic]' (on Debian, after apt install portaudio19-dev)"
             )
         environment = {**os.environ, "JACK_NO_START_SERVER": "1"}
         if wanted.startswith(PULSE):

@@ -55,7 +55,7 @@ def screening_message(
         origin: who recorded.
         result: see `Screening.to_dict`.
         id: stable identifier, see `uuid7`.
-        ts: when the recording began, see `rfc3339`.
+        ts: when it was screened, see `rfc3339`.
         clock_synced: the device's clock was synchronised then.
         explanation: for the person, by language, "en" and "zh".
         clinician: for a professional, likewise.

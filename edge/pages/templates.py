@@ -44,8 +44,8 @@ def import_extra(module: str, extra: str) -> Any:
         return import_module(module)
     except ImportError as error:
         raise UsageError(
-            f"this needs {module.partition('.')[0]}, which is not installed; "
-            f"pip install 'airway-edge[{extra}]'"
+            f"this needs {module.partition('.')[0]}, which is not installed; in Airway's "
+            f"checkout: pip install '.[{extra}]'"
         ) from error
 
 

@@ -419,7 +419,7 @@ def test_a_sound_system_that_hangs_is_given_up(monkeypatch, tmp_path):
 def test_without_pyaudio_the_remedy_is_said(monkeypatch):
     """Not installed, or without its library: how to get it."""
     monkeypatch.setattr(process_module, "find_spec", lambda name: None)
-    with pytest.raises(DeviceUnavailableError, match=r"pip install 'airway-edge\[mic\]'"):
+    with pytest.raises(DeviceUnavailableError, match=r"pip install '\.\[mic\]'"):
         Microphone("", RATE_HZ, 1, 10)
 
 

@@ -25,8 +25,8 @@ def add(commands: Any) -> None:
 def _compile(arguments: argparse.Namespace) -> int:
     if find_spec("tflite") is None:
         raise DeviceUnavailableError(
-            "compile reads models with the package tflite, which is not installed; install "
-            "'airway-edge[npu]'"
+            "compile reads models with the package tflite, which is not installed; in Airway's "
+            "checkout: pip install '.[npu]'"
         )
     from train_export.compile import compile_bundle, edgetpu_report
 
