@@ -120,12 +120,20 @@ def check_stages(spec: FrontendSpec, tables: FrontendTables) -> None:
     """Refuse tables of other stages than the spec's.
 
     Raises:
-        BadInputError: a stage that the spec has, or has not, shows in the length of a table.
+        BadInputError: a stage that the spec has, or has not, shows in the length of a table; or
+            a table is not int32, which the backends would not read alike.
     """
+    wide = [name for name, array in tables.arrays().items() if array.dtype != np.int32]
+    if wide:
+        raise BadInputError(
+            f"frontend tables: {', '.join(wide)} must be int32; export the bundle again"
+        )
     points = fft_size_for(spec.rate_hz) if spec.denoise == "spectral" else 0
     levels = len(tables.wavelet_factor_q8) or 1
+    cepstra = sum(index < spec.mel_bands for index in spec.indices)
     wanted = {
         "kept": spec.coefficients,
+        "dct_q30": cepstra * spec.mel_bands if spec.output == "mfcc" else 0,
         "band_q30": 5 * (bool(spec.low_cut_hz) + bool(spec.high_cut_hz)),
         "spectral_window_q30": points,
         "spectral_twiddle_re_q30": points // 2,

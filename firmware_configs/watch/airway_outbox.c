@@ -27,9 +27,15 @@ const airway_event *airway_outbox_oldest(const airway_outbox *outbox) {
 }
 
 void airway_outbox_confirm(airway_outbox *outbox, uint32_t number) {
-    /* Numbers wrap: what is at most half their range behind is confirmed. */
-    while (outbox->waiting > 0 &&
-           number - outbox->events[outbox->first].number <= UINT32_MAX / 2) {
-        forget_oldest(outbox);
+    uint32_t confirmed;
+    if (outbox->waiting == 0) {
+        return;
+    }
+    /* Numbers follow each other, and wrap. */
+    confirmed = number - outbox->events[outbox->first].number;
+    if (confirmed < outbox->waiting) {
+        for (confirmed++; confirmed > 0; confirmed--) {
+            forget_oldest(outbox);
+        }
     }
 }

@@ -33,10 +33,12 @@ void airway_outbox_init(airway_outbox *outbox, airway_event *events, uint16_t ro
 /* Put a copy in, numbered; when the ring is full, the oldest event is dropped and counted. */
 void airway_outbox_put(airway_outbox *outbox, const airway_event *event);
 
-/* The oldest event, or NULL; it stays until it is confirmed. */
+/* The oldest event, or NULL. Its place holds it until it is confirmed or a full ring drops it: copy
+ * it, with its number, before the next event is put. */
 const airway_event *airway_outbox_oldest(const airway_outbox *outbox);
 
-/* The receiver has all events up to this number: forget them. */
+/* The receiver has all events up to this number: forget them. A number that waits no longer, or
+ * was never given, as one from before a restart, changes nothing. */
 void airway_outbox_confirm(airway_outbox *outbox, uint32_t number);
 
 #ifdef __cplusplus

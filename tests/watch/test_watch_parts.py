@@ -133,7 +133,7 @@ def test_gate(gate: Path, rule: GateRule, sounds: list, patch: int, ahead: int, 
 @quick
 @given(room=st.integers(1, 5), letters=st.text("pppcC", max_size=40), before_wrap=st.integers(0, 9))
 def test_outbox(outbox: Path, room: int, letters: str, before_wrap: int):
-    """Oldest first; a full ring drops the oldest and counts it; a gap in the numbers shows it."""
+    """Oldest first; a full ring drops and counts; a number that was never given changes nothing."""
     waiting: deque[tuple[int, int]] = deque()
     put, dropped, wanted = 0, 0, []
     for letter in letters:
@@ -143,9 +143,9 @@ def test_outbox(outbox: Path, room: int, letters: str, before_wrap: int):
                 dropped += 1
             waiting.append(((put - before_wrap) % UINT32, put))
             put += 1
-        elif waiting:
-            waiting.popleft()
-            if letter == "C" and waiting:
+        else:
+            confirmed = 2 if letter == "C" else 1
+            for _ in range(confirmed if len(waiting) >= confirmed else 0):
                 waiting.popleft()
         number, label = waiting[0] if waiting else (-1, -1)
         wanted.append(f"{len(waiting)} {dropped} {number} {label}")

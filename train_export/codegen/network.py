@@ -140,6 +140,11 @@ def _check_range(node: Convolution, bias: NDArray[np.int64], exponent: int) -> N
 
 def _addition(node: Addition) -> dict[str, object]:
     first, second, output = addition_factors(node)
+    if output.exponent > 0:
+        raise BadInputError(
+            f"the model adds two tensors into one of {node.output.scale:g} a unit, which int8 "
+            "can't hold; quantize it again"
+        )
     low, high = output_range(node.output, node.activation)
     return {
         "multiplier": listed([first.multiplier, second.multiplier]),

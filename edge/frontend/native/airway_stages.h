@@ -55,6 +55,9 @@ bool airway_within(const int32_t *values, int32_t count, int32_t low, int32_t hi
  * than one, but for their rounding: longer ones would let it leave its 32 bits. */
 bool airway_rotates(const int32_t *re_q30, const int32_t *im_q30, int32_t count);
 
+/* Whether places are exchanged in pairs, so that each is written once and from where it goes. */
+bool airway_reverses(const int32_t *place, int32_t count);
+
 /* The largest magnitude after scaling; see mfcc.py for why 32 bits hold. */
 #define AIRWAY_FRAME_BITS 29
 

@@ -164,7 +164,11 @@ static PyObject *cut(PyObject *out, size_t values) {
     return out;
 }
 
-static PyObject *room_for(size_t values) {
+/* Counted in 64 bits, which a product of lengths fits on every machine. */
+static PyObject *room_for(uint64_t values) {
+    if (values > PY_SSIZE_T_MAX / sizeof(int16_t)) {
+        return PyErr_NoMemory();
+    }
     return PyByteArray_FromStringAndSize(NULL, (Py_ssize_t)(values * sizeof(int16_t)));
 }
 
@@ -180,7 +184,7 @@ static PyObject *stages_push(PyObject *object, PyObject *samples) {
     const int16_t *pcm = (const int16_t *)view.buf;
     size_t count = (size_t)view.len / sizeof(int16_t);
     const size_t hop = (size_t)self->tables.all.hop_samples;
-    out = room_for(((count + backlog(self)) / hop + 1) * width);
+    out = room_for((((uint64_t)count + backlog(self)) / hop + 1) * width);
     if (out != NULL) {
         int16_t *row = (int16_t *)(void *)PyByteArray_AsString(out);
         while (airway_frontend_next(&self->frontend, &pcm, &count, row + rows * width)) {
@@ -201,12 +205,12 @@ static PyObject *resampler_push(PyObject *object, PyObject *samples) {
     }
     const int16_t *pcm = (const int16_t *)view.buf;
     size_t count = (size_t)view.len / sizeof(int16_t);
-    const size_t room =
-        count * (size_t)self->conversion.phases / (size_t)self->conversion.step + 2;
+    const uint64_t room =
+        (uint64_t)count * (uint64_t)self->conversion.phases / (uint64_t)self->conversion.step + 2;
     out = room_for(room);
     if (out != NULL) {
         int16_t *first = (int16_t *)(void *)PyByteArray_AsString(out);
-        out = cut(out, airway_resampler_push(&self->resampler, &pcm, &count, first, room));
+        out = cut(out, airway_resampler_push(&self->resampler, &pcm, &count, first, (size_t)room));
     }
     PyBuffer_Release(&view);
     return out;

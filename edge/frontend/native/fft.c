@@ -48,6 +48,19 @@ bool airway_rotates(const int32_t *re_q30, const int32_t *im_q30, int32_t count)
            im_q30[count / 2] == -one;
 }
 
+bool airway_reverses(const int32_t *place, int32_t count) {
+    int32_t i;
+    if (!airway_within(place, count, 0, count - 1)) {
+        return false;
+    }
+    for (i = 0; i < count; i++) {
+        if (place[place[i]] != i) {
+            return false;
+        }
+    }
+    return true;
+}
+
 airway_scaling airway_scaling_of(const int16_t *samples, int32_t count) {
     int32_t total = 0, low = INT16_MAX, high = INT16_MIN, i;
     airway_scaling found;

@@ -19,19 +19,6 @@
 
 #define ONE_Q30 ((int32_t)1 << 30)
 
-static bool reverse(const int32_t *place, int32_t count) {
-    int32_t i;
-    if (!airway_within(place, count, 0, count - 1)) {
-        return false;
-    }
-    for (i = 0; i < count; i++) { /* places are exchanged in pairs */
-        if (place[place[i]] != i) {
-            return false;
-        }
-    }
-    return true;
-}
-
 const char *airway_spectral_fault(const airway_spectral_tables *tables) {
     const int32_t size = tables->turn.fft_size;
     if (size < 32 || size > 1024 || (size & (size - 1)) != 0) {
@@ -40,7 +27,7 @@ const char *airway_spectral_fault(const airway_spectral_tables *tables) {
     if (!airway_rotates(tables->turn.twiddle_re_q30, tables->turn.twiddle_im_q30, size / 2)) {
         return "twiddles of the spectral denoiser are not of length one, from 1 over -i";
     }
-    if (!reverse(tables->turn.bit_reversal, size / 2)) {
+    if (!airway_reverses(tables->turn.bit_reversal, size / 2)) {
         return "bit_reversal of the spectral denoiser is not a reversal";
     }
     if (!airway_within(tables->window_q30, size, -ONE_Q30, ONE_Q30)) {

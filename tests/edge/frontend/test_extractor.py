@@ -67,6 +67,24 @@ def test_tables_of_other_stages_are_refused(field: str):
         Frontend(ROOM, build_tables(with_stage))
 
 
+def test_a_dct_belongs_to_cepstra_alone():
+    """Cepstra without the DCT, and bands with one, are refused: the backends would differ."""
+    cepstra = dataclasses.replace(ROOM, output="mfcc")
+    bands, basis = build_tables(ROOM), build_tables(cepstra).dct_q30
+    with pytest.raises(BadInputError, match="dct_q30 does not fit the spec"):
+        Frontend(ROOM, dataclasses.replace(bands, dct_q30=basis))
+    with pytest.raises(BadInputError, match="dct_q30 does not fit the spec"):
+        Frontend(cepstra, dataclasses.replace(build_tables(cepstra), dct_q30=bands.dct_q30))
+
+
+def test_wide_tables_are_refused():
+    """Values beyond 32 bits would be cut by one backend, and by the digest, and not by the other."""
+    tables = build_tables(ROOM)
+    wide = tables.log_offset_q20.astype(np.int64) + 2**32
+    with pytest.raises(BadInputError, match="log_offset_q20 must be int32"):
+        Frontend(ROOM, dataclasses.replace(tables, log_offset_q20=wide))
+
+
 @pytest.mark.parametrize("denoise", DENOISERS)
 @pytest.mark.parametrize("rate_hz", [16_000, 8_000, 44_100, 48_000, 11_025])
 def test_latency(rate_hz: int, denoise: str):
