@@ -42,11 +42,11 @@ class Diary:
     def event(self, event: Event, message: Message) -> None:
         """Keep an event, and its message until the broker has it."""
         id = self._session.origin.session
-        self._keep(lambda store: store.add_event(id, event, message))
+        self._keep(lambda store: store.add_event(id, event, message), message)
 
     def message(self, message: Message) -> None:
         """Keep a message until the broker has it."""
-        self._keep(lambda store: store.add_message(message))
+        self._keep(lambda store: store.add_message(message), message)
 
     def setting(self, name: str, value: str) -> None:
         """Keep a value over a restart."""
@@ -58,17 +58,16 @@ class Diary:
             self._posted()
 
     def coverage(self, coverage: Coverage, lag_s: float, *, now: bool = False) -> None:
-        """Keep what was listened to, the session's total so far, in case the store takes it.
+        """Keep what was listened to, the session's total so far.
 
         It is written every `COVERAGE_EVERY_S`, or `now`: a kill makes that much of the time
-        count as not monitored, and never the other way round. `lag_s` is by how much the sound
-        card's seconds have fallen behind the system's.
+        count as not monitored, and never the other way round. Where the store does not take it,
+        it counts with the next one; what was to be written `now` waits with the events. `lag_s`
+        is by how much the sound card's seconds have fallen behind the system's.
         """
         self._latest, self._lag_s = coverage, lag_s
         if not now and coverage.audio_s - self._stored.audio_s < COVERAGE_EVERY_S:
             return
-        if self._keeper.waiting and not self._keeper.flush():
-            return  # it counts with the next report
         new, id = difference(self._stored, coverage), self._session.origin.session
 
         def write(store: Store) -> bool:
@@ -76,7 +75,10 @@ class Diary:
             store.add_coverage(id, new, lag_s)
             return True
 
-        if self._keeper.ask(write, False):
+        if now:
+            self._stored = coverage
+            self._keeper.keep(write)
+        elif not self._keeper.waiting and self._keeper.ask(write, False):
             self._stored = coverage
 
     def follow_clock(self) -> None:
@@ -87,12 +89,13 @@ class Diary:
             _logger.warning(
                 "the clock was set by %+.1f s; the session's history is moved along", moved_s
             )
-            id, start_unix_s, synced = (
+            id, start_unix_s, synced, now_unix_s = (
                 session.origin.session,
                 session.start_unix_s,
                 session.clock_synced,
+                session.now_unix_s,
             )
-            self._keep(lambda store: store.move_session(id, start_unix_s, synced))
+            self._keep(lambda store: store.move_session(id, start_unix_s, synced, now_unix_s))
         elif session.clock_steps > before:
             _logger.warning(
                 "the clock was set by %+.1f s and is not synchronised: the time before counts on",
@@ -122,7 +125,7 @@ class Diary:
         read = self._keeper.ask(lambda store: (store.summary(start, end), store.nights()), None)
         if read is not None:
             night, messages = write_up(*read)
-            self._keep(lambda store: store.add_night(night, messages))
+            self._keep(lambda store: store.add_night(night, messages), *messages)
             counts = {label: heard.count for label, heard in night.heard.items()}
             _logger.info("the night is over: %s", counts)
 
@@ -152,12 +155,19 @@ class Diary:
             )
         return pruned.messages
 
-    def _keep(self, write: Callable[[Store], None]) -> None:
+    def _keep(self, write: Callable[[Store], None], *messages: Message) -> None:
+        """Write now, or later: the messages that come with it are then no news any more."""
+
         def with_session(store: Store) -> None:
             self._ensure_session(store)
             write(store)
 
-        self._keeper.keep(with_session)
+        try:
+            self._keeper.keep(with_session)
+        finally:
+            if self._keeper.waiting:
+                for message in messages:
+                    message.payload["historical"] = True
         self._posted()
 
     def _ensure_session(self, store: Store) -> None:

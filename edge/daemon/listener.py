@@ -48,10 +48,15 @@ class Mute:
 
     Args:
         muted: how it is at the start.
+
+    Attributes:
+        muted: how it is now.
+        known: that is somebody's wish, and not for want of a store that could say.
     """
 
     def __init__(self, muted: bool) -> None:
         self.muted = muted
+        self.known = False
         self._commands: queue.SimpleQueue[bytes] = queue.SimpleQueue()
         self._told = False
 
@@ -67,6 +72,7 @@ class Mute:
             word = body[:_LONGEST_WORD].strip().lower()
             if word in (b"on", b"off"):
                 self.muted = word == b"on"
+                self.known = True
             elif word and not self._told:  # an empty body only clears what was retained
                 self._told = True
                 _logger.warning("a mute command is neither on nor off: %r", body[:40])

@@ -137,6 +137,8 @@ class Reporter:
         if self._uplink is not None:
             topic = mute_topic(origin.base, origin.node, origin.source)
             self._uplink.publish_word(topic, word)
+            if keep:  # a command that is retained is obeyed once, and not at each connection
+                self._uplink.forget(f"{topic}/set")
 
     def event(self, event: Event) -> None:
         """Keep an event, and its message until the broker has it.

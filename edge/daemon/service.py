@@ -9,19 +9,21 @@ import signal
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
 from types import FrameType
 from typing import BinaryIO, cast
 
 from edge.capture import elapsed_s
 from edge.config import Settings
 from edge.daemon.board import Board
-from edge.daemon.keeper import Backlog
-from edge.daemon.listener import PipelineLike
+from edge.daemon.keeper import Backlog, Keeper
+from edge.daemon.listener import Mute, PipelineLike
 from edge.daemon.notify import Notifier
 from edge.daemon.session import About, Clocks
 from edge.daemon.shift import End, Ends, Setup, Shift
 from edge.daemon.system import clock_synced
 from edge.errors import AirwayError, InputOutputError
+from edge.store import claimed, ensure_sound
 
 _logger = logging.getLogger(__name__)
 
@@ -80,17 +82,18 @@ def serve(
     clocks = clocks or Clocks(elapsed_s, time.time, clock_synced)
     notifier = Notifier(environ or {}, time.monotonic)
     ends: Ends = queue.SimpleQueue()
-    board, backlog = Board(), Backlog()
+    board, backlog, mute = Board(), Backlog(), Mute(False)
     setup: Setup | None = load()
     before: Setup | None = None
     repairs = 0
     with _signals(ends):
         while setup is not None:
             try:
-                shift = Shift(setup, stream, clocks, board, backlog, ends)
+                shift = Shift(setup, stream, clocks, board, backlog, mute, ends)
                 shift.start()
             except AirwayError as error:
                 if before is None:
+                    _tell_lost(backlog)
                     raise
                 _logger.error("the new configuration fails, and the old one goes on: %s", error)
                 setup, before = before, None
@@ -106,17 +109,37 @@ def serve(
             before = shift.setup
             if shift.damaged:
                 repairs += 1
+                _mend(shift.setup.settings.store.path, clocks, board, backlog)
             if repairs > _REPAIRS:
                 _logger.error("the database broke %d times; check the disk", repairs)
+                _tell_lost(backlog)
                 return InputOutputError.exit_code
+    if _tell_lost(backlog):
+        return shift.code or InputOutputError.exit_code
+    return shift.code
+
+
+def _mend(path: Path, clocks: Clocks, board: Board, backlog: Backlog) -> None:
+    """Look closely at a database that failed, and give the sound one what waits for it."""
+    try:
+        with claimed(path):
+            if ensure_sound(path, clocks.wall(), "integrity_check") is not None:
+                board.stores_set_aside += 1
+            with contextlib.closing(Keeper(path, backlog, clocks.monotonic)) as keeper:
+                keeper.flush()
+    except AirwayError as error:
+        _logger.error("%s", error)  # the next session sees whether it can be used
+
+
+def _tell_lost(backlog: Backlog) -> bool:
+    """Say what is lost at the end of the run; whether anything is."""
     if backlog.writes:
         _logger.error(
             "%d writes waited for the store until the end and are lost; make room on its disk, "
             "or name another store.path",
             len(backlog.writes),
         )
-        return shift.code or InputOutputError.exit_code
-    return shift.code
+    return bool(backlog.writes)
 
 
 def _watch(

@@ -72,6 +72,7 @@ class Shift:
         clocks: what the time is.
         board: where the figures are shown.
         backlog: what the store did not take in an earlier session.
+        mute: whether to listen, as the session before left it.
         ends: told when the source or the pipeline ends.
 
     Attributes:
@@ -89,12 +90,14 @@ class Shift:
         clocks: Clocks,
         board: Board,
         backlog: Backlog,
+        mute: Mute,
         ends: Ends,
     ) -> None:
         self.setup = setup
         self.is_last = True
         self._board = board
         self._backlog = backlog
+        self._mute = mute
         self._clocks = clocks
         self._uplink: Uplink | None = None
         self._source = open_source(setup.settings.source, stdin)
@@ -108,13 +111,16 @@ class Shift:
         setup, settings, clocks = self.setup, self.setup.settings, self._clocks
         pipeline = setup.pipeline_factory(self._source.rate_hz)
         blocks: BlockQueue = queue.Queue(QUEUE_BLOCKS)
-        self._mute = Mute(False)
         pace = Pace()
         self._uplink = self._make_uplink() if settings.mqtt.enabled else None
+        with _unless_full(settings.store.path):  # takes its time: the session begins behind it
+            if ensure_sound(settings.store.path, clocks.wall()) is not None:
+                self._board.stores_set_aside += 1
         self._session = Session.begin(
             settings.mqtt.base_topic, settings.node, settings.source.name, clocks
         )
-        self._prepare_store(settings.store.path)
+        with _unless_full(settings.store.path):
+            self._begin_in_store(settings.store.path)
         self._feeder = Feeder(
             self._source,
             blocks,
@@ -230,28 +236,30 @@ class Shift:
         )
         return uplink
 
-    def _prepare_store(self, path: Path) -> None:
-        """Check the database, and tie the session's clock to UTC in it.
-
-        Raises:
-            AirwayError: it can't be used, and not just because the disk is full.
-        """
+    def _begin_in_store(self, path: Path) -> None:
+        """Tie the session's clock to UTC in the database."""
         session = self._session
-        try:
-            if ensure_sound(path, session.start_unix_s) is not None:
-                self._board.stores_set_aside += 1
-            with Store(path) as store:
-                store.start_session(
-                    session.origin.session,
-                    session.origin.source,
-                    session.start_unix_s,
-                    session.clock_synced,
-                )
+        with Store(path) as store:
+            if not self._mute.known:  # read first: a full disk may take nothing, and tell this
                 self._mute.muted = store.setting("mute") == "on"
-        except (InputOutputError, TryAgainError) as error:
-            if not _is_full(path):
-                raise
-            _logger.error("%s; listening goes on, and what is heard waits in memory", error)
+                self._mute.known = True
+            store.start_session(
+                session.origin.session,
+                session.origin.source,
+                session.start_unix_s,
+                session.clock_synced,
+            )
+
+
+@contextlib.contextmanager
+def _unless_full(path: Path) -> Iterator[None]:
+    """A full disk is no reason not to listen; any other failure of the store is."""
+    try:
+        yield
+    except (InputOutputError, TryAgainError) as error:
+        if not _is_full(path):
+            raise
+        _logger.error("%s; listening goes on, and what is heard waits in memory", error)
 
 
 def _is_full(path: Path) -> bool:

@@ -89,13 +89,19 @@ class Store:
         with self._db.sentences():
             return self._db.one("SELECT 1 FROM session WHERE id = ?", session) is not None
 
-    def move_session(self, session: str, start_unix_s: float, clock_synced: bool) -> None:
+    def move_session(
+        self, session: str, start_unix_s: float, clock_synced: bool, now_unix_s: float
+    ) -> None:
         """Repair the time of a session that began with a wrong clock, and of all it holds.
+
+        A night that is not over by the new time was summed up by the wrong one: it is forgotten,
+        and summed up when it is over.
 
         Args:
             session: a session that has begun.
             start_unix_s: when its sample 0 really was, seconds since 1970.
             clock_synced: the clock that says so is synchronised.
+            now_unix_s: what the time is by that clock, seconds since 1970.
 
         Raises:
             BadInputError: there is no such session.
@@ -114,6 +120,7 @@ class Store:
                 session,
             )
             hours.move(self._db, session, shift_s)
+            self._db.execute("DELETE FROM night WHERE end_unix_s > ?", now_unix_s)
 
     def begin_unix_s(self) -> float | None:
         """When the first session began, seconds since 1970; None when there was none."""
@@ -246,11 +253,14 @@ class Store:
         return nights.summary(self._db, start_unix_s, end_unix_s)
 
     def pending(self, after_seq: int, limit: int) -> list[OutboxRow]:
-        """Up to `limit` messages that wait, in the order of `seq`, from `after_seq` + 1 on."""
+        """Up to `limit` messages that wait, in the order of `seq`, from `after_seq` + 1 on.
+
+        One that a failing disk has spoilt is left where it is: those behind it go on.
+        """
         with self._db.sentences():
             rows = self._db.execute(
                 """SELECT seq, topic, payload, retain, created_unix_s FROM outbox
-                WHERE seq > ? ORDER BY seq LIMIT ?""",
+                WHERE seq > ? AND json_valid(payload) ORDER BY seq LIMIT ?""",
                 after_seq,
                 limit,
             ).fetchall()

@@ -79,11 +79,11 @@ def add(db: Database, night: Night) -> bool:
 
 
 def read(db: Database) -> list[Night]:
-    """Every night that is kept, the oldest first."""
+    """Every night that is kept, the oldest first, but for any that a failing disk has spoilt."""
     with db.sentences():
         rows = db.execute(
             """SELECT date, start_unix_s, end_unix_s, heard, monitored_s, lost_s, model, alert
-            FROM night WHERE date IS NOT NULL ORDER BY end_unix_s"""
+            FROM night WHERE date IS NOT NULL AND json_valid(heard) ORDER BY end_unix_s"""
         ).fetchall()
     return [
         Night(

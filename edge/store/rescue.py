@@ -5,7 +5,9 @@ import json
 import logging
 import os
 import sqlite3
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Literal
 
 from edge.errors import InputOutputError
 from edge.messages import rfc3339
@@ -27,38 +29,61 @@ _OBJECTS = {"payload": "id", "heard": ""}
 _COMPANIONS = ("", "-wal", "-shm")  # of a database in WAL mode
 
 
-def ensure_sound(path: Path, now_unix_s: float) -> Path | None:
+def ensure_sound(
+    path: Path,
+    now_unix_s: float,
+    check: Literal["quick_check", "integrity_check"] = "quick_check",
+) -> Path | None:
     """Check a database; put a damaged one aside, and start a new one from what is readable.
 
-    Nothing is deleted: the damaged file stays beside the new one under another name. Numbers
-    in the new outbox go on above any that the old one gave.
+    Nothing is deleted: the damaged file stays beside the new one under another name. The new one
+    is whole before it takes the place, so that a power cut meanwhile loses nothing. Numbers in
+    its outbox go on above any that the old one gave.
 
     Args:
         path: the database; it need not exist.
         now_unix_s: seconds since 1970, for the name and for the numbers.
+        check: how closely to look; `integrity_check` also finds an index that lacks a row, and
+            takes longer.
 
     Returns:
         Where the damaged file is now; None when all is well.
 
     Raises:
-        AirwayError: as `Database` does, but never for damage.
+        AirwayError: as `Database` does, but never for damage. The damaged file is then where
+            it was.
     """
+    rescued = path.with_name(f"{path.stem}.rescued{path.suffix}")
+    _finish_earlier(path, rescued, now_unix_s)
     try:
         with contextlib.closing(Database(path)) as db, db.sentences():
-            (said,) = db.one("PRAGMA quick_check(1)")
+            (said,) = db.one(f"PRAGMA {check}(1)")
         if said == "ok":
             return None
         reason = " ".join(str(said).split())
     except DamagedError as error:
         reason = str(error.__cause__ or error)
+    rows = _carry_over(path, rescued, now_unix_s)
     aside = _put_aside(path, now_unix_s)
-    rows = _carry_over(aside, path, now_unix_s)
+    _rename(rescued, path)
     _logger.error(
         "the database %s is damaged (%s); it is kept as %s, and recording goes on in a new one "
         "with %d rows that could be read",
         path, reason, aside, rows,
     )  # fmt: skip
     return aside
+
+
+def _finish_earlier(path: Path, rescued: Path, now_unix_s: float) -> None:
+    """What a power cut left of an earlier rescue: a copy that is whole, or one that is not."""
+    if not rescued.exists():
+        return
+    if path.exists():  # cut while copying: it is done anew
+        for companion in _COMPANIONS:
+            Path(f"{rescued}{companion}").unlink(missing_ok=True)
+        return
+    _put_aside(path, now_unix_s)  # companions alone are left
+    _rename(rescued, path)
 
 
 def _put_aside(path: Path, now_unix_s: float) -> Path:
@@ -69,28 +94,33 @@ def _put_aside(path: Path, now_unix_s: float) -> Path:
     while aside.exists():
         count += 1
         aside = path.with_name(f"{path.stem}.damaged-{stamp}-{count}{path.suffix}")
+    for companion in _COMPANIONS:  # the database first: without it, the copy is known to be whole
+        old = Path(f"{path}{companion}")
+        if old.exists():
+            _rename(old, Path(f"{aside}{companion}"))
+    return aside
+
+
+def _rename(old: Path, new: Path) -> None:
+    """Rename within a folder, for good."""
     try:
-        for companion in reversed(_COMPANIONS):  # the database last: it is the mark of success
-            old = Path(f"{path}{companion}")
-            if old.exists():
-                old.rename(f"{aside}{companion}")
-        folder = os.open(path.parent, os.O_RDONLY)
+        old.rename(new)
+        folder = os.open(new.parent, os.O_RDONLY)
         try:
             os.fsync(folder)
         finally:
             os.close(folder)
     except OSError as error:
         raise InputOutputError(
-            f"the damaged database {path} can't be put aside ({error.strerror}); make its "
-            "directory writable, or move the file away"
+            f"the damaged database can't be put aside: {old} can't become {new.name} "
+            f"({error.strerror}); make its directory writable, or move the file away"
         ) from error
-    return aside
 
 
-def _carry_over(aside: Path, path: Path, now_unix_s: float) -> int:
+def _carry_over(damaged: Path, rescued: Path, now_unix_s: float) -> int:
     """Copy every row that SQLite can still read into a new database; how many there were."""
     copied = 0
-    with contextlib.closing(Database(path)) as new, contextlib.closing(_reader(aside)) as old:
+    with contextlib.closing(Database(rescued)) as new, contextlib.closing(_reader(damaged)) as old:
         with new.sentences():
             new.execute("PRAGMA foreign_keys = OFF")  # a session may be gone, its events not
         with new.transaction():
@@ -101,13 +131,25 @@ def _carry_over(aside: Path, path: Path, now_unix_s: float) -> int:
             )
             for table, key in _TABLES.items():
                 for order in ("ASC", "DESC"):  # from each end as far as the first broken page
-                    rows = f"SELECT * FROM {table} ORDER BY {key.format(order)} {order}"
-                    with contextlib.suppress(sqlite3.Error):  # the rest stays behind
-                        found = old.execute(rows)
-                        columns = [column[0] for column in found.description]
-                        for row in found:
-                            copied += _copy(new, table, columns, row)
+                    query = f"SELECT * FROM {table} ORDER BY {key.format(order)} {order}"
+                    for columns, row in _readable(old, query):
+                        copied += _copy(new, table, columns, row)
+        with new.sentences():  # all of it into the one file that is renamed
+            new.execute("PRAGMA wal_checkpoint(TRUNCATE)")
     return copied
+
+
+def _readable(
+    old: sqlite3.Connection, query: str
+) -> Iterator[tuple[list[str], tuple[object, ...]]]:
+    """Rows with the names of their columns, up to the first that can't be read."""
+    try:
+        found = old.execute(query)
+        columns = [column[0] for column in found.description]
+        for row in found:
+            yield columns, row
+    except sqlite3.Error:
+        return  # the rest stays behind
 
 
 def _copy(new: Database, table: str, columns: list[str], row: tuple[object, ...]) -> int:
@@ -115,7 +157,11 @@ def _copy(new: Database, table: str, columns: list[str], row: tuple[object, ...]
     if not all(_is_whole(column, value) for column, value in zip(columns, row, strict=True)):
         return 0
     names, marks = ", ".join(columns), ", ".join("?" * len(row))
-    return new.execute(f"INSERT OR IGNORE INTO {table} ({names}) VALUES ({marks})", *row).rowcount
+    try:
+        done = new.execute(f"INSERT OR IGNORE INTO {table} ({names}) VALUES ({marks})", *row)
+    except sqlite3.IntegrityError:  # a value of another kind than its column's
+        return 0
+    return done.rowcount
 
 
 def _is_whole(column: str, value: object) -> bool:

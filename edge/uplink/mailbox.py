@@ -1,11 +1,13 @@
 """Live messages on their way from any thread to the one that owns the connection."""
 
+import math
 import threading
 from collections import deque
 from collections.abc import Iterable
 
 # The thread empties the box in milliseconds while it is connected; beyond this it is stuck.
 _LIMIT = 100
+REFUSED_AGAIN_S = 60.0
 
 
 class Mailbox:
@@ -15,6 +17,9 @@ class Mailbox:
 
     Args:
         retained: topic -> body, sent at each opening until another body replaces it.
+
+    Attributes:
+        due_s: when `repeat_refused` has something to do, by the clock of `refused`.
     """
 
     def __init__(self, retained: dict[str, bytes]) -> None:
@@ -23,6 +28,7 @@ class Mailbox:
         self._retained = dict(retained)
         self._waiting: deque[tuple[str, bytes, bool]] = deque()
         self._dropped = 0
+        self.due_s = math.inf
 
     @property
     def is_open(self) -> bool:
@@ -42,7 +48,7 @@ class Mailbox:
     def put(self, topic: str, body: bytes, retain: bool) -> bool:
         """Hand a message over; returns whether it waits to be sent now."""
         with self._lock:
-            if retain:
+            if retain and body:  # an empty one only clears what the broker retains
                 self._retained[topic] = body
             if self._is_open and len(self._waiting) < _LIMIT:
                 self._waiting.append((topic, body, retain))
@@ -71,6 +77,17 @@ class Mailbox:
                     for topic, body in self._retained.items()
                     if topic not in waiting
                 )
+
+    def refused(self, topic: str, now_s: float) -> None:
+        """The broker did not take a message: what is retained is repeated in `REFUSED_AGAIN_S`."""
+        if topic in self._retained:
+            self.due_s = min(self.due_s, now_s + REFUSED_AGAIN_S)
+
+    def repeat_refused(self, now_s: float) -> None:
+        """Repeat what is retained, if it is due: the broker's access list may have been mended."""
+        if now_s >= self.due_s:
+            self.due_s = math.inf
+            self.repeat()
 
     def close(self, unanswered: Iterable[str]) -> None:
         """The connection is over; `unanswered` are topics of what was sent in vain."""

@@ -37,8 +37,8 @@ class Uplink:
 
     One thread owns the connection and its handle of the outbox; no other waits for the
     network. An outbox row is published with its `seq`, and with `historical` true when it had
-    to wait; it is deleted when the broker acknowledges it with a success, and by nothing else.
-    After a lost connection all that is left is published again.
+    to wait, here or before; it is deleted when the broker acknowledges it with a success, and by
+    nothing else. After a lost connection all that is left is published again.
 
     Args:
         settings: the broker.
@@ -123,6 +123,10 @@ class Uplink:
     def publish_word(self, topic: str, word: str) -> None:
         """Send one word, retained, now and at each connection."""
         self._put(topic, word.encode(), True)
+
+    def forget(self, topic: str) -> None:
+        """Let the broker forget what it retains on a topic, if there is a connection now."""
+        self._put(topic, b"", True)
 
     def republish(self) -> None:
         """Send all that is retained once more, for a subscriber that has just come."""
@@ -221,12 +225,13 @@ class Uplink:
 
     def _exchange(self, link: Link, outbox: Outbox) -> None:
         """Send what there is room for, and deal with the answers."""
+        self._mailbox.repeat_refused(time.monotonic())
         self._send_live(link)
         room = link.window - len(self._sent)
         self._send_rows(link, self._delivery.take(outbox, room, time.monotonic()))
         self._answer_drains(outbox)
         has_more = self._delivery.more and len(self._sent) < link.window
-        due_s = max(0.0, self._delivery.due_s - time.monotonic())
+        due_s = max(0.0, min(self._delivery.due_s, self._mailbox.due_s) - time.monotonic())
         try:
             link.step(self._wake_out, 0.0 if has_more else min(self._tick_s, due_s))
         finally:  # an answer counts, also when it is the last
@@ -250,7 +255,8 @@ class Uplink:
 
     def _send_rows(self, link: Link, rows: list[tuple[OutboxRow, bool]]) -> None:
         for row, historical in rows:
-            body = encode({**row.payload, "seq": row.seq, "historical": historical})
+            late = historical or bool(row.payload.get("historical"))  # to the outbox, already
+            body = encode({**row.payload, "seq": row.seq, "historical": late})
             self._send(link, row.topic, body, row.retain, seq=row.seq)
 
     def _send(self, link: Link, topic: str, body: bytes, retain: bool, *, seq: int | None) -> None:
@@ -277,6 +283,8 @@ class Uplink:
                 self._delivery.accepted(seq, outbox)
             elif seq is not None:
                 self._delivery.refused(seq, time.monotonic())
+            elif not taken:
+                self._mailbox.refused(topic, time.monotonic())
 
     def _answer_drains(self, outbox: Outbox) -> None:
         with self._state:

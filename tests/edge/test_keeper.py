@@ -19,7 +19,7 @@ from edge.daemon.keeper import Backlog, Keeper
 from edge.daemon.session import Clocks, Session
 from edge.errors import InputOutputError
 from edge.messages import Message, uuid7
-from edge.records import Event
+from edge.records import Coverage, Event
 from edge.store import DamagedError, Store
 
 T0 = 1_767_225_600.0  # 2026-01-01T00:00:00Z
@@ -82,6 +82,35 @@ def test_what_the_store_refuses_waits_in_order(tmp_path, fragile, caplog):
     with Store(tmp_path / "a.db") as store:
         ids = [row.payload["id"] for row in store.pending(0, 100)]
     assert ids == [message(number).payload["id"] for number in range(50)]
+
+
+def test_what_waited_in_memory_is_no_news(tmp_path, monkeypatch):
+    """An event and the coverage that a full disk refused are written later, and say so."""
+    now_s = [0.0]
+    clocks = Clocks(lambda: now_s[0], lambda: T0 + now_s[0], lambda unix_s: True)
+    session, path = Session.begin("airway", "n", "mic", clocks), tmp_path / "a.db"
+    keeper = Keeper(path, Backlog(), lambda: now_s[0])
+    diary = Diary(session, keeper, lambda: None)
+    event = Event("cough", 1.0, 1.4, 0.9, 0.8)
+    diary.event(event, message(1))
+    with monkeypatch.context() as full:
+        full.setattr(keeper_module, "Store", refuse)
+        keeper.close()
+        diary.event(event, message(2))
+        diary.coverage(Coverage(400.0, 390.0, 10.0), 0.0, now=True)
+    now_s[0] += 60
+    diary.try_again()
+    diary.event(event, message(3))
+    keeper.close()
+    with Store(path) as store:
+        late = [row.payload.get("historical", False) for row in store.pending(0, 10)]
+        assert store.summary(0.0, 1e11).monitored_s == pytest.approx(390.0)
+    assert late == [False, True, False]
+
+
+def refuse(path: Path) -> None:
+    """A disk that is full."""
+    raise InputOutputError("the disk is full")
 
 
 def test_memory_is_bounded_when_the_disk_stays_full(tmp_path, fragile, monkeypatch):

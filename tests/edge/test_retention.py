@@ -6,21 +6,24 @@ import random
 import sqlite3
 import subprocess
 import sys
+from collections.abc import Callable
 from dataclasses import replace
 from datetime import date
 from pathlib import Path
 
 import pytest
 
-from edge.errors import ConfigError
+from edge.errors import ConfigError, InputOutputError
 from edge.messages import Message, uuid7
 from edge.records import Coverage, Detector, Event, Heard, Night
-from edge.store import DamagedError, Store, ensure_sound
+from edge.store import DamagedError, Store, ensure_sound, rescue
 from edge.store import database as database_module
+from edge.store.database import Database
 
 T0 = 1_767_225_600.0  # 2026-01-01T00:00:00Z
 DAY_S = 86_400.0
 LARGE = 10**9
+NEVER = 1e11  # later than any night
 
 
 def message(number: int, size: int = 0) -> Message:
@@ -160,7 +163,7 @@ def test_a_session_is_moved_whole(path):
         store.add_coverage("other", Coverage(3_600.0, 3_600.0, 0.0))
         store.add_event("s", event(10.0), message(1))
         before = store.summary(0.0, T0 + DAY_S)
-        store.move_session("s", T0 + 300.0 + shift_s, True)
+        store.move_session("s", T0 + 300.0 + shift_s, True, NEVER)
         assert store.utc("s", 0.0) == T0 + 300.0 + shift_s
         there = store.summary(T0 + 300.0 + shift_s, T0 + 300.0 + shift_s + 18_000.0)
         assert there.counts == {"cough": 1}
@@ -171,9 +174,19 @@ def test_a_session_is_moved_whole(path):
         store.add_coverage("s", Coverage(60.0, 60.0, 0.0))
         later = store.summary(T0 + DAY_S, 1e11)
         assert later.monitored_s == pytest.approx(300 * 50.0 + 60.0)
-        store.move_session("s", T0 + 300.0, True)
+        store.move_session("s", T0 + 300.0, True, NEVER)
         back = store.summary(0.0, T0 + DAY_S)
         assert back.monitored_s == pytest.approx(before.monitored_s + 60.0)
+
+
+def test_a_night_that_a_wrong_clock_ended_is_forgotten(path):
+    """A clock that was eight hours ahead summed the night up; it is not over, and comes again."""
+    with Store(path) as store:
+        store.start_session("s", "mic", T0 + 8 * 3_600.0, False)
+        for end_unix_s in (T0 - DAY_S, T0 + 7 * 3_600.0):
+            store.add_night(night(end_unix_s), [])
+        store.move_session("s", T0, True, T0 + 60.0)
+        assert store.nights() == [night(T0 - DAY_S)]
 
 
 def test_settings_and_nights_outlive_a_restart(path):
@@ -273,6 +286,111 @@ def test_what_can_be_read_is_carried_over(path, caplog):
         kept = store.summary(0.0, 1e11).counts.get("cough", 0)
     assert 0 < kept + len(ids) < 3_000
     assert f"with {sum(rows(path).values())} rows that could be read" in caplog.text
+
+
+@pytest.mark.parametrize("cut", ["while copying", "before its name", "before its companions"])
+def test_a_rescue_that_is_cut_short_loses_nothing(path, cut, monkeypatch):
+    """A power cut at any moment of a rescue: the next start ends with the same rows."""
+    filled(path, 30)
+    damage(path, "noise")
+    ensure_sound(path, T0)
+    wanted = rows(path)
+    for file in path.parent.iterdir():
+        file.unlink()
+    filled(path, 30)
+    damage(path, "noise")
+    broken = path.read_bytes()
+    if cut == "while copying":
+        monkeypatch.setattr(rescue, "_put_aside", power_cut)
+        rescued = path.with_name("airway.rescued.db")
+        rescued.write_bytes(b"half of a copy")
+    else:
+        monkeypatch.setattr(rescue, "_rename", cut_at(path, cut))
+    with pytest.raises(KeyboardInterrupt):
+        ensure_sound(path, T0)
+    monkeypatch.undo()
+    ensure_sound(path, T0 + 1)
+    assert rows(path) == wanted
+    aside = path.parent.glob("airway.damaged-*.db")
+    assert [file.read_bytes() for file in aside] == [broken]
+    assert not list(path.parent.glob("*rescued*"))
+
+
+def power_cut(*_: object) -> None:
+    """Nothing comes after this."""
+    raise KeyboardInterrupt
+
+
+def cut_at(path: Path, cut: str) -> Callable[[Path, Path], None]:
+    """The renaming, up to where the power goes."""
+
+    def rename(old: Path, new: Path) -> None:
+        if cut == "before its name" and new == path:
+            raise KeyboardInterrupt
+        old.rename(new)
+        if cut == "before its companions" and old == path:
+            Path(f"{path}-wal").write_bytes(b"of the damaged one")
+            raise KeyboardInterrupt
+
+    return rename
+
+
+def test_a_rescue_without_space_leaves_the_damaged_file(path, monkeypatch):
+    """What the new file does not take is no page that can't be read: the rescue fails."""
+    filled(path, 30)
+    damage(path, "noise")
+    broken = path.read_bytes()
+    insert, calls = Database.execute, []
+
+    def full(self: Database, query: str, *values: object) -> sqlite3.Cursor:
+        calls.append(query)
+        if query.startswith("INSERT OR IGNORE") and len(calls) > 200:
+            raise sqlite3.OperationalError("database or disk is full")
+        return insert(self, query, *values)
+
+    monkeypatch.setattr(Database, "execute", full)
+    with pytest.raises(InputOutputError, match="disk is full"):
+        ensure_sound(path, T0)
+    assert path.read_bytes() == broken
+
+
+def test_an_index_without_a_row_is_found_by_the_close_look(path):
+    """What a quick check passes and every deletion stumbles over is mended after it failed."""
+    filled(path, 2)
+    db = sqlite3.connect(path)
+    with db:
+        db.execute("PRAGMA writable_schema = ON")
+        where = "FROM sqlite_schema WHERE name = 'event_by_time'"
+        row = db.execute(f"SELECT * {where}").fetchone()
+        db.execute(f"DELETE {where}")
+    db.close()
+    db = sqlite3.connect(path)
+    with db:  # no index sees this
+        one = "SELECT id FROM event LIMIT 1"
+        db.execute(f"UPDATE event SET onset_unix_s = onset_unix_s + 0.5 WHERE id IN ({one})")
+        db.execute("PRAGMA writable_schema = ON")
+        db.execute("INSERT INTO sqlite_schema VALUES (?, ?, ?, ?, ?)", row)
+    db.close()
+    assert ensure_sound(path, T0) is None
+    assert ensure_sound(path, T0, "integrity_check") is not None
+    assert ensure_sound(path, T0, "integrity_check") is None
+    assert rows(path)["event"] == 100
+
+
+def test_a_spoilt_value_stops_nothing_behind_it(path):
+    """A bit that fell in a message or a night: it stays where it is, and the others go on."""
+    filled(path, 1, 5)
+    with Store(path) as store:
+        store.add_night(night(T0), [])
+        store.add_night(night(T0 + DAY_S), [])
+    db = sqlite3.connect(path)
+    with db:
+        db.execute("UPDATE outbox SET payload = replace(payload, '\"id\"', '\"id') WHERE seq = 3")
+        db.execute("UPDATE night SET heard = replace(heard, '{', '[') WHERE end_unix_s = ?", (T0,))
+    db.close()
+    with Store(path) as store:
+        assert [row.seq for row in store.pending(0, 10)] == [1, 2, 4, 5]
+        assert store.nights() == [night(T0 + DAY_S)]
 
 
 def rows(path: Path) -> dict[str, int]:

@@ -25,6 +25,7 @@ from hypothesis import strategies as st
 
 from edge.config import MetricsSettings, StoreSettings
 from edge.daemon import Setup, serve
+from edge.daemon import shift as shift_module
 from edge.daemon.board import Board
 from edge.daemon.feeder import Source, SourceFigures
 from edge.daemon.keeper import Backlog
@@ -34,7 +35,7 @@ from edge.daemon.notify import Notifier
 from edge.daemon.pace import Pace
 from edge.daemon.session import Clocks, Session, difference
 from edge.daemon.shift import Shift
-from edge.errors import AirwayError, ConfigError
+from edge.errors import AirwayError, ConfigError, InputOutputError
 from edge.messages import Health, rfc3339
 from edge.records import AudioBlock, Coverage
 from edge.store import Reader, Store
@@ -266,6 +267,34 @@ def test_the_mute_switch(tmp_path, mosquitto, quick, wait_until):
     again.hear(1, [0.5])
     assert wait_until(lambda: len(subscriber.on("/event")) == 2)
     again.end()
+    # A retained command is obeyed once: the broker forgets it, and no later connection hears it.
+    late = mosquitto.listen("airway/n/mic/mute/#")
+    assert wait_until(lambda: late.on("/mic/mute"))
+    assert not late.on("/mute/set")
+
+
+def test_a_mute_is_known_where_nothing_can_be_written(tmp_path, monkeypatch, caplog):
+    """On a full disk the daemon starts as muted as it was, and a new session keeps a command."""
+    settings = configured(tmp_path, None)
+    with Store(settings.store.path) as store:
+        store.put_setting("mute", "on")
+    monkeypatch.setattr(Store, "start_session", full)
+    monkeypatch.setattr(shift_module, "_is_full", lambda path: True)
+    mute, clocks = Mute(False), Clocks(time.monotonic, time.time, lambda unix_s: True)
+    setup = Setup(settings, Bursts, ABOUT)
+    for word in ("on", "off"):
+        shift = Shift(
+            setup, io.BytesIO(), clocks, Board(), Backlog(), mute, queue.SimpleQueue()
+        )  # fmt: skip
+        shift.stop()
+        assert mute.muted is (word == "on")
+        mute.command(b"off")  # by an automation; the store goes on saying "on"
+        mute.obey()
+
+
+def full(*_: object) -> None:
+    """No space for a row."""
+    raise InputOutputError("the disk is full")
 
 
 @given(st.binary(max_size=40))
@@ -508,7 +537,9 @@ def test_a_session_that_cannot_start_lets_the_card_go(tmp_path, monkeypatch, lat
         clocks = Clocks(time.monotonic, time.time, lambda unix_s: True)
         setup = Setup(settings, Bursts, ABOUT)
         with pytest.raises(AirwayError):
-            Shift(setup, io.BytesIO(), clocks, Board(), Backlog(), queue.SimpleQueue()).start()
+            Shift(
+                setup, io.BytesIO(), clocks, Board(), Backlog(), Mute(False), queue.SimpleQueue()
+            ).start()
     assert microphone.closed
 
 

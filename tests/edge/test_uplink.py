@@ -33,6 +33,7 @@ from edge.messages import (
 from edge.records import Event
 from edge.store import Store
 from edge.uplink import Uplink
+from edge.uplink import mailbox as mailbox_module
 
 ORIGIN = Origin("airway", "bedroom", "mic", "s1")
 EVENTS = "airway/bedroom/mic/event"
@@ -65,7 +66,7 @@ class Home:
         self.uplinks.append(uplink)
         return uplink
 
-    def cough(self) -> str:
+    def cough(self, **late: bool) -> str:
         """Store one event; returns its id."""
         number = len(self.sent) + 1
         id = uuid7(number, bytes(10))
@@ -73,6 +74,7 @@ class Home:
         message = event_message(
             ORIGIN, event, id=id, ts=rfc3339(number), clock_synced=True, model="room"
         )
+        message.payload.update(late)
         self.store.add_event("s1", event, message)
         self.sent.append(id)
         for uplink in self.uplinks:
@@ -215,6 +217,18 @@ def test_an_event_arrives_valid_and_is_forgotten(home, mosquitto, wait_until):
     assert (counters.refused, counters.reconnects, counters.dropped_live) == (0, 0, 0)
 
 
+def test_what_waited_before_the_outbox_says_so(home, mosquitto, wait_until):
+    """A message that a full disk kept out of the outbox is historical on a good connection, too."""
+    mosquitto.start()
+    listener = mosquitto.listen(EVENTS)
+    uplink = home.uplink()
+    assert wait_until(lambda: uplink.connected)
+    home.cough(historical=True)
+    home.cough()
+    assert wait_until(lambda: len(listener.received) == 2)
+    assert [message.payload["historical"] for message in listener.received] == [True, False]
+
+
 def test_what_waited_says_so_and_comes_in_order(home, mosquitto, wait_until):
     """No broker at the start: start() returns, rows wait, and are historical when they go."""
     for _ in range(250):  # more than two batches, and a dozen windows
@@ -333,6 +347,21 @@ def test_a_refused_topic_waits_and_the_others_go_on(home, mosquitto, caplog, wai
     assert wait_until(lambda: home.sent[-1] in ids(listener.received))
     assert ids(listener.received) == home.sent[-len(listener.received) :]
     assert all(m.payload["historical"] for m in listener.received)
+    assert uplink.counters.reconnects == 0
+
+
+def test_a_refused_word_is_said_again(home, mosquitto, monkeypatch, wait_until):
+    """Availability was denied at the connection: once it is allowed, nobody stays `offline`."""
+    monkeypatch.setattr(mailbox_module, "REFUSED_AGAIN_S", 0.2)
+    acl = mosquitto.folder / "acl"
+    acl.write_text("topic readwrite airway/bedroom/mic/#\n")
+    mosquitto.start(f"acl_file {acl}")
+    uplink = home.uplink()
+    assert wait_until(lambda: uplink.counters.refused > 2)
+    acl.write_text("topic readwrite airway/#\n")
+    mosquitto.reload()
+    listener = mosquitto.listen("airway/bedroom/availability")
+    assert wait_until(lambda: b"online" in bodies(listener.received))
     assert uplink.counters.reconnects == 0
 
 

@@ -78,7 +78,7 @@ def test_a_dct_belongs_to_cepstra_alone():
 
 
 def test_wide_tables_are_refused():
-    """Values beyond 32 bits would be cut by one backend, and by the digest, and not by the other."""
+    """Values beyond 32 bits would be cut by one backend and by the digest, not by the other."""
     tables = build_tables(ROOM)
     wide = tables.log_offset_q20.astype(np.int64) + 2**32
     with pytest.raises(BadInputError, match="log_offset_q20 must be int32"):
