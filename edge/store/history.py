@@ -1,8 +1,6 @@
 """The history at home: sessions, events, coverage and the outbox, in one SQLite file."""
 
-import json
 import math
-import time
 from collections.abc import Sequence
 from pathlib import Path
 from types import TracebackType
@@ -10,9 +8,9 @@ from typing import Self
 from uuid import uuid4
 
 from edge.errors import BadInputError
-from edge.messages import Message, OutboxRow, encode
+from edge.messages import Message, OutboxRow
 from edge.records import Coverage, Event, Night
-from edge.store import hours, nights, retention
+from edge.store import hours, nights, outbox, retention
 from edge.store.database import Database
 from edge.store.nights import Summary
 from edge.store.reading import IDENTITY
@@ -163,19 +161,19 @@ class Store:
                 event.score,
                 event.p,
             )
-            self._post(message)
+            outbox.post(self._db, message)
 
     def add_message(self, message: Message) -> None:
         """Keep a message for the broker."""
         with self._db.transaction():
-            self._post(message)
+            outbox.post(self._db, message)
 
     def add_night(self, night: Night, messages: Sequence[Message]) -> None:
         """Keep a night, and its messages for the broker; neither when it is kept already."""
         with self._db.transaction():
             if nights.add(self._db, night):
                 for message in messages:
-                    self._post(message)
+                    outbox.post(self._db, message)
 
     def nights(self) -> list[Night]:
         """Every night that was summed up and is not too old, the oldest first."""
@@ -253,21 +251,8 @@ class Store:
         return nights.summary(self._db, start_unix_s, end_unix_s)
 
     def pending(self, after_seq: int, limit: int) -> list[OutboxRow]:
-        """Up to `limit` messages that wait, in the order of `seq`, from `after_seq` + 1 on.
-
-        One that a failing disk has spoilt is left where it is: those behind it go on.
-        """
-        with self._db.sentences():
-            rows = self._db.execute(
-                """SELECT seq, topic, payload, retain, created_unix_s FROM outbox
-                WHERE seq > ? AND json_valid(payload) ORDER BY seq LIMIT ?""",
-                after_seq,
-                limit,
-            ).fetchall()
-        return [
-            OutboxRow(seq, topic, json.loads(payload), bool(retain), created_unix_s)
-            for seq, topic, payload, retain, created_unix_s in rows
-        ]
+        """Up to `limit` messages that wait, from `after_seq` + 1 on; see `outbox.pending`."""
+        return outbox.pending(self._db, after_seq, limit)
 
     def delete(self, seq: int) -> None:
         """Forget a message that the broker has taken; nothing happens when it is gone."""
@@ -276,29 +261,15 @@ class Store:
 
     def outbox_depth(self) -> int:
         """How many messages wait."""
-        with self._db.sentences():
-            return int(self._db.one("SELECT count(*) FROM outbox")[0])
+        return outbox.depth(self._db)
 
     def last_seq(self) -> int:
         """Number of the latest message that waits; 0 when none does."""
-        with self._db.sentences():
-            return int(self._db.one("SELECT coalesce(max(seq), 0) FROM outbox")[0])
+        return outbox.last_seq(self._db)
 
     def outbox_oldest_unix_s(self) -> float | None:
         """When the oldest message that waits was stored, seconds since 1970."""
-        with self._db.sentences():
-            row = self._db.one("SELECT created_unix_s FROM outbox ORDER BY seq LIMIT 1")
-        return None if row is None else float(row[0])
-
-    def _post(self, message: Message) -> None:
-        # The one clock here: how long a message has waited is a matter of the device's time.
-        self._db.execute(
-            "INSERT INTO outbox (topic, payload, retain, created_unix_s) VALUES (?, ?, ?, ?)",
-            message.topic,
-            encode(message.payload).decode(),
-            message.retain,
-            time.time(),
-        )
+        return outbox.oldest_unix_s(self._db)
 
     def _session(self, session: str) -> tuple[float, float]:
         row = self._db.one("SELECT start_unix_s, covered_s FROM session WHERE id = ?", session)
