@@ -35,7 +35,7 @@ T = TypeVar("T")
 # go up to a loud radio's: what is never heard loud in training is a false alarm when it is. The
 # corpus has few backgrounds, so they are mixed, played at other speeds, and joined by drums.
 TRAINING = Recipe(
-    bouts_per_hour=900, others_per_hour=700, snr_db=(-2.0, 24.0), speed=(0.8, 1.25),
+    bouts_per_hour=900, others_per_hour=700, snr_db=(-2.0, 24.0), speed=(0.87, 1.15),
     background_dbfs=(-70.0, -12.0), quiet_dbfs=(-62.0, -28.0), density_spread=1.0,
     interludes=0.2, music=0.35, other_speed=(0.75, 1.35), bed_speed=(0.7, 1.4), second_bed=0.35,
     tracks=32,
