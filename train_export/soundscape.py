@@ -16,20 +16,10 @@ from scipy.signal import butter, fftconvolve, sosfilt
 from train_export.sounds import RATE_HZ, Floats, Sound, SoundBank, excerpt, hasten
 from train_export.taxonomy import is_counted
 
-FULL_SCALE = 0.99
-# Of the background: the loudest leaves as much room for what happens in front of it.
-BED_PEAK = 0.5
-# Places that are tried for a bout until each of its coughs is heard there.
-PLACES = 20
-HEARD_DB = -3.0
-
 
 @dataclass(frozen=True, slots=True)
 class Truth:
-    """What was laid into a scene: a label between two instants, in seconds.
-
-    `snr_db` is the ratio of its power to the background's while it lasts.
-    """
+    """What was laid into a scene: a label between two instants, in seconds."""
 
     label: str
     kind: str
@@ -107,77 +97,12 @@ class Recipe:
 
 
 def mix_scene(rng: np.random.Generator, bank: SoundBank, recipe: Recipe) -> Scene:
-    """Mix one scene; the same generator state gives the same scene.
-
-    Each cough stands at the recipe's least ratio or more over the background, and no further
-    than 3 dB under whatever else sounds while it lasts: who is not heard is not in the truth.
-    Full scale bounds the levels, so that a loud background leaves less room above it.
-    """
+    """Mix one scene; the same generator state gives the same scene."""
     recipe = recipe.drawn(rng)
     length = round(recipe.duration_s * RATE_HZ)
     background = _background(rng, bank, recipe, length)
-    room = bank.draw(rng, "rir").pcm if "rir" in bank else None
-    # Some scenes clip, as a cheap microphone does.
-    headroom = FULL_SCALE - float(np.abs(background).max()) if rng.random() < 0.8 else math.inf
-    mix = _Mix(recipe, background, headroom, background.copy(), [])
-    for label in _plan(rng, bank, recipe):
-        speed = recipe.speed if label == "cough" else recipe.other_speed
-        sound = hasten(excerpt(rng, bank.draw(rng, label)), rng.uniform(*speed))
-        wave = _colour(rng, sound.pcm, recipe)
-        if room is not None and rng.random() < recipe.reverb:
-            wave = _reverberate(wave, room)
-        over_db = _over(wave, sound, rng.uniform(*recipe.snr_db), recipe)
-        last_s = max(0.3, recipe.duration_s - len(sound.pcm) / RATE_HZ - 0.2)
-        for _ in range(PLACES):
-            if mix.lay(sound, wave, over_db, rng.uniform(0.2, last_s)):
-                break
-    dither = rng.uniform(-0.5, 0.5, length).astype(np.float32)
-    pcm = np.clip(np.round(mix.scene * 32767 + dither), -32768, 32767).astype(np.int16)
-    return Scene(pcm, tuple(sorted(mix.truths, key=lambda truth: truth.onset_s)))
-
-
-@dataclass(frozen=True, slots=True)
-class _Mix:
-    """A scene in the making; `headroom` is how far full scale is above the background."""
-
-    recipe: Recipe
-    background: Floats
-    headroom: float
-    scene: Floats
-    truths: list[Truth]
-
-    def lay(self, sound: Sound, wave: Floats, over_db: float, at_s: float) -> bool:
-        """Lay a sound, unless it counts and would not be heard by itself; gives whether it lies."""
-        start = round(at_s * RATE_HZ)
-        wave = wave[: len(self.scene) - start]
-        part = slice(start, start + len(wave))
-        floor_dbfs = max(_dbfs(self.background[part]), self.recipe.quiet_dbfs[0])
-        gain = min(10 ** ((floor_dbfs + over_db) / 20), self.headroom / (np.abs(wave).max() + 1e-9))
-        wave = wave * np.float32(gain)
-        levels_dbfs = _levels(wave, sound)
-        least_dbfs = floor_dbfs + self.recipe.snr_db[0] - 0.1
-        if is_counted(sound.label) and (
-            min(levels_dbfs) < least_dbfs
-            or not _heard(levels_dbfs, self.scene[part], sound)
-            or _overlaps(sound, at_s, self.truths)  # two people's at once have no single onset
-        ):
-            return False
-        self.scene[part] += wave
-        label = "other" if sound.label == "background" else sound.label
-        end_s = self.recipe.duration_s
-        self.truths.extend(
-            Truth(
-                label, sound.kind, at_s + on, min(at_s + off, end_s), sound.group,
-                level_dbfs - floor_dbfs,
-            )
-            for (on, off), level_dbfs in zip(sound.spans, levels_dbfs, strict=True)
-            if at_s + on < end_s
-        )  # fmt: skip
-        return True
-
-
-def _plan(rng: np.random.Generator, bank: SoundBank, recipe: Recipe) -> list[str]:
-    """Labels of the sounds to lay; what is counted comes last, and goes where it can be heard."""
+    scene = background.copy()
+    truths: list[Truth] = []
     labels = list(bank.others)
     share = np.array([{"speech": 3.0, "other": 3.0}.get(label, 1.0) for label in labels])
     share /= max(share.sum(), 1.0)
@@ -188,9 +113,42 @@ def _plan(rng: np.random.Generator, bank: SoundBank, recipe: Recipe) -> list[str
     hours = recipe.duration_s / 3600
     bouts = rng.poisson(recipe.bouts_per_hour * hours)
     others = rng.poisson(recipe.others_per_hour * hours)
-    plan = [str(label) for label in rng.choice(labels, others, p=share)] if labels else []
-    plan += ["cough"] * bouts if "cough" in bank else []
-    return sorted(plan, key=is_counted)
+    plan = ["cough"] * bouts if "cough" in bank else []
+    plan += list(rng.choice(labels, others, p=share)) if labels else []
+    room = bank.draw(rng, "rir").pcm if "rir" in bank else None
+    for label in rng.permutation(np.array(plan, dtype=object)):
+        speed = recipe.speed if label == "cough" else recipe.other_speed
+        sound = hasten(excerpt(rng, bank.draw(rng, label)), rng.uniform(*speed))
+        at = rng.uniform(0.2, max(0.3, recipe.duration_s - len(sound.pcm) / RATE_HZ - 0.2))
+        if is_counted(label) and _overlaps(sound, at, truths):
+            continue  # two people's coughs at once have no single onset
+        wave = _colour(rng, sound.pcm, recipe)
+        if room is not None and rng.random() < recipe.reverb:
+            wave = _reverberate(wave, room)
+        snr_db = rng.uniform(*recipe.snr_db)
+        start = round(at * RATE_HZ)
+        wave = wave[: length - start]
+        level_dbfs = _floor_dbfs(background[start : start + len(wave)], recipe) + snr_db
+        wave = wave * _gain(wave, sound, level_dbfs)
+        scene[start : start + len(wave)] += wave
+        truths += [
+            Truth(
+                "other" if sound.label == "background" else sound.label,
+                sound.kind,
+                at + on,
+                min(at + off, recipe.duration_s),
+                sound.group,
+                snr_db,
+            )
+            for on, off in sound.spans
+            if at + on < recipe.duration_s
+        ]
+    peak = np.abs(scene).max()
+    if peak > 0.99 and rng.random() < 0.8:
+        scene *= 0.99 / peak  # the rest clips, as a cheap microphone does
+    dither = rng.uniform(-0.5, 0.5, length).astype(np.float32)
+    pcm = np.clip(np.round(scene * 32767 + dither), -32768, 32767).astype(np.int16)
+    return Scene(pcm, tuple(sorted(truths, key=lambda truth: truth.onset_s)))
 
 
 def _overlaps(sound: Sound, at: float, truths: Sequence[Truth]) -> bool:
@@ -210,8 +168,7 @@ def _background(rng: np.random.Generator, bank: SoundBank, recipe: Recipe, lengt
     if recipe.second_bed and rng.random() < recipe.second_bed:
         bed = bed + np.float32(10 ** (rng.uniform(-15, 0) / 20)) * _bed(rng, bank, recipe, length)
     rms = float(np.sqrt(np.mean(bed**2)) + 1e-9)
-    bed = _colour(rng, bed, recipe) * np.float32(10 ** (level_db / 20) / rms)
-    return bed * np.float32(min(1.0, BED_PEAK / max(np.abs(bed).max(), 1e-9))) + hiss
+    return _colour(rng, bed, recipe) * np.float32(10 ** (level_db / 20) / rms) + hiss
 
 
 def _bed(rng: np.random.Generator, bank: SoundBank, recipe: Recipe, length: int) -> Floats:
@@ -252,32 +209,15 @@ def _reverberate(wave: Floats, room: Floats) -> Floats:
     return np.asarray(wet[direct : direct + len(wave) + RATE_HZ // 4], dtype=np.float32)
 
 
-def _over(wave: Floats, sound: Sound, snr_db: float, recipe: Recipe) -> float:
-    """Decibels to raise a sound by, over the level it lies on, for its ratio.
-
-    The ratio is that of its spans together. Of coughs, which count one by one, the weakest must
-    reach the recipe's least ratio.
-    """
-    levels_dbfs = _levels(wave, sound)
-    power = sum(10 ** (dbfs / 10) for dbfs in levels_dbfs) / len(levels_dbfs)
-    over_db = snr_db - 10 * math.log10(power)
-    if not is_counted(sound.label):
-        return over_db
-    return max(over_db, recipe.snr_db[0] - min(levels_dbfs))
+def _floor_dbfs(background: Floats, recipe: Recipe) -> float:
+    """The level that an event's ratio counts from."""
+    noise = float(np.sqrt(np.mean(background**2)) + 1e-9)
+    return max(20 * math.log10(noise), recipe.quiet_dbfs[0])
 
 
-def _heard(levels_dbfs: Sequence[float], rest: Floats, sound: Sound) -> bool:
-    """Whether each span stands out of all else that is there."""
-    return all(
-        level_dbfs >= rest_dbfs + HEARD_DB
-        for level_dbfs, rest_dbfs in zip(levels_dbfs, _levels(rest, sound), strict=True)
-    )
-
-
-def _levels(wave: Floats, sound: Sound) -> list[float]:
-    """Level in dBFS of each span of a sound in a wave that begins where it does."""
-    return [_dbfs(wave[round(on * RATE_HZ) : round(off * RATE_HZ)]) for on, off in sound.spans]
-
-
-def _dbfs(wave: Floats) -> float:
-    return 20 * math.log10(math.sqrt(np.mean(wave**2)) + 1e-9) if len(wave) else -180.0
+def _gain(wave: Floats, sound: Sound, level_dbfs: float) -> np.float32:
+    """Bring the event's active part to a level."""
+    begin = round(sound.spans[0][0] * RATE_HZ)
+    end = max(begin + 1, round(sound.spans[-1][1] * RATE_HZ))
+    active = float(np.sqrt(np.mean(wave[begin:end] ** 2)) + 1e-9) if begin < len(wave) else 1.0
+    return np.float32(10 ** (level_dbfs / 20) / active)
