@@ -1,12 +1,15 @@
-"""Shares and thresholds are settled on other recordings, and crosswise by person."""
+"""Shares and threshold of records are settled on other recordings, and crosswise by person."""
 
 from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
+import pytest
 
+from edge.errors import BadInputError
 from edge.readout import Readout
-from train_export.chest.labels import EVENTS, RECORDS
+from train_export.chest import settle as settle_module
+from train_export.chest.labels import RECORDS
 from train_export.chest.scores import ternary
 from train_export.chest.settle import settled
 from train_export.chest.units import Unit
@@ -42,7 +45,7 @@ def share_right(readout: Readout, heard: list[tuple[Unit, np.ndarray]]) -> tuple
 def test_a_class_that_is_rare_is_said_rarely():
     """Settled, poor quality is not called in every tenth record, and both sides come out alike."""
     known, fresh = records(400), records(2_000, seed=1)
-    readout, _ = settled("record", PLAIN, known)
+    readout, _ = settled(PLAIN, known)
 
     def poor(of: Readout) -> float:
         return np.mean([of.decide(of.probabilities(x)) == "record:Poor Quality" for _, x in fresh])
@@ -66,23 +69,17 @@ def test_a_persons_answers_come_from_others():
     def said(of: list[tuple[Unit, np.ndarray]]) -> dict[str, tuple[str, dict[str, float]]]:
         return {
             reading.unit.name: (reading.predicted, reading.probabilities)
-            for reading in settled("record", PLAIN, of)[1]
+            for reading in settled(PLAIN, of)[1]
             if reading.unit.subject == "P3"
         }
 
     assert len(said(heard)) == 5
     assert said(heard) == said(changed)
-    assert len(settled("record", PLAIN, heard)[1]) == len(heard)
+    assert len(settled(PLAIN, heard)[1]) == len(heard)
 
 
-def test_a_readout_that_knows_shares_keeps_them():
-    """Events were fitted at the training half's shares: only the threshold moves."""
-    heard = [
-        (replace(unit, kind="event", label=EVENTS[RECORDS.index(unit.label)]), inputs)
-        for unit, inputs in records(200)
-    ]
-    plain = Readout(EVENTS, np.eye(len(EVENTS))[:, : len(RECORDS)], np.zeros(len(EVENTS)), 0.5)
-    readout, readings = settled("event", plain, heard)
-    np.testing.assert_array_equal(readout.bias, plain.bias)
-    assert readout.normal_from != plain.normal_from
-    assert len(readings) == len(heard)
+def test_only_a_balanced_readout_is_settled(monkeypatch):
+    """A readout that knows the training half's shares would count them twice: it is refused."""
+    monkeypatch.setitem(settle_module.BALANCE, "record", 0.5)
+    with pytest.raises(BadInputError, match="all classes alike"):
+        settled(PLAIN, records(50))

@@ -1,14 +1,14 @@
-"""How common each class of record is, and where "normal" ends: settled on sounds of another time.
+"""How common each class of record is, and where "normal" ends: settled on records of another time.
 
 The readout of records is fitted with all classes alike, on a training half in which one record
 in eleven is too poor to say. In SPRSound's intra-subject test hardly any is, and at the
-thresholds of the training half every second normal record is called abnormal there, and nearly
-every fifth normal event. So the thresholds of both and the shares of the records' classes come
-from that test (the correction of Saerens et al., Adjusting the outputs of a classifier to new a
-priori probabilities, 2002, with known shares). All of its children train the network anyway, so
-it says nothing about new children; the inter-subject test stays closed.
+threshold of the training half every second normal record is called abnormal there. So the
+classes' shares and the threshold come from that test (the correction of Saerens et al.,
+Adjusting the outputs of a classifier to new a priori probabilities, 2002, with known shares).
+All of its children train the network anyway, so it says nothing about new children; the
+inter-subject test stays closed.
 
-The figures are cross-fitted: each person's thresholds and shares come from others.
+The figures of its records are cross-fitted: each person's threshold and shares come from others.
 """
 
 from collections.abc import Sequence
@@ -32,46 +32,44 @@ from train_export.chest.units import Unit
 from train_export.export import seal
 
 Floats = NDArray[np.float64]
-SETTLED = ("event", "record")
+KIND = "record"
 FOLDS = 5
 NOTE = (
-    "thresholds of events and records, and shares of the records' classes, settled on SPRSound's "
-    "test_intra, whose children all are in training; its figures are cross-fitted by person"
+    "shares of the classes and threshold settled on SPRSound's test_intra, whose children all are "
+    "in training; its record figures are cross-fitted by person"
 )
 
 
 def settle(bundle: Bundle, folder: Path, units: Sequence[Unit]) -> Bundle:
-    """Write a bundle again with its readouts settled, and with the figures of test halves.
+    """Write a bundle again with its record readout settled, and with the figures of test halves.
 
     Args:
         bundle: with the readouts that the training half gave.
         folder: where to.
-        units: of the whole corpus. `test_intra` settles the readouts; the cycles of ICBHI's
-            test half give figures alone.
+        units: of the whole corpus. Records of `test_intra` settle the readout; its events and
+            the cycles of ICBHI's test half give figures alone.
 
     Raises:
         BadInputError: the bundle was settled before.
     """
     card = bundle.card
-    if "settled" in card["protocol"]:
+    if "records" in card["protocol"]:
         raise BadInputError(f"{bundle.name} was settled before; train it anew")
     intra = [unit for unit in units if unit.split == "test_intra"]
+    records = [unit for unit in intra if unit.kind == KIND]
     classifier = Classifier(bundle)
     figures: dict[str, Any] = {}
     own: dict[str, Any] = {"protocol": dict(card["protocol"]), "readouts": dict(card["readouts"])}
-    if intra:
+    if records:
         heard = [
-            (unit, inputs_of(unit.kind, logits, recording))
-            for unit, logits, recording in unit_logits(bundle, classifier, intra)
+            (unit, inputs_of(KIND, logits, recording))
+            for unit, logits, recording in unit_logits(bundle, classifier, records)
         ]
-        readings = []
-        for kind in SETTLED:
-            of_kind = [(unit, inputs) for unit, inputs in heard if unit.kind == kind]
-            readout, said = settled(kind, readouts_of(card)[kind], of_kind)
-            own["readouts"][kind] = readout.to_dict()
-            readings += said
-        own["protocol"]["settled"] = NOTE
-        figures["test_intra"] = tasks(readings)
+        readout, readings = settled(readouts_of(card)[KIND], heard)
+        own["readouts"][KIND] = readout.to_dict()
+        own["protocol"]["records"] = NOTE
+        events = [unit for unit in intra if unit.kind == "event"]
+        figures["test_intra"] = tasks([*readings, *read_all(bundle, classifier, events)])
     # Also the patients of both halves: training left them out, and the official rule does not.
     cycles = [unit for unit in units if unit.kind == "cycle" and unit.split == "test"]
     if cycles:
@@ -80,35 +78,35 @@ def settle(bundle: Bundle, folder: Path, units: Sequence[Unit]) -> Bundle:
 
 
 def settled(
-    kind: str, readout: Readout, heard: Sequence[tuple[Unit, Floats]]
+    readout: Readout, heard: Sequence[tuple[Unit, Floats]]
 ) -> tuple[Readout, list[Reading]]:
-    """Settle a readout: its threshold, and its shares where it took all classes alike.
+    """Settle a readout that took all classes alike.
 
     Args:
-        kind: of the units.
         readout: as the training half gave it.
         heard: units with their inputs, float64 [inputs].
 
     Returns:
         The readout, and what those that other people settled say of each unit.
     """
+    if BALANCE[KIND] != 1:
+        raise BadInputError(f"{BALANCE[KIND]=}: only a readout with all classes alike is settled")
     people = [unit.subject for unit, _ in heard]
     readings = []
     for known, held in GroupKFold(min(FOLDS, len(set(people)))).split(people, groups=people):
-        fold = _settled(kind, readout, [heard[index] for index in known])
+        fold = _settled(readout, [heard[index] for index in known])
         for index in held:
             unit, inputs = heard[index]
             chances = fold.probabilities(inputs)
             named = dict(zip(fold.labels, chances.tolist(), strict=True))
             readings.append(Reading(unit, fold.decide(chances), named))
-    return _settled(kind, readout, heard), readings
+    return _settled(readout, heard), readings
 
 
-def _settled(kind: str, readout: Readout, heard: Sequence[tuple[Unit, Floats]]) -> Readout:
+def _settled(readout: Readout, heard: Sequence[tuple[Unit, Floats]]) -> Readout:
     truth = [unit.label for unit, _ in heard]
-    if BALANCE[kind] == 1:  # otherwise it knows shares, and would count them twice
-        # One more of each: a class that nobody showed is rare, and not impossible.
-        counts = np.array([truth.count(label) + 1 for label in readout.labels])
-        readout = replace(readout, bias=readout.bias + np.log(counts / counts.sum()))
-    chances = np.stack([readout.probabilities(inputs) for _, inputs in heard])
-    return replace(readout, normal_from=choose_threshold(kind, truth, chances))
+    # One more of each: a class that nobody showed is rare, and not impossible.
+    counts = np.array([truth.count(label) + 1 for label in readout.labels])
+    shifted = replace(readout, bias=readout.bias + np.log(counts / counts.sum()))
+    chances = np.stack([shifted.probabilities(inputs) for _, inputs in heard])
+    return replace(shifted, normal_from=choose_threshold(KIND, truth, chances))

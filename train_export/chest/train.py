@@ -2,8 +2,8 @@
 
 Each of FOLDS networks leaves a part of the people out; what it says of them fits the readouts,
 chooses the event rules and gives the cross-validated figures. The network that ships trains on
-everybody. The test halves are opened at the end: SPRSound's intra-subject one settles where
-"normal" ends, and both give figures.
+everybody. The test halves are opened at the end: SPRSound's intra-subject one settles the
+readout of records, and both give figures.
 """
 
 import hashlib
@@ -11,7 +11,7 @@ import json
 import pickle
 from collections.abc import Sequence
 from concurrent.futures import ProcessPoolExecutor
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass
 from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
@@ -44,8 +44,6 @@ from train_export.quantize import REPRESENTATIVE_PATCHES, quantize
 SPEC: FrontendSpec = PRESETS["chest-4k"]
 SOURCES = ("sprsound", "icbhi2017_partial", "icbhi2017_cycles")
 FOLDS = 3
-# Between the seeds of a network's members: no two trainings share one.
-MEMBER_SEEDS = 1_000
 # Every fourth event patch or so is enough to choose a threshold by, and a stream is long.
 STREAMED_RECORDS = 240
 Frames = dict[str, NDArray[np.int16]]
@@ -169,7 +167,6 @@ def train_network(
     import tensorflow as tf
 
     from train_export.chest.fit import FitConfig, fit
-    from train_export.models.clip_cnn import side_by_side
 
     tf.config.threading.set_intra_op_parallelism_threads(1)
     units = training_units(corpus_units(corpus))
@@ -177,13 +174,8 @@ def train_network(
     fold_of = fold_of_subject(units, folds)
     known = [unit for unit in units if fold_of[unit.subject] != fold]
     held = [unit for unit in units if fold_of[unit.subject] == fold]
-    members = []
-    for member in range(config.members):
-        own_seed = seed + MEMBER_SEEDS * member
-        sampler = Sampler(known, frames, SPEC, config.frames, own_seed)
-        alone = replace(config, members=1)
-        members.append(fit(sampler, alone, FitConfig(steps=steps, seed=own_seed)))
-    weights = side_by_side(members)
+    sampler = Sampler(known, frames, SPEC, config.frames, seed)
+    weights = fit(sampler, config, FitConfig(steps=steps, seed=seed))
     network = Network(weights, own_logits(weights, config, held, frames), [])
     network.streams.extend(streams_of(weights, config, held, frames))
     kept.parent.mkdir(parents=True, exist_ok=True)

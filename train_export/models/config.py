@@ -221,15 +221,13 @@ class ClipConfig(WholeConfig):
     Attributes:
         stem: channels of the first convolution.
         stages: (channels, residual blocks) of each stage; each halves time and frequency.
-        members: networks side by side, trained apart, whose logits are averaged.
     """
 
     labels: int = 18
     dropout: float = 0.3
     frames: int = 192
     stem: int = 16
-    stages: tuple[tuple[int, int], ...] = ((28, 1), (60, 1))
-    members: int = 2
+    stages: tuple[tuple[int, int], ...] = ((32, 1), (64, 1))
 
     @property
     def architecture(self) -> str:
