@@ -21,9 +21,6 @@ Frames = NDArray[np.int16]
 Floats = NDArray[np.float32]
 # Rows of a batch.
 SHARES = {"event": 35, "record": 19, "cycle": 10}
-# Spread of a stethoscope's response and of its pressure, log2 power: SPRSound's is one model of
-# stethoscope, while breathing cycles come from four, and are read from ones never heard.
-RESPONSE = {"event": (0.6, 1.0), "record": (0.6, 1.0), "cycle": (1.5, 2.0)}
 # A stretch holds an event when it shows this much of it: half, or what a listener needs.
 SEEN_FRAMES = 30
 # The middle that the heard sounds speak for, in frames: what the network pools there.
@@ -104,9 +101,7 @@ class Sampler:
                 piece = self._pieces[kind][index]
                 draw = self._stretch if kind == "record" else self._whole
                 cut = draw(rng, piece, targets[row], known[row])
-                features[row, :, :, 0] = augment(
-                    rng, cut.astype(np.float32) * FEATURE_SCALE, *RESPONSE[kind]
-                )
+                features[row, :, :, 0] = augment(rng, cut.astype(np.float32) * FEATURE_SCALE)
                 row += 1
             if kind != "record":
                 _mix(rng, features[begin:row], targets[begin:row])
@@ -193,18 +188,18 @@ def heard(events: Sequence[Piece], middle: int) -> Floats:
     return np.minimum(filled, 1)
 
 
-def augment(rng: np.random.Generator, features: Floats, response: float, pressure: float) -> Floats:
+def augment(rng: np.random.Generator, features: Floats) -> Floats:
     """Another pressure and place of the stethoscope; bands and moments that are missing.
 
-    `response` and `pressure` are spreads in log2 power. Masks after Park et al., SpecAugment, 2019.
+    Masks after Park et al., SpecAugment, 2019.
     """
     frames, bands = features.shape
     if rng.random() < 0.3:  # a smaller or a larger chest: everything a band higher or lower
         features = np.roll(features, rng.choice((-1, 1)), axis=1)
     if rng.random() < 0.8:
-        knots = rng.normal(0, response / 8, 5) + rng.normal(0, pressure / 8)  # log2 power / 8
-        change = np.interp(np.arange(bands), np.linspace(0, bands - 1, 5), knots)
-        features = np.maximum(features + (features > 0) * change.astype(np.float32), 0)
+        knots = rng.normal(0, 0.6 / 8, 5) + rng.normal(0, 1.0 / 8)  # log2 power / 8
+        response = np.interp(np.arange(bands), np.linspace(0, bands - 1, 5), knots)
+        features = np.maximum(features + (features > 0) * response.astype(np.float32), 0)
     if rng.random() < 0.5:
         features = features.copy()
         first = rng.integers(bands - 6)
