@@ -109,6 +109,7 @@ def serve(
             before = shift.setup
             if shift.damaged:
                 repairs += 1
+                notifier.alive()  # the look at a large file takes its time
                 _mend(shift.setup.settings.store.path, clocks, board, backlog)
             if repairs > _REPAIRS:
                 _logger.error("the database broke %d times; check the disk", repairs)
