@@ -44,7 +44,7 @@ def test_without_matplotlib(monkeypatch: pytest.MonkeyPatch, tmp_path: Path):
     """Without the extra, one sentence names it."""
     monkeypatch.setitem(sys.modules, "matplotlib.figure", None)
     with pytest.raises(
-        UsageError, match=r"needs matplotlib; install it with .*airway-edge\[plot\]"
+        UsageError, match=r"needs matplotlib; in Airway's checkout: pip install '.\[plot\]'"
     ):
         plot_features(PCM, 16_000, ROOM, tmp_path / "out.png", "")
 

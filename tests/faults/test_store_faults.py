@@ -124,8 +124,10 @@ def test_more_than_the_model_can_take(broker, daemon, row):
     subject.process.send_signal(signal.SIGCONT)
     for _ in range(40):
         subject.process.stdin.write(sound(10).tobytes())
+    subject.process.send_signal(signal.SIGSTOP)  # it must not reach the broker first
     broker.start(*DURABLE)
     subscriber = broker.listen("airway/#")
+    subject.process.send_signal(signal.SIGCONT)
     assert subject.end() == 0
     health = subscriber.on("/health")[-1].payload
     events = [m for m in subscriber.received if m.topic.endswith("/event")]
