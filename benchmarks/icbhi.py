@@ -20,7 +20,7 @@ import numpy as np
 
 from edge.bundle import load_bundle
 from edge.readout import Readout, readouts_of
-from train_export.chest.evaluate import Reading, icbhi
+from train_export.chest.evaluate import icbhi, reading
 from train_export.chest.inputs import inputs_of
 from train_export.chest.labels import OUTPUTS
 from train_export.chest.train import (
@@ -72,12 +72,7 @@ def heard(
 
 def scored(readout: Readout, logits: list[tuple[Unit, Logits]]) -> dict[str, Any]:
     """The official scores, of all and by device."""
-    readings = []
-    for unit, own in logits:
-        chances = readout.probabilities(inputs_of("cycle", own, own))
-        named = dict(zip(readout.labels, chances.tolist(), strict=True))
-        readings.append(Reading(unit, readout.decide(chances), named))
-    return icbhi(readings)
+    return icbhi([reading(readout, unit, inputs_of("cycle", own, own)) for unit, own in logits])
 
 
 def page(scores: list[dict[str, Any]], shipped: dict[str, Any], name: str, steps: int) -> str:

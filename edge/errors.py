@@ -45,3 +45,8 @@ class ConfigError(AirwayError):
     """The configuration is wrong; the text lists every error in it."""
 
     exit_code = 78
+
+
+def how_to_install(extra: str) -> str:
+    """What to do where a part of Airway was not installed; no package index has it."""
+    return f"in Airway's checkout: pip install '.[{extra}]'"

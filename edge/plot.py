@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from edge.errors import InputOutputError, UsageError
+from edge.errors import InputOutputError, UsageError, how_to_install
 from edge.frontend import Frontend, FrontendSpec, build_tables
 from edge.frontend.extractor import resampler, sample_filters
 from edge.frontend.spec import DENOISERS
@@ -43,9 +43,7 @@ def plot_features(
     try:
         from matplotlib.figure import Figure
     except ImportError as error:
-        raise UsageError(
-            "--plot needs matplotlib; in Airway's checkout: pip install '.[plot]'"
-        ) from error
+        raise UsageError(f"--plot needs matplotlib; {how_to_install('plot')}") from error
     figure = Figure(figsize=(15, 8), layout="constrained")
     figure.suptitle(title)
     formats = figure.canvas.get_supported_filetypes()

@@ -7,7 +7,7 @@ from types import ModuleType
 from typing import NoReturn
 
 from edge import __version__
-from edge.errors import AirwayError, InputOutputError, UsageError
+from edge.errors import AirwayError, InputOutputError, UsageError, how_to_install
 
 
 class _Parser(argparse.ArgumentParser):
@@ -59,8 +59,7 @@ def _commands() -> tuple[ModuleType, ...]:
         )
     except ModuleNotFoundError as error:
         raise UsageError(
-            f"this needs {error.name}, which is not installed; in Airway's checkout: "
-            "pip install '.[train]'"
+            f"this needs {error.name}, which is not installed; {how_to_install('train')}"
         ) from error
     return index, select, prepare, train, evaluate, quantize, compare, ablate, compile, export
 

@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from edge.bundle import Bundle, load_bundle, write_bundle
-from edge.errors import BadInputError, DeviceUnavailableError, UsageError
+from edge.errors import BadInputError, DeviceUnavailableError, UsageError, how_to_install
 from train_export.edgetpu import check
 from train_export.graph import operators
 
@@ -80,7 +80,7 @@ def compile_bundle(bundle: Bundle, target: str, folder: Path) -> Bundle:
 
 def _ethos(bundle: Bundle, target: str, work: Path) -> tuple[bytes, dict[str, Any]]:
     chip = _NPUS[target]
-    vela = _program("vela", "Vela: in Airway's checkout, pip install '.[npu]'")
+    vela = _program("vela", f"Vela; {how_to_install('npu')}")
     _run(
         [
             vela, "model.tflite", "--output-dir", ".", "--accelerator-config", target,

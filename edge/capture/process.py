@@ -19,7 +19,7 @@ import numpy as np
 from edge.capture.cards import PULSE, Device
 from edge.capture.mix import mono
 from edge.capture.recorder import HEADER
-from edge.errors import DeviceUnavailableError
+from edge.errors import DeviceUnavailableError, how_to_install
 from edge.records import Pcm
 
 # A sound server that is just starting, or a JACK library that looks for one, takes seconds.
@@ -57,8 +57,8 @@ class CaptureProcess:
     def __init__(self, wanted: str = "") -> None:
         if find_spec("pyaudio") is None:
             raise DeviceUnavailableError(
-                "a microphone needs PyAudio, which is not installed; in Airway's checkout: "
-                "pip install '.[mic]' (on Debian, after apt install portaudio19-dev)"
+                f"a microphone needs PyAudio, which is not installed; {how_to_install('mic')} "
+                "(on Debian, after apt install portaudio19-dev)"
             )
         environment = {**os.environ, "JACK_NO_START_SERVER": "1"}
         if wanted.startswith(PULSE):

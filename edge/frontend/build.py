@@ -133,8 +133,7 @@ def _dct(spec: FrontendSpec) -> NDArray[np.float64]:
     if spec.output == "logmel":
         return np.zeros((0, spec.mel_bands))
     bands = spec.mel_bands
-    kept = [index for index in spec.indices if index < spec.mel_bands]
-    rows = np.array(kept, dtype=np.int64)[:, None]
+    rows = np.array(spec.indices[: spec.kept_bands], dtype=np.int64)[:, None]
     basis = portable.cos_turns(rows * (2 * np.arange(bands) + 1), 4 * bands)
     scale = np.where(rows == 0, (1 / bands) ** 0.5, (2 / bands) ** 0.5)
     matrix: NDArray[np.float64] = basis * scale

@@ -34,8 +34,7 @@ def features(
     Returns:
         int16 [frames, kept bands], Q8.7.
     """
-    kept = sum(index < spec.mel_bands for index in spec.indices)
-    out = np.empty((len(frames), kept), dtype=np.int16)
+    out = np.empty((len(frames), spec.kept_bands), dtype=np.int16)
     for start in range(0, len(frames), BATCH_FRAMES):
         batch = frames[start : start + BATCH_FRAMES]
         log_q20 = log_mel(batch, spec, tables)

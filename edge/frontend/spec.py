@@ -139,6 +139,11 @@ class FrontendSpec:
         """Indices of the values of a row that a feature frame holds."""
         return self.kept or tuple(range(self.row_values))
 
+    @property
+    def kept_bands(self) -> int:
+        """How many of them are mel bands or cepstra; those come first."""
+        return sum(index < self.mel_bands for index in self.indices)
+
     def to_dict(self) -> dict[str, Any]:
         """Plain JSON values, one a field, without the later stages that are off.
 

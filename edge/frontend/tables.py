@@ -130,10 +130,9 @@ def check_stages(spec: FrontendSpec, tables: FrontendTables) -> None:
         )
     points = fft_size_for(spec.rate_hz) if spec.denoise == "spectral" else 0
     levels = len(tables.wavelet_factor_q8) or 1
-    cepstra = sum(index < spec.mel_bands for index in spec.indices)
     wanted = {
         "kept": spec.coefficients,
-        "dct_q30": cepstra * spec.mel_bands if spec.output == "mfcc" else 0,
+        "dct_q30": spec.kept_bands * spec.mel_bands if spec.output == "mfcc" else 0,
         "band_q30": 5 * (bool(spec.low_cut_hz) + bool(spec.high_cut_hz)),
         "spectral_window_q30": points,
         "spectral_twiddle_re_q30": points // 2,

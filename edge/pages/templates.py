@@ -3,7 +3,7 @@
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
-from edge.errors import UsageError
+from edge.errors import UsageError, how_to_install
 from edge.pages.drawing import Drawing, svg
 
 if TYPE_CHECKING:
@@ -44,8 +44,8 @@ def import_extra(module: str, extra: str) -> Any:
         return import_module(module)
     except ImportError as error:
         raise UsageError(
-            f"this needs {module.partition('.')[0]}, which is not installed; in Airway's "
-            f"checkout: pip install '.[{extra}]'"
+            f"this needs {module.partition('.')[0]}, which is not installed; "
+            f"{how_to_install(extra)}"
         ) from error
 
 

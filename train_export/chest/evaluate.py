@@ -17,7 +17,7 @@ from edge.bundle import Bundle
 from edge.classifier import Classifier
 from edge.errors import BadInputError
 from edge.patches import recording_logits
-from edge.readout import readouts_of
+from edge.readout import Readout, readouts_of
 from train_export.chest.inputs import inputs_of
 from train_export.chest.scores import (
     ICBHI,
@@ -107,10 +107,14 @@ def read_all(bundle: Bundle, classifier: Classifier, units: Sequence[Unit]) -> I
     """What the bundle says of each unit."""
     readouts = readouts_of(bundle.card)
     for unit, own, recording in unit_logits(bundle, classifier, units):
-        readout = readouts[unit.kind]
-        chances = readout.probabilities(inputs_of(unit.kind, own, recording))
-        named = dict(zip(readout.labels, chances.tolist(), strict=True))
-        yield Reading(unit, readout.decide(chances), named)
+        yield reading(readouts[unit.kind], unit, inputs_of(unit.kind, own, recording))
+
+
+def reading(readout: Readout, unit: Unit, inputs: Logits) -> Reading:
+    """What a readout makes of a unit's inputs, float64 [inputs]."""
+    chances = readout.probabilities(inputs)
+    named = dict(zip(readout.labels, chances.tolist(), strict=True))
+    return Reading(unit, readout.decide(chances), named)
 
 
 def tasks(readings: Sequence[Reading]) -> dict[str, Any]:

@@ -24,7 +24,7 @@ from edge.bundle import Bundle
 from edge.classifier import Classifier
 from edge.errors import BadInputError
 from edge.readout import Readout, readouts_of
-from train_export.chest.evaluate import Reading, icbhi, read_all, tasks, unit_logits
+from train_export.chest.evaluate import Reading, icbhi, read_all, reading, tasks, unit_logits
 from train_export.chest.golden import chest_pcm
 from train_export.chest.inputs import inputs_of
 from train_export.chest.readouts import BALANCE, choose_threshold
@@ -97,9 +97,7 @@ def settled(
         fold = _settled(readout, [heard[index] for index in known])
         for index in held:
             unit, inputs = heard[index]
-            chances = fold.probabilities(inputs)
-            named = dict(zip(fold.labels, chances.tolist(), strict=True))
-            readings.append(Reading(unit, fold.decide(chances), named))
+            readings.append(reading(fold, unit, inputs))
     return _settled(readout, heard), readings
 
 

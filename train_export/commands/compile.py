@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from edge.bundle import load_bundle
-from edge.errors import DeviceUnavailableError
+from edge.errors import DeviceUnavailableError, how_to_install
 
 
 def add(commands: Any) -> None:
@@ -25,8 +25,8 @@ def add(commands: Any) -> None:
 def _compile(arguments: argparse.Namespace) -> int:
     if find_spec("tflite") is None:
         raise DeviceUnavailableError(
-            "compile reads models with the package tflite, which is not installed; in Airway's "
-            "checkout: pip install '.[npu]'"
+            "compile reads models with the package tflite, which is not installed; "
+            f"{how_to_install('npu')}"
         )
     from train_export.compile import compile_bundle, edgetpu_report
 
