@@ -2,8 +2,8 @@
 
     python -m benchmarks.gate [room] --corpus CORPUS [--hours 10]
 
-Every scene of the test split goes through the device's own scorer, and twice through its
-detector: with the gate, and as if there were none. A sound is shut out when the model was shown
+Every scene of the test split goes twice through the device's own way from samples to events:
+with the gate, and as if there were none. A sound is shut out when the model was shown
 no step of it; an event is lost when it is found without the gate and not with it. Writes
 benchmarks/gate.md; exits 1 when the gate loses as much as LIMIT of what a label's rule finds, or
 shuts out as much of its sounds.
@@ -13,7 +13,7 @@ import argparse
 import itertools
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -25,15 +25,14 @@ from tqdm import tqdm
 from edge.bundle import Bundle, load_bundle
 from edge.card import GateRule
 from edge.classifier import Classifier
-from edge.frontend import Frontend
-from edge.gate import Gate
-from edge.pipeline import EventFinder, Scorer, step_begin_s
+from edge.gate import bundle_gate, step_samples
+from edge.pipeline import EventFinder, ScoreStream, step_begin_s
 from edge.records import ScoreBlock
-from train_export.features import SceneSet, prepare_scenes
+from train_export.features import scene_of
 from train_export.metrics import match_onsets
 from train_export.prepare import RECIPES, SCENE_S
 from train_export.room import GATE
-from train_export.soundscape import Recipe, Truth
+from train_export.soundscape import Recipe, Scene, Truth
 
 LIMIT = 0.005  # of the events, that the gate may lose
 SNR_DB = (0, 5, 10, 15, 20)  # edges of the classes
@@ -92,83 +91,69 @@ def measure(bundle: Bundle, rule: GateRule, corpus: Path, hours: float) -> Outco
         corpus: folder of the corpus.
         hours: of scenes.
     """
-    scenes, skipped = round(hours * 3600 / SCENE_S), {}
-    recipe = RECIPES["home"]
-    home = mixed(bundle, corpus, scenes, recipe)
-    without, shown = scored(bundle, home), opened(bundle, home, rule)
-    check(bundle, home, rule, shut(without[0], shown[0]))
-    tallies = {each.label: Tally() for each in bundle.rules}
-    for logits, steps, truths in zip(without, shown, home.truths, strict=True):
-        pair = ScoreBlock(logits, 0), ScoreBlock(shut(logits, steps), 0)
-        compare(bundle, tallies, truths, pair, steps)
-    skipped["the scenes"] = 1 - float(np.mean(shown))
+    count, recipe = round(hours * 3600 / SCENE_S), RECIPES["home"]
     empty = replace(recipe, bouts_per_hour=0.0, others_per_hour=0.0)
-    backgrounds = mixed(bundle, corpus, max(1, scenes // 3), empty)
-    skipped["their backgrounds alone"] = 1 - float(np.mean(opened(bundle, backgrounds, rule)))
-    skipped["hiss"] = 1 - float(np.mean(opened(bundle, hiss(bundle), rule)))
-    return Outcome(tallies, scenes * SCENE_S / 3600, skipped)
+    classifier = Classifier(bundle)
+    tallies = {each.label: Tally() for each in bundle.rules}
+    shown, backgrounds = [], []
+    for scene in mixed(corpus, count, recipe):
+        pair = scored(bundle, classifier, rule, scene.pcm)
+        shown.append(opened(bundle, rule, scene.pcm))
+        check(pair, shown[-1])
+        compare(bundle, tallies, scene.truths, pair, shown[-1])
+    for scene in mixed(corpus, max(1, count // 3), empty):
+        backgrounds.append(opened(bundle, rule, scene.pcm))
+    played = {"the scenes": shown, "their backgrounds alone": backgrounds}
+    played["hiss"] = [opened(bundle, rule, hiss(bundle))]
+    skipped = {what: 1 - float(np.mean(np.concatenate(steps))) for what, steps in played.items()}
+    return Outcome(tallies, count * SCENE_S / 3600, skipped)
 
 
-def mixed(bundle: Bundle, corpus: Path, scenes: int, recipe: Recipe) -> SceneSet:
+def mixed(corpus: Path, count: int, recipe: Recipe) -> Iterator[Scene]:
     """Scenes of the people that neither training nor validation heard."""
-    return prepare_scenes(
-        corpus, "test", scenes, recipe, spec=bundle.spec, seed=_SEED, workers=1
-    )  # fmt: skip
+    for number in tqdm(range(count), desc="playing", unit="scene"):
+        yield scene_of(corpus, "auto", "test", _SEED, number, recipe)
 
 
-def hiss(bundle: Bundle) -> SceneSet:
+def hiss(bundle: Bundle) -> NDArray[np.int16]:
     """Ten minutes of a microphone in an empty room."""
     rng = np.random.default_rng(_SEED)
-    pcm = np.round(rng.normal(0, _HISS, round(SCENE_S * bundle.spec.rate_hz))).astype(np.int16)
-    frames = Frontend(bundle.spec, bundle.tables).push(pcm).frames
-    return SceneSet(frames[None], np.zeros((1, 0, 0), np.uint8), ((),))
+    return np.round(rng.normal(0, _HISS, 600 * bundle.spec.rate_hz)).astype(np.int16)
 
 
-def scored(bundle: Bundle, scenes: SceneSet) -> list[NDArray[np.int8]]:
-    """Each scene's logits without a gate, int8 [steps, labels]."""
-    classifier = Classifier(bundle)
-    return [
-        whole(Scorer(bundle, classifier), features)
-        for features in tqdm(scenes.features, desc="scoring", unit="scene")
-    ]
+def scored(
+    bundle: Bundle, classifier: Classifier, rule: GateRule, pcm: NDArray[np.int16]
+) -> tuple[ScoreBlock, ScoreBlock]:
+    """The device's scores of a recording without the gate, and with it."""
+    blocks = []
+    for gate in (None, rule):
+        stream = ScoreStream(replace(bundle, gate=gate), classifier, bundle.spec.rate_hz)
+        logits = np.concatenate([stream.push(pcm).logits, stream.finish().logits])
+        blocks.append(ScoreBlock(logits, 0))
+    return blocks[0], blocks[1]
 
 
-def whole(scorer: Scorer, features: NDArray[np.int16]) -> NDArray[np.int8]:
-    """The logits of one scene."""
-    blocks = [scorer.push(np.asarray(features)), scorer.finish()]
-    return np.concatenate([block.logits for block in blocks])
+def opened(bundle: Bundle, rule: GateRule, pcm: NDArray[np.int16]) -> NDArray[np.bool_]:
+    """Whether the gate shows the model each step of a recording."""
+    layout, spec = bundle.layout, bundle.spec
+    patch = layout.own_frames * spec.hop_samples
+    steps = (len(pcm) - spec.window_samples + spec.hop_samples) // step_samples(layout, spec)
+    after = np.zeros(2 * patch, np.int16)  # as at the end of a recording
+    flags = bundle_gate(rule, layout, spec).push(np.concatenate([pcm, after]))
+    patches = flags[: len(flags) // layout.patch_steps * layout.patch_steps]
+    shown = patches.reshape(-1, layout.patch_steps).any(axis=1)
+    return np.repeat(shown, layout.patch_steps)[:steps]
 
 
-def opened(bundle: Bundle, scenes: SceneSet, rule: GateRule) -> list[NDArray[np.bool_]]:
-    """Of each scene, whether the gate would show the model each step."""
-    layout = bundle.layout
-    size = layout.patch_steps * layout.step_frames
-    found = []
-    for features in scenes.features:
-        gate = Gate(rule, layout.step_frames)
-        silence = np.zeros((size, features.shape[1]), np.int16)  # as at the end of a recording
-        frames = np.concatenate([np.asarray(features), silence])
-        patches = -(-len(features) // size)
-        shown = [gate.push(frames[size * patch :][:size]) for patch in range(patches)]
-        found.append(np.repeat(shown, layout.patch_steps)[: len(features) // layout.step_frames])
-    return found
-
-
-def shut(logits: NDArray[np.int8], shown: NDArray[np.bool_]) -> NDArray[np.int8]:
-    """The logits with a gate: what the model was not shown is as low as it gets."""
-    return np.where(shown[:, None], logits, np.int8(-128))
-
-
-def check(bundle: Bundle, scenes: SceneSet, rule: GateRule, expected: NDArray[np.int8]) -> None:
-    """The first scene through the device's scorer with its gate: the same logits.
+def check(pair: tuple[ScoreBlock, ScoreBlock], shown: NDArray[np.bool_]) -> None:
+    """What the gate does not show is as low as it gets, and the rest as it was.
 
     Raises:
-        RuntimeError: they differ, and what this measures is not what the device does.
+        RuntimeError: what is measured here is not what the device does.
     """
-    gate = Gate(rule, bundle.layout.step_frames)
-    found = whole(Scorer(bundle, Classifier(bundle), gate), scenes.features[0])
-    if not np.array_equal(found, expected):
-        raise RuntimeError("the device's gate gives other logits than this benchmark's")
+    without, gated = pair
+    if not np.array_equal(np.where(shown[:, None], without.logits, -128), gated.logits):
+        raise RuntimeError("the device's gate gives other scores than this benchmark's")
 
 
 def compare(
@@ -224,8 +209,8 @@ def page(bundle: Bundle, rule: GateRule, outcome: Outcome, command: str) -> str:
         "",
         f"`{command}`: bundle `{bundle.name}` ({bundle.digest[:12]}), {outcome.hours:g} h of home "
         "scenes of the test split, people whom neither training nor validation heard, sounds at "
-        f"0 to 20 dB over the background. Gate ({whose}): a group of bands {rule.rise_q7 / 128:g} "
-        f"log2 units over its floor, {rule.groups} groups, open for {rule.hold_steps} steps more.",
+        f"0 to 20 dB over the background. Gate ({whose}): one of the {rule.groups} highest octaves "
+        f"{rule.rise_q7 / 128:g} log2 units over its floor, open for {rule.hold_steps} steps more.",
         "",
         "A sound is *shut out* when the model was shown no step of it; an event is *lost* when it "
         "is found without the gate and not with it. In brackets, the upper end of the exact 95 % "

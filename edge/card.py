@@ -49,6 +49,15 @@ class Layout:
     logit_scale: float
     logit_zero: int
 
+    @property
+    def own_frames(self) -> int:
+        """Frames that the scores of a patch stand for, from one patch to the next."""
+        return self.patch_steps * self.step_frames
+
+    def patches(self, frames: int) -> int:
+        """Patches that are whole once so many frames have come, with silence before them."""
+        return max(0, (self.before_frames + frames - self.patch_frames) // self.own_frames + 1)
+
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class EventRule:
@@ -106,16 +115,19 @@ class EventRule:
             raise BadInputError(f"event rule: {error}") from error
 
 
+MOST_GROUPS = 6  # of a gate: AIRWAY_GATE_GROUPS
+
+
 @dataclass(frozen=True, kw_only=True, slots=True)
 class GateRule:
     """When a stretch is loud enough for the model; chosen with it, kept in its card.
 
     Attributes:
-        rise_q7: how far a group's level must stand above its floor, Q8.7 log2 power (128 is
-            3 dB); at least 1.
-        groups: groups of neighbouring bands that are followed apart, at least 1.
-        hold_steps: steps that it stays open after the last rise, at least 1.
-        settle_steps: steps at the start during which it is open whatever comes, at least 0.
+        rise_q7: how far an octave's level must stand above its floor, Q8.7 log2 power (128 is
+            3 dB); 1 to 2^23 - 1.
+        groups: octaves that are followed apart, from the top; 1 to 6.
+        hold_steps: steps that it stays open after the last rise, 1 to 65,535.
+        settle_steps: steps at the start during which it is open whatever comes, 0 to 65,535.
     """
 
     rise_q7: int
@@ -125,11 +137,16 @@ class GateRule:
 
     def __post_init__(self) -> None:
         """Refuse numbers that can't work, naming the field and its value."""
-        least = {"rise_q7": 1, "groups": 1, "hold_steps": 1, "settle_steps": 0}
+        ends = {
+            "rise_q7": (1, 1 << 23),
+            "groups": (1, MOST_GROUPS + 1),
+            "hold_steps": (1, 1 << 16),
+            "settle_steps": (0, 1 << 16),
+        }
         wrong = [
-            f"{name}={getattr(self, name)}"
-            for name, low in least.items()
-            if getattr(self, name) < low
+            f"{name}={value!r}"
+            for name, (low, end) in ends.items()
+            if not isinstance(value := getattr(self, name), int) or not low <= value < end
         ]
         if wrong:
             raise BadInputError(f"gate: out of range: {', '.join(wrong)}")

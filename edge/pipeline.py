@@ -13,9 +13,13 @@ from edge.bundle import Bundle
 from edge.card import sigmoid
 from edge.classifier import Classifier
 from edge.events import Detector, Span
-from edge.frontend import Frontend, FrontendSpec
-from edge.gate import Gate
+from edge.frontend import Frontend, FrontendSpec, resampler
+from edge.gate import Gate, bundle_gate, skip_samples, source_gate
 from edge.records import AudioBlock, Coverage, Event, ScoreBlock
+from edge.rows import Rows
+
+
+_PIECE_S = 1.0  # of a long recording, so that little of it is in memory twice
 
 
 class Scorer:
@@ -24,21 +28,14 @@ class Scorer:
     Step j stands for frames [j * step_frames, (j + 1) * step_frames) and is scored with
     `before_frames` of the past; the first ones see silence before the recording.
 
-    Attributes:
-        skipped: steps that the gate kept from the model.
-
     Args:
         bundle: whose layout.
         classifier: of the same bundle.
-        gate: steps of patches for which it stays shut get the lowest logits, without the
-            model; None scores everything.
     """
 
-    def __init__(self, bundle: Bundle, classifier: Classifier, gate: Gate | None = None) -> None:
+    def __init__(self, bundle: Bundle, classifier: Classifier) -> None:
         self._layout = bundle.layout
         self._classifier = classifier
-        self._gate = gate
-        self._quiet = np.full((bundle.layout.patch_steps, len(bundle.labels)), -128, dtype=np.int8)
         self._coefficients = bundle.spec.coefficients
         self.reset()
 
@@ -47,20 +44,11 @@ class Scorer:
         self._frames = np.zeros((self._layout.before_frames, self._coefficients), dtype=np.int16)
         self._received = 0
         self._scored = 0
-        self.skipped = 0
-        if self._gate is not None:
-            self._gate.reset()
 
     def push(self, frames: NDArray[np.int16]) -> ScoreBlock:
         """Take int16 [frames, coefficients]; give the steps they complete."""
         self._received += len(frames)
         return self._advance(frames)
-
-    @property
-    def quiet(self) -> bool:
-        """Nothing that has come so far will be worth the model's time; never so without a gate."""
-        waiting = self._frames[self._layout.before_frames :]
-        return self._gate is not None and self._scored > 0 and not self._gate.stirs(waiting)
 
     def finish(self) -> ScoreBlock:
         """End of the recording: the last steps, with silence after them."""
@@ -74,53 +62,96 @@ class Scorer:
     def _advance(self, frames: NDArray[np.int16]) -> ScoreBlock:
         layout = self._layout
         self._frames = np.concatenate([self._frames, frames])
-        hop = layout.patch_steps * layout.step_frames
         logits = [np.zeros((0, self._classifier.labels), dtype=np.int8)]
         start = 0
         while start + layout.patch_frames <= len(self._frames):
-            logits.append(self._score(self._frames[start : start + layout.patch_frames]))
-            start += hop
+            patch = self._frames[start : start + layout.patch_frames]
+            logits.append(self._classifier.score(patch))
+            start += layout.own_frames
         self._frames = self._frames[start:]
         block = ScoreBlock(np.concatenate(logits), self._scored)
         self._scored += len(block.logits)
         return block
 
-    def _score(self, patch: NDArray[np.int16]) -> NDArray[np.int8]:
-        layout = self._layout
-        own = patch[layout.before_frames :][: layout.patch_steps * layout.step_frames]
-        if self._gate is None or self._gate.push(own):
-            return self._classifier.score(patch)
-        self.skipped += layout.patch_steps
-        return self._quiet
-
 
 class ScoreStream:
-    """Samples of one source -> score steps: the frontend, the gate and the model."""
+    """Samples of one source -> score steps: the frontend, the gate and the model.
+
+    Patches for which the gate stays shut get the lowest logits, without features or the model;
+    a bundle without a gate scores everything, as `Scorer` does.
+    """
 
     def __init__(self, bundle: Bundle, classifier: Classifier, rate_hz: int) -> None:
         """Prepare for a source that delivers `rate_hz` samples a second."""
-        gate = None if bundle.gate is None else Gate(bundle.gate, bundle.layout.step_frames)
-        self._frontend = Frontend(bundle.spec, bundle.tables, rate_hz)
-        self._scorer = Scorer(bundle, classifier, gate)
-        self._step_s = bundle.layout.step_frames * bundle.spec.hop_samples / bundle.spec.rate_hz
+        self._layout, self._spec = bundle.layout, bundle.spec
+        self._classifier = classifier
+        self._piece = round(_PIECE_S * rate_hz)
+        self._resampler = resampler(rate_hz, bundle.spec.rate_hz)
+        self._rows = Rows(bundle.spec, bundle.tables)
+        self._gate = (
+            None if bundle.gate is None else bundle_gate(bundle.gate, bundle.layout, bundle.spec)
+        )
+        self._quiet = np.full((bundle.layout.patch_steps, len(bundle.labels)), -128, np.int8)
+        self._open: list[bool] = []  # of the steps whose patch is not dealt with
+        self._stirs = True  # the last of them
+        self._patch = 0
+        self._skipped = 0
 
     def push(self, pcm: NDArray[np.int16]) -> ScoreBlock:
         """Take int16 [samples]; give the steps they complete."""
-        return self._scorer.push(self._frontend.push(pcm).frames)
+        first, logits = self._patch * self._layout.patch_steps, [self._quiet[:0]]
+        for start in range(0, len(pcm), self._piece):
+            samples = self._resampler.push(pcm[start : start + self._piece])
+            self._rows.push(samples)
+            self._look(samples)
+            logits.append(self._advance(self._layout.patches(self._rows.received)))
+        return ScoreBlock(np.concatenate(logits), first)
 
     def finish(self) -> ScoreBlock:
-        """End of the recording: the last steps."""
-        return self._scorer.finish()
+        """End of the recording: the last steps, with silence after them."""
+        layout = self._layout
+        missing = self._rows.received // layout.step_frames - self._patch * layout.patch_steps
+        patches = -(-missing // layout.patch_steps)
+        silence = (patches + 1) * layout.own_frames * self._spec.hop_samples
+        self._look(np.zeros(silence, np.int16))
+        first = self._patch * layout.patch_steps
+        return ScoreBlock(self._advance(self._patch + patches)[:missing], first)
 
     @property
     def quiet(self) -> bool:
-        """See `Scorer.quiet`."""
-        return self._scorer.quiet
+        """Nothing that has come so far will be worth the model's time; never so without a gate."""
+        return not (self._stirs or any(self._open))
 
     @property
     def skipped_s(self) -> float:
         """Seconds that the gate found too quiet for the model."""
-        return self._scorer.skipped * self._step_s
+        frames = self._skipped * self._layout.own_frames
+        return frames * self._spec.hop_samples / self._spec.rate_hz
+
+    def _look(self, samples: NDArray[np.int16]) -> None:
+        if self._gate is not None and len(steps := self._gate.push(samples)):
+            self._open += steps.tolist()
+            self._stirs = self._open[-1]
+
+    def _advance(self, until: int) -> NDArray[np.int8]:
+        """The scores of the patches before this one that were not dealt with."""
+        layout = self._layout
+        logits = [self._quiet[:0]]
+        while self._patch < until:
+            logits.append(self._score(self._patch * layout.own_frames - layout.before_frames))
+            self._patch += 1
+        self._rows.forget(max(0, self._patch * layout.own_frames - layout.before_frames))
+        return np.concatenate(logits)
+
+    def _score(self, begin: int) -> NDArray[np.int8]:
+        """The patch whose rows begin there."""
+        own = slice(0, self._layout.patch_steps)
+        is_open = self._gate is None or any(self._open[own])
+        del self._open[own]
+        if is_open:
+            return self._classifier.score(self._rows.take(begin, self._layout.patch_frames))
+        self._skipped += 1
+        return self._quiet
 
 
 class EventFinder:
@@ -164,6 +195,7 @@ class Pipeline:
 
     def __init__(self, bundle: Bundle, classifier: Classifier, rate_hz: int) -> None:
         """Prepare for a source that delivers `rate_hz` samples a second."""
+        self._bundle = bundle
         self._rate_hz = rate_hz
         self._scores = ScoreStream(bundle, classifier, rate_hz)
         self._finder = EventFinder(bundle)
@@ -196,8 +228,15 @@ class Pipeline:
 
     @property
     def quiet(self) -> bool:
-        """Nothing happens; see `Scorer.quiet`."""
+        """Nothing happens; see `ScoreStream.quiet`."""
         return self._scores.quiet
+
+    def ear(self) -> Gate | None:
+        """A gate for the source's own samples, of the same rule; None where there is none."""
+        bundle = self._bundle
+        if bundle.gate is None:
+            return None
+        return source_gate(bundle.gate, bundle.layout, bundle.spec, self._rate_hz)
 
     @property
     def skipped_s(self) -> float:
@@ -210,8 +249,7 @@ def step_begin_s(step: int, step_frames: int, spec: FrontendSpec) -> float:
 
     A frame speaks for the hop around the middle of its window.
     """
-    shift = (spec.window_samples - spec.hop_samples) // 2
-    return (step * step_frames * spec.hop_samples + shift) / spec.rate_hz
+    return (step * step_frames * spec.hop_samples + skip_samples(spec)) / spec.rate_hz
 
 
 def _onset(event: Event) -> float:

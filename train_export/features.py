@@ -116,10 +116,17 @@ def _bank(corpus: Path, layout: str, split: str, tracks: int) -> SoundBank:
     return bank_of(clips_of(split_corpus(corpus, layout), split), tracks)
 
 
+def scene_of(
+    corpus: Path, layout: str, split: str, seed: int, number: int, recipe: Recipe
+) -> Scene:
+    """One scene of those that `prepare_scenes` mixes."""
+    rng = np.random.default_rng([seed, SPLITS.index(split), number])
+    return mix_scene(rng, _bank(corpus, layout, split, recipe.tracks), recipe)
+
+
 def _one_scene(job: Job) -> tuple[Scene, NDArray[np.int16], NDArray[np.uint8] | None]:
     corpus, layout, split, seed, number, recipe, spec, model = job
-    rng = np.random.default_rng([seed, SPLITS.index(split), number])
-    scene = mix_scene(rng, _bank(corpus, layout, split, recipe.tracks), recipe)
+    scene = scene_of(corpus, layout, split, seed, number, recipe)
     hints = teacher(model).scores(scene.pcm) if model else None
     return scene, Frontend(spec).push(scene.pcm).frames, hints
 

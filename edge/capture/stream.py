@@ -2,6 +2,7 @@
 
 import logging
 from collections.abc import Callable, Iterable, Iterator
+from dataclasses import replace
 from typing import BinaryIO
 
 import numpy as np
@@ -54,28 +55,38 @@ def stdin_blocks(
 
 def paced(
     blocks: Iterable[AudioBlock],
+    block_samples: int,
     clock: Callable[[], float],
     sleep: Callable[[float], object],
 ) -> Iterator[AudioBlock]:
-    """Hand out each block when a live source would: as its last sample would be recorded.
+    """Hand out samples when a live source would: as the last of a block would be recorded.
 
     Args:
-        blocks: consecutive blocks.
+        blocks: consecutive blocks of any length.
+        block_samples: samples a block, at least 1; the last of each of `blocks` may be shorter.
         clock: monotonic seconds.
         sleep: waits for so many seconds, or less when it is interrupted.
 
     Yields:
-        The same blocks. One that is late is handed out at once, so no delay adds up.
+        The same samples, in pieces of these blocks. Those that are due at once come as one
+        piece, so no delay adds up.
     """
     begin_s = clock()
     origin: int | None = None
     for block in blocks:
         origin = block.start if origin is None else origin
-        due_s = begin_s + (block.start + len(block.pcm) - origin) / block.rate_hz
-        wait_s = due_s - clock()
-        if wait_s > 0:
-            sleep(wait_s)
-        yield block
+        before, at = block.start - origin, 0
+        while at < len(block.pcm):
+            until = min(at + block_samples, len(block.pcm))
+            now_s = clock()
+            wait_s = begin_s + (before + until) / block.rate_hz - now_s
+            if wait_s > 0:
+                sleep(wait_s)
+            else:
+                due = round((now_s - begin_s) * block.rate_hz) - before
+                until = max(until, min(due - due % block_samples, len(block.pcm)))
+            yield replace(block, pcm=block.pcm[at:until], start=block.start + at)
+            at = until
 
 
 def _read_fully(stream: BinaryIO, count: int) -> bytes:

@@ -21,6 +21,7 @@ from edge.capture import (
 from edge.config import SourceSettings
 from edge.daemon.pace import REST_S, Pace, Sheaf
 from edge.errors import AirwayError, TryAgainError
+from edge.gate import Gate
 from edge.records import AudioBlock
 
 _logger = logging.getLogger(__name__)
@@ -107,8 +108,11 @@ def open_source(settings: SourceSettings, stdin: BinaryIO) -> Source:
         recording = open_wav_or_flac(settings.path)
 
         def play(stop: threading.Event, clock: Callable[[], float]) -> Iterator[AudioBlock]:
-            blocks = _played(recording, settings.repeat)
-            return paced(blocks, clock, stop.wait) if settings.realtime else blocks
+            rate_hz, repeat = recording.rate_hz, settings.repeat
+            block_samples = rate_hz // BLOCKS_PER_SECOND
+            if not settings.realtime:
+                return _played(recording, block_samples, repeat)
+            return paced(_played(recording, rate_hz, repeat), block_samples, clock, stop.wait)
 
         return Source(
             recording.rate_hz, False, play, keeps_s=math.inf if settings.realtime else 0.0
@@ -141,6 +145,7 @@ class Feeder:
         clock: monotonic seconds.
         ended: called in the thread when the source has ended, failed or been stopped.
         pace: whether anything happens; None is always.
+        ear: see `Sheaf`.
     """
 
     def __init__(
@@ -150,6 +155,7 @@ class Feeder:
         clock: Callable[[], float],
         ended: Callable[[], None],
         pace: Pace | None = None,
+        ear: Gate | None = None,
     ) -> None:
         self._source = source
         self._blocks = blocks
@@ -157,7 +163,7 @@ class Feeder:
         self._ended = ended
         self._pace = pace or Pace()
         self._rests = source.keeps_s >= 2 * REST_S
-        self._sheaf = Sheaf(self._take, self._pace)
+        self._sheaf = Sheaf(self._take, self._pace, clock, ear)
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._run, name="capture", daemon=True)
         self._begin_s = clock()
@@ -286,9 +292,9 @@ class Feeder:
             )
 
 
-def _played(recording: Recording, repeat: bool) -> Iterator[AudioBlock]:
+def _played(recording: Recording, block_samples: int, repeat: bool) -> Iterator[AudioBlock]:
     """A recording once, or over and over on one clock."""
     start = 0
     while start == 0 or repeat:
-        yield from recording.blocks(recording.rate_hz // BLOCKS_PER_SECOND, start)
+        yield from recording.blocks(block_samples, start)
         start += recording.samples

@@ -11,8 +11,9 @@ from typing import Protocol
 import numpy as np
 
 from edge.daemon.feeder import BlockQueue
-from edge.daemon.pace import Pace
+from edge.daemon.pace import HOLD_S, REST_S, Pace
 from edge.daemon.reporter import Listening, Reporter
+from edge.gate import Gate
 from edge.records import AudioBlock, Coverage, Event
 from edge.store import DamagedError
 
@@ -21,6 +22,7 @@ _logger = logging.getLogger(__name__)
 REPORT_EVERY_S = 60.0
 SILENT_AFTER_S = 30.0  # a live source that delivers nothing for this long is offline
 _TICK_S = 1.0
+_RESTING_S = HOLD_S + 2 * REST_S  # while nothing happens, a block comes sooner
 _LONGEST_GAP_S = 10.0
 _LONGEST_WORD = 16  # bytes of a command that are looked at
 
@@ -41,6 +43,9 @@ class PipelineLike(Protocol):
     @property
     def quiet(self) -> bool:
         """Nothing happens that could become an event."""
+
+    def ear(self) -> Gate | None:
+        """What hears, on the source's own samples, that it will not be `quiet`; None is deaf."""
 
 
 class Mute:
@@ -163,7 +168,7 @@ class Listener:
         heard_s = reported_s = ticked_s = self._clock()
         while True:
             try:
-                block = self._blocks.get(timeout=_TICK_S)
+                block = self._blocks.get(timeout=_RESTING_S if self._pace.resting else _TICK_S)
             except queue.Empty:
                 now_s = self._clock()
             else:

@@ -5,11 +5,17 @@ from collections.abc import Callable
 
 import numpy as np
 
+from edge.gate import Gate
 from edge.records import AudioBlock
 
 # While nothing happens, what has come is taken once in this time. A sound is then known up to
 # as much later, which is less than the model waits for what follows a sound.
 REST_S = 0.9
+# And what was taken is kept for so long, as long as it is still: to pass it on wakes a thread.
+HOLD_S = 4 * REST_S
+_WAITED_S = 0.005  # for a block: it came as soon as it could
+_LATE_BLOCKS = 1.1  # one that is late by more has another behind it
+_SURE_S = 30.0  # at 1,000 parts in a million, the clocks part by a third of a block
 
 
 class Pace:
@@ -42,30 +48,79 @@ class Sheaf:
     Args:
         put: takes the blocks in their order, bound or as they came.
         pace: whether to bind.
+        clock: monotonic seconds.
+        ear: hears whether it is still; without one, nothing is kept for longer than a rest.
     """
 
-    def __init__(self, put: Callable[[AudioBlock], None], pace: Pace) -> None:
+    def __init__(
+        self,
+        put: Callable[[AudioBlock], None],
+        pace: Pace,
+        clock: Callable[[], float],
+        ear: Gate | None = None,
+    ) -> None:
         self._put = put
         self._pace = pace
-        self._held: list[AudioBlock] = []
-        self._samples = 0
+        self._clock = clock
+        self._ear = ear
+        self._fresh: list[AudioBlock] = []
+        self._held: list[AudioBlock] = []  # one for each rest, heard and still
+        self._asked_s = 0.0  # when the source was asked for the next block
+        self._waited_s = 0.0  # when it last gave one as soon as it could
+        self._on_time_s = 0.0  # clock less end of that one
 
     def add(self, block: AudioBlock) -> None:
         """Pass a block on, now or with those that follow; then rest if nothing happens."""
         if block.lost:
             self.flush()
-        self._held.append(block)
-        self._samples += len(block.pcm)
-        if self._pace.resting and self._samples < REST_S * block.rate_hz and not block.lost:
-            return
-        self.flush()
-        self._pace.rest()
+        self._fresh.append(block)
+        rests = self._pace.resting and not block.lost
+        is_behind = rests and self._more_waits(block)
+        if not (is_behind and _seconds(self._fresh) < HOLD_S):
+            is_still = self._hear()
+            if not (rests and is_still and _seconds(self._held) < HOLD_S):
+                self._pass_on()
+            if not is_behind:
+                self._pace.rest()
+        self._asked_s = self._clock()
+
+    def _more_waits(self, block: AudioBlock) -> bool:
+        """Whether the next block can be had without a wait, which would be one more wake."""
+        now_s = self._clock()
+        late_s = now_s - (block.start + len(block.pcm)) / block.rate_hz
+        if now_s - self._asked_s > _WAITED_S:
+            self._waited_s, self._on_time_s = now_s, late_s
+        if now_s - self._waited_s > _SURE_S:  # the card's clock is not this one: wait, and see
+            return True
+        return late_s - self._on_time_s > _LATE_BLOCKS * _seconds([block])
 
     def flush(self) -> None:
         """Pass on what is held."""
-        held, self._held, self._samples = self._held, [], 0
-        if len(held) == 1:
-            self._put(held[0])
-        elif held:
-            pcm = np.concatenate([block.pcm for block in held])
-            self._put(AudioBlock(pcm, held[0].rate_hz, held[0].start, held[0].lost))
+        self._hear()
+        self._pass_on()
+
+    def _hear(self) -> bool:
+        """Bind what is fresh to what is held; returns whether an ear found it still."""
+        if not self._fresh:
+            return False
+        bound = _bound(self._fresh)
+        self._held.append(bound)
+        self._fresh = []
+        return self._ear is not None and not self._ear.push(bound.pcm).any()
+
+    def _pass_on(self) -> None:
+        if self._held:
+            held, self._held = self._held, []
+            self._put(_bound(held))
+
+
+def _seconds(blocks: list[AudioBlock]) -> float:
+    return sum(len(block.pcm) for block in blocks) / blocks[0].rate_hz
+
+
+def _bound(blocks: list[AudioBlock]) -> AudioBlock:
+    """Consecutive blocks as one."""
+    if len(blocks) == 1:
+        return blocks[0]
+    pcm = np.concatenate([block.pcm for block in blocks])
+    return AudioBlock(pcm, blocks[0].rate_hz, blocks[0].start, blocks[0].lost)

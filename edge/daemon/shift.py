@@ -99,6 +99,7 @@ class Shift:
         self._backlog = backlog
         self._mute = mute
         self._clocks = clocks
+        self._pace = Pace()
         self._uplink: Uplink | None = None
         self._source = open_source(setup.settings.source, stdin)
         with contextlib.ExitStack() as opening:
@@ -111,7 +112,6 @@ class Shift:
         setup, settings, clocks = self.setup, self.setup.settings, self._clocks
         pipeline = setup.pipeline_factory(self._source.rate_hz)
         blocks: BlockQueue = queue.Queue(QUEUE_BLOCKS)
-        pace = Pace()
         self._uplink = self._make_uplink() if settings.mqtt.enabled else None
         with _unless_full(settings.store.path):  # takes its time: the session begins behind it
             if ensure_sound(settings.store.path, clocks.wall()) is not None:
@@ -126,7 +126,8 @@ class Shift:
             blocks,
             clocks.monotonic,
             lambda: ends.put(End(self, "the source ended")),
-            pace,
+            self._pace,
+            pipeline.ear(),
         )
         self._listener = Listener(
             pipeline,
@@ -135,7 +136,7 @@ class Shift:
             open_reporter=self._open_reporter,
             clock=clocks.monotonic,
             mute=self._mute,
-            pace=pace,
+            pace=self._pace,
             ended=lambda: ends.put(End(self, "the pipeline ended")),
         )
 
@@ -223,6 +224,7 @@ class Shift:
         def heard(topic: str, body: bytes) -> None:
             if topic == command:
                 self._mute.command(body)
+                self._pace.set_quiet(False)  # obeyed with the next block
             elif body == ONLINE.encode():
                 uplink.republish()
 

@@ -39,6 +39,7 @@ class Frontend:
         latency_samples: how far, in samples of the spec's rate, the source may have to be past
             the end of a frame before its row comes: the reach of the resampler's filter and of
             the denoiser.
+        memoryless: a row hangs on nothing but the samples of its window.
     """
 
     def __init__(
@@ -67,9 +68,11 @@ class Frontend:
         self.backend = chosen(backend)
         rate_hz = rate_hz or spec.rate_hz
         self._resampler = resampler(rate_hz, spec.rate_hz, self.backend)
-        self.latency_samples = sum(
-            stage.latency_samples for stage in sample_filters(spec, self.tables)
-        ) + reach_samples(rate_hz, spec.rate_hz)
+        filters = sample_filters(spec, self.tables)
+        self.latency_samples = sum(stage.latency_samples for stage in filters) + reach_samples(
+            rate_hz, spec.rate_hz
+        )
+        self.memoryless = not filters and rate_hz == spec.rate_hz
         stages = native.NativeStages if self.backend == "native" else ReferenceStages
         self._stages: Stage = stages(spec, self.tables)
         self._next = 0

@@ -36,21 +36,20 @@ static void detect(airway_watch *watch, const int8_t *scores) {
 /* One feature row, the bundle's `row`, through the model, and what is known then to the detectors;
  * no step from `end` on. */
 static void classify(airway_watch *watch, int64_t end) {
-    airway_gate *gate = watch->bundle->gate;
+    airway_shutter *shutter = watch->bundle->shutter;
     const int8_t *scores;
-    if (gate == NULL) {
+    if (shutter == NULL) {
         scores = airway_model_push(&watch->model, watch->bundle->row);
         if (scores != NULL) {
             detect(watch, scores);
         }
         return;
     }
-    airway_gate_row(gate, watch->bundle->row);
     scores = airway_model_push(&watch->model, watch->bundle->row);
     if (scores != NULL) {
-        airway_gate_scores(gate, scores);
+        airway_shutter_scores(shutter, scores);
     }
-    while (watch->steps < end && (scores = airway_gate_next(gate)) != NULL) {
+    while (watch->steps < end && (scores = airway_shutter_next(shutter)) != NULL) {
         detect(watch, scores);
     }
 }
@@ -72,8 +71,8 @@ void airway_watch_init(airway_watch *watch, const airway_bundle *bundle, airway_
     airway_outbox_init(&watch->outbox, events, room);
     airway_frontend_init(&watch->frontend, bundle->tables, *bundle->frontend_memory);
     airway_model_reset(&watch->model);
-    if (bundle->gate != NULL) {
-        airway_gate_reset(bundle->gate);
+    if (bundle->shutter != NULL) {
+        airway_shutter_reset(bundle->shutter);
     }
     for (i = 0; i < bundle->rule_count; i++) {
         airway_detector_reset(&bundle->detectors[i], &bundle->rules[i]);
@@ -84,13 +83,34 @@ void airway_watch_init(airway_watch *watch, const airway_bundle *bundle, airway_
     }
 }
 
+static void look(airway_watch *watch, const int16_t *pcm, size_t count) {
+    if (watch->bundle->shutter != NULL) {
+        airway_shutter_push(watch->bundle->shutter, pcm, count);
+    }
+}
+
 static void hear(airway_watch *watch, const int16_t *pcm, size_t count) {
+    const int16_t *seen = pcm;
     while (airway_frontend_next(&watch->frontend, &pcm, &count, watch->bundle->row)) {
+        look(watch, seen, (size_t)(pcm - seen)); /* no further than the row: few decisions wait */
+        seen = pcm;
         watch->frames++;
         if (watch->listener.row != NULL) {
             watch->listener.row(watch->listener.context, watch->bundle->row);
         }
         classify(watch, INT64_MAX);
+    }
+    look(watch, seen, (size_t)(pcm - seen));
+}
+
+/* Silence as long as a row's hop, for what comes after the end. */
+static void look_at_silence(airway_watch *watch) {
+    static const int16_t zeros[64] = {0};
+    int32_t left = watch->bundle->tables->hop_samples;
+    while (left > 0) {
+        const int32_t some = left < 64 ? left : 64;
+        look(watch, zeros, (size_t)some);
+        left -= some;
     }
 }
 
@@ -116,6 +136,7 @@ void airway_watch_finish(airway_watch *watch) {
     uint16_t i;
     silence(watch);
     while (watch->steps < whole) {
+        look_at_silence(watch);
         classify(watch, whole);
     }
     for (i = 0; i < bundle->rule_count; i++) {

@@ -18,9 +18,9 @@
 
 #include "airway_detector.h"
 #include "airway_frontend.h"
-#include "airway_gate.h"
 #include "airway_model.h"
 #include "airway_outbox.h"
+#include "airway_shutter.h"
 
 #ifdef __cplusplus
 extern "C" {
@@ -47,7 +47,7 @@ typedef struct {
     airway_ring_state *rings;
     uint16_t *missing;
     airway_detector *detectors; /* [rule_count] */
-    airway_gate *gate;          /* NULL: everything is scored */
+    airway_shutter *shutter;    /* NULL: everything is scored */
 } airway_bundle;
 
 /* What passes inside, for a test or a plot; any may be NULL. */

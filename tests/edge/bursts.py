@@ -59,6 +59,9 @@ class Bursts:
 
     quiet = False
 
+    def ear(self) -> None:
+        """Nothing is kept back."""
+
     @property
     def coverage(self) -> Coverage:
         """What went through."""

@@ -1,6 +1,7 @@
 """Capture: what comes out of a recording or a pipe, and what is refused in words."""
 
 import io
+import itertools
 import logging
 import os
 import struct
@@ -317,10 +318,13 @@ def test_a_pipe_that_never_waits_is_refused():
 
 
 @settings(deadline=None)  # a busy disk is slow
-@given(lengths=st.lists(st.integers(0, 3_000), max_size=30), delay_s=st.floats(0, 0.5))
-def test_paced_blocks_come_when_they_would_have_been_recorded(lengths, delay_s):
-    """Each block comes at the end of its last sample, and a slow consumer adds no drift."""
-    now_s = 100.0
+@given(
+    lengths=st.lists(st.integers(0, 3_000), max_size=30),
+    delays_s=st.lists(st.floats(0, 5), min_size=1),
+)
+def test_paced_samples_come_when_they_would_have_been_recorded(lengths, delays_s):
+    """Blocks come as their last sample is due; what a slow consumer missed comes as one piece."""
+    now_s, size = 100.0, 250
     naps: list[float] = []
 
     def sleep(seconds: float) -> None:
@@ -328,16 +332,41 @@ def test_paced_blocks_come_when_they_would_have_been_recorded(lengths, delay_s):
         naps.append(seconds)
         now_s += seconds
 
-    starts = [500 + sum(lengths[:k]) for k in range(len(lengths))]
+    pcm = np.arange(sum(lengths)).astype(np.int16)
+    starts = [sum(lengths[:k]) for k in range(len(lengths))]
     blocks = [
-        AudioBlock(np.zeros(n, np.int16), 1_000, at) for n, at in zip(lengths, starts, strict=True)
+        AudioBlock(pcm[at : at + n], 1_000, 500 + at) for n, at in zip(lengths, starts, strict=True)
     ]
-    free_s = now_s
-    handed_out = paced(iter(blocks), lambda: now_s, sleep)
-    for block, got in zip(blocks, handed_out, strict=True):
-        assert got is block
-        due_s = 100.0 + (block.start + len(block.pcm) - 500) / 1_000
-        assert now_s == pytest.approx(max(due_s, free_s))
-        now_s += delay_s
+    ends = {at + n for n, at in zip(lengths, starts, strict=True)}
+    free_s, at, pieces = now_s, 0, []
+    delays = itertools.cycle(delays_s)
+    for piece in paced(iter(blocks), size, lambda: now_s, sleep):
+        assert piece.start == 500 + at
+        at += len(piece.pcm)
+        pieces.append(piece.pcm)
+        due_s = 100.0 + at / 1_000
+        assert now_s == pytest.approx(max(due_s, free_s), abs=1e-3)
+        assert len(piece.pcm) <= size or due_s <= free_s + 1e-3
+        if len(piece.pcm) < size:
+            assert at in ends
+        now_s += next(delays)
         free_s = now_s
+    np.testing.assert_array_equal(np.concatenate([*pieces, np.zeros(0, np.int16)]), pcm)
     assert all(nap > 0 for nap in naps)
+
+
+def test_a_paced_recording_is_caught_up_with_at_once():
+    """A second that nobody asked for is one piece, not ten."""
+    now_s = 0.0
+    block = AudioBlock(np.zeros(3_000, np.int16), 1_000, 0)
+
+    def sleep(seconds: float) -> None:
+        nonlocal now_s
+        now_s += seconds
+
+    pieces = paced([block], 100, lambda: now_s, sleep)
+    assert len(next(pieces).pcm) == 100
+    now_s = 1.26
+    assert len(next(pieces).pcm) == 1_100
+    assert len(next(pieces).pcm) == 100
+    assert now_s == pytest.approx(1.3)

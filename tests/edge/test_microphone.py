@@ -535,6 +535,9 @@ class Loudness:
 
     quiet = False
 
+    def ear(self) -> None:
+        """Nothing is kept back."""
+
     @property
     def coverage(self) -> Coverage:
         """What went through, and what did not."""

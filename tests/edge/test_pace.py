@@ -3,7 +3,8 @@
 import queue
 import threading
 import time
-from dataclasses import asdict, replace
+from collections.abc import Iterator
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -11,33 +12,84 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from benchmarks.leanness import rare
-from edge.bundle import load_bundle, write_bundle
+from edge.bundle import load_bundle
 from edge.capture import elapsed_s
 from edge.card import GateRule
 from edge.classifier import Classifier
 from edge.config import SourceSettings
 from edge.daemon.feeder import Feeder, Source, open_source
-from edge.daemon.pace import REST_S, Pace, Sheaf
-from edge.gate import Gate
+from edge.daemon.pace import HOLD_S, REST_S, Pace, Sheaf
 from edge.pipeline import Pipeline
 from edge.records import AudioBlock
 
 RATE_HZ = 1_000
 BLOCK = 100
-STEP_FRAMES = 4
-RULE = GateRule(rise_q7=128, settle_steps=0)
 
 
-@given(st.lists(st.tuples(st.booleans(), st.integers(0, 150), st.sampled_from([0, 0, 0, 40]))))
-def test_a_sheaf_changes_no_sample(states):
+class Clock:
+    """Seconds that pass when it is told so."""
+
+    def __init__(self) -> None:
+        self.now_s = 0.0
+
+    def __call__(self) -> float:
+        """What it shows."""
+        return self.now_s
+
+
+class Ear:
+    """Hears a sample that is not 0."""
+
+    def push(self, pcm: np.ndarray) -> np.ndarray:
+        """One step a sample."""
+        return pcm != 0
+
+    def reset(self) -> None:
+        """There is no past."""
+
+
+class Room:
+    """A source of a block each tenth of a second, and a rest, on a clock of arithmetic."""
+
+    def __init__(self, pcm: np.ndarray, rate_hz: int = RATE_HZ) -> None:
+        self.pcm, self.rate_hz, self.clock, self.pace = pcm, rate_hz, Clock(), Pace()
+        self.wakes = 0
+        self.pace.rest = self._rest
+
+    def _rest(self) -> None:
+        if self.pace.resting:
+            self.wakes += 1
+            self.clock.now_s += REST_S
+
+    def blocks(self) -> Iterator[AudioBlock]:
+        """As soon as each is complete."""
+        size = self.rate_hz // 10
+        for start in range(0, len(self.pcm) - size + 1, size):
+            due_s = (start + size) / self.rate_hz
+            if due_s > self.clock.now_s + 1e-9:
+                self.wakes += 1
+                self.clock.now_s = due_s
+            yield AudioBlock(self.pcm[start : start + size], self.rate_hz, start)
+
+
+@given(
+    st.lists(
+        st.tuples(
+            st.booleans(), st.integers(0, 150), st.sampled_from([0, 0, 0, 40]), st.integers(0, 3)
+        )
+    ),
+    st.sampled_from([None, Ear()]),
+)
+def test_a_sheaf_changes_no_sample(states, ear):
     """Whatever is quiet when, every sample and every loss comes through, once and in order."""
-    pace, out = Pace(), []
+    pace, clock, out = Pace(), Clock(), []
     pace.rest = lambda: None
-    sheaf = Sheaf(out.append, pace)
+    sheaf = Sheaf(out.append, pace, clock, ear)
     rng, start, given_pcm = np.random.default_rng(1), 0, []
-    for quiet, samples, lost in states:
+    for quiet, samples, lost, late in states:
         pace.set_quiet(quiet)
-        pcm = rng.integers(-9, 9, samples).astype(np.int16)
+        clock.now_s += late / 10
+        pcm = rng.integers(-9, 9, samples).astype(np.int16) * rng.integers(2, dtype=np.int16)
         start += lost
         sheaf.add(AudioBlock(pcm, RATE_HZ, start, lost))
         given_pcm.append((start, pcm))
@@ -48,9 +100,75 @@ def test_a_sheaf_changes_no_sample(states):
         assert block.start == at + block.lost
         at = block.start + len(block.pcm)
     assert at == start
-    assert sum(block.lost for block in out) == sum(lost for _, _, lost in states)
+    assert sum(block.lost for block in out) == sum(lost for _, _, lost, _ in states)
     whole = np.concatenate([block.pcm for block in out]) if out else np.zeros(0)
     np.testing.assert_array_equal(whole, np.concatenate([p for _, p in given_pcm] or [[]]))
+
+
+def test_a_still_room_wakes_nobody_twice():
+    """One wake a rest, for all that has come; and a block in `HOLD_S` for the other thread."""
+    room = Room(np.zeros(60 * RATE_HZ, np.int16))
+    looks = []
+
+    def put(block: AudioBlock) -> None:
+        looks.append(room.clock.now_s)
+        room.pace.set_quiet(True)
+
+    sheaf = Sheaf(put, room.pace, room.clock, Ear())
+    for block in room.blocks():
+        sheaf.add(block)
+        behind_s = room.clock.now_s - (block.start + len(block.pcm)) / RATE_HZ
+        assert behind_s < REST_S + 0.11, "nothing piles up at the source"
+    assert room.wakes <= 60 / REST_S + 5
+    assert len(looks) <= 60 / HOLD_S + 2
+    assert max(np.diff(looks)) <= HOLD_S + 2 * REST_S
+
+
+@pytest.mark.parametrize("drift", [-1e-3, 1e-3])
+def test_a_card_that_drifts_is_not_left_behind(drift):
+    """A clock that is off by 1,000 ppm for an hour delays no look, and costs few more wakes."""
+    room = Room(np.zeros(3_600 * RATE_HZ, np.int16))
+    sheaf = Sheaf(lambda block: room.pace.set_quiet(True), room.pace, room.clock, Ear())
+    for block in room.blocks():
+        told = AudioBlock(block.pcm, round(RATE_HZ * (1 + drift)), block.start)
+        sheaf.add(told)
+        behind_s = room.clock.now_s - (block.start + len(block.pcm)) / RATE_HZ
+        assert behind_s < REST_S + 0.25
+    assert room.wakes <= 1.1 * 3_600 / REST_S
+
+
+def test_what_piled_up_is_taken_in_pieces():
+    """A night that comes at once, after a machine slept, is no night in memory."""
+    room = Room(np.zeros(3_600 * RATE_HZ, np.int16))
+    room.pace.set_quiet(True)
+    lengths = []
+    sheaf = Sheaf(lambda block: lengths.append(len(block.pcm)), room.pace, room.clock, Ear())
+    room.clock.now_s = 3_500.0
+    for block in room.blocks():
+        sheaf.add(block)
+    sheaf.flush()
+    assert sum(lengths) == len(room.pcm)
+    assert max(lengths) <= 2 * HOLD_S * RATE_HZ
+    assert room.clock.now_s < 3_610, "and without a rest in between"
+
+
+def test_a_sound_ends_what_is_held():
+    """What the ear hears is passed on with the rest in which it came."""
+    pcm = np.zeros(20 * RATE_HZ, np.int16)
+    room, passed_s = Room(pcm), []
+    for second in (3.03, 7.77, 12.21, 16.98):
+        pcm[round(second * RATE_HZ)] = 1
+
+    def put(block: AudioBlock) -> None:
+        for at in np.flatnonzero(block.pcm):
+            passed_s.append(room.clock.now_s - (block.start + at) / RATE_HZ)
+        room.pace.set_quiet(True)
+
+    sheaf = Sheaf(put, room.pace, room.clock, Ear())
+    for block in room.blocks():
+        sheaf.add(block)
+    assert len(passed_s) == 4
+    assert max(passed_s) <= REST_S + 0.21
 
 
 def test_a_quiet_source_is_looked_at_once_a_second():
@@ -109,35 +227,10 @@ def test_only_what_can_be_left_alone_is(tmp_path):
     assert keeps_s[2] == 0.0
 
 
-@given(
-    st.lists(st.integers(0, 3500), min_size=12, max_size=36),
-    st.lists(st.integers(0, 3500), max_size=11),
-)
-def test_a_gate_stirs_when_it_would_open(past, coming):
-    """It says beforehand what a push of the same frames would say, and keeps still."""
-
-    def frames_of(levels):
-        steps = np.array(levels, np.int16).reshape(-1)
-        return np.repeat(steps, STEP_FRAMES)[:, None].repeat(40, axis=1)
-
-    gate = Gate(RULE, STEP_FRAMES)
-    gate.push(frames_of(past))
-    for _ in range(20):  # until what was open is shut
-        gate.push(frames_of([past[-1]] * 12))
-    stirs = gate.stirs(frames_of(coming))
-    assert gate.stirs(frames_of(coming)) is stirs, "asking changes nothing"
-    if len(coming) == 1:
-        assert gate.push(frames_of(coming)) is stirs
-
-
 @pytest.fixture(scope="module")
-def gated(tmp_path_factory):
+def gated():
     """The room bundle with a gate."""
-    folder = tmp_path_factory.mktemp("gated")
-    shipped = load_bundle("room")
-    card = shipped.card | {"gate": asdict(GateRule(rise_q7=160))}
-    write_bundle(folder, card, model=shipped.model, tables=shipped.tables, golden=shipped.golden)
-    return load_bundle(str(folder))
+    return replace(load_bundle("room"), gate=GateRule(rise_q7=160))
 
 
 def test_a_pipeline_says_when_nothing_happens(gated):
@@ -159,28 +252,21 @@ def test_a_pipeline_says_when_nothing_happens(gated):
 def test_a_rest_delays_no_event(gated):
     """Coughs in a quiet room, on a clock of arithmetic: none is told later than without rests."""
     hiss = np.round(np.random.default_rng(1).normal(0, 10, 16_000 * 60)).astype(np.int16)
-    pcm, size = rare(hiss), 1_600
-    classifier = Classifier(gated)
+    pcm, classifier = rare(hiss), Classifier(gated)
 
     def played(rests: bool) -> tuple[list[float], int]:
         """How late each event is told, in seconds, and how often the source was looked at."""
-        pipeline, pace, now_s = Pipeline(gated, classifier, 16_000), Pace(), [0.0]
+        pipeline, room = Pipeline(gated, classifier, 16_000), Room(pcm, 16_000)
         late_s, looks = [], [0]
 
         def put(block: AudioBlock) -> None:
             looks[0] += 1
-            late_s.extend(now_s[0] - event.offset_s for event in pipeline.push(block))
-            pace.set_quiet(rests and pipeline.quiet)
+            late_s.extend(room.clock.now_s - event.offset_s for event in pipeline.push(block))
+            room.pace.set_quiet(rests and pipeline.quiet)
 
-        def rest() -> None:
-            now_s[0] += REST_S * pace.resting
-
-        pace.rest = rest
-        sheaf = Sheaf(put, pace)
-        for number in range(len(pcm) // size):
-            now_s[0] = max(now_s[0], (number + 1) / 10)
-            start = number * size
-            sheaf.add(AudioBlock(pcm[start : start + size], 16_000, start))
+        sheaf = Sheaf(put, room.pace, room.clock, pipeline.ear())
+        for block in room.blocks():
+            sheaf.add(block)
         return late_s, looks[0]
 
     without_s, every = played(False)
@@ -197,3 +283,4 @@ def test_a_pipeline_without_a_gate_is_never_quiet():
     pipeline = Pipeline(ungated, Classifier(ungated), 16_000)
     pipeline.push(AudioBlock(np.zeros(16_000 * 5, np.int16), 16_000, 0))
     assert not pipeline.quiet
+    assert pipeline.ear() is None

@@ -32,7 +32,7 @@ from edge.daemon.keeper import Backlog
 from edge.daemon.listener import Listener, Mute
 from edge.daemon.metrics import served
 from edge.daemon.notify import Notifier
-from edge.daemon.pace import Pace
+from edge.daemon.pace import HOLD_S, Pace
 from edge.daemon.session import Clocks, Session, difference
 from edge.daemon.shift import Shift
 from edge.errors import AirwayError, ConfigError, InputOutputError
@@ -271,6 +271,43 @@ def test_the_mute_switch(tmp_path, mosquitto, quick, wait_until):
     late = mosquitto.listen("airway/n/mic/mute/#")
     assert wait_until(lambda: late.on("/mic/mute"))
     assert not late.on("/mute/set")
+
+
+class Still(Bursts):
+    """Nothing happens, as far as it can tell."""
+
+    quiet = True
+
+    def ear(self) -> SimpleNamespace:
+        """Nor as far as the capture thread can tell."""
+        return SimpleNamespace(push=lambda pcm: np.zeros(0, bool))
+
+
+def test_a_resting_daemon_is_muted_at_once(tmp_path, mosquitto, quick, wait_until):
+    """In a still room, where blocks are kept for seconds, a command ends the rest."""
+    mosquitto.start()
+    subscriber = mosquitto.listen("airway/#")
+    daemon = Live(configured(tmp_path, mosquitto.port), Still)
+    over = threading.Event()
+
+    def play() -> None:
+        while not over.wait(0.1):
+            daemon.hear(0.1, [])
+
+    player = threading.Thread(target=play)
+    player.start()
+    late_s = []
+    for number in range(3):
+        word = (b"on", b"off")[number % 2]
+        time.sleep(HOLD_S - 0.7 * number)  # in the midst of one or the other
+        begin_s = time.monotonic()
+        subscriber._client.publish("airway/n/mic/mute/set", word, 1).wait_for_publish(10)
+        assert wait_until(lambda w=word: subscriber.on("/mic/mute")[-1].body == w)
+        late_s.append(time.monotonic() - begin_s)
+    over.set()
+    player.join()
+    assert daemon.end() == [0]
+    assert max(late_s) < 1.0
 
 
 def test_a_mute_is_known_where_nothing_can_be_written(tmp_path, monkeypatch, caplog):

@@ -17,13 +17,13 @@ from small_models import Activation, ModelWriter
 
 from benchmarks.watch_build import FRONTEND, WARNINGS, WATCH
 from edge.bundle import Bundle, load_bundle
-from edge.card import GateRule, Layout
+from edge.card import Layout
 from edge.classifier import MODULES, quantize
 from edge.errors import BadInputError, UsageError
 from edge.frontend import FrontendSpec, build_tables
 from edge.pipeline import Scorer
 from train_export.cli import main
-from train_export.codegen.bundle_c import export_c, symbol
+from train_export.codegen.bundle_c import export_c, shutter_source, symbol
 from train_export.codegen.graph import read_graph
 from train_export.codegen.plan import plan
 from train_export.codegen.scaling import factor
@@ -344,13 +344,13 @@ def test_refuses_a_card_of_another_model(tmp_path):
 @pytest.mark.parametrize(
     ("change", "words"),
     [
-        ({"rise_q7": 1 << 23}, "rise_q7"),
-        ({"hold_steps": 1 << 16}, "hold_steps"),
-        ({"groups": 41}, "more groups than coefficients"),
+        ({"patch_steps": 1, "step_frames": 1}, "decides 86 patches ahead of the model"),
+        ({"step_frames": 0}, "4 groups need steps of 16 samples or more, not 0"),
     ],
 )
-def test_refuses_a_gate_beyond_its_integers(tmp_path, change: dict[str, int], words: str):
-    """A gate whose numbers the C can't hold is refused by the number's name."""
-    gate = GateRule(**{"rise_q7": 160} | change)
+def test_refuses_a_gate_that_a_watch_can_not_run(change: dict[str, int], words: str):
+    """A gate whose word comes too early, or that could hear nothing, is refused with the number."""
+    bundle = load_bundle("room")
+    layout = dataclasses.replace(bundle.layout, **change)
     with pytest.raises(BadInputError, match=words):
-        export_c(dataclasses.replace(load_bundle("room"), gate=gate), tmp_path)
+        shutter_source(dataclasses.replace(bundle, layout=layout))

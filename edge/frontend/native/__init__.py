@@ -74,6 +74,38 @@ class NativeResampler:
         return np.frombuffer(self._resampler.push(_samples(pcm)), dtype=np.int16)
 
 
+class NativeGate:
+    """The shape and the steps of `edge.gate.ReferenceGate`, from its numbers."""
+
+    def __init__(
+        self,
+        skip_samples: int,
+        step_samples: int,
+        rise_q7: int,
+        groups: int,
+        hold_steps: int,
+        settle_steps: int,
+    ) -> None:
+        """Take the numbers of a rule.
+
+        Raises:
+            BadInputError: one is out of range.
+        """
+        numbers = (skip_samples, step_samples, rise_q7, groups, hold_steps, settle_steps)
+        try:
+            self._gate = _built().Gate(*numbers)
+        except (ValueError, OverflowError) as error:
+            raise BadInputError(f"gate: {error}") from error
+
+    def reset(self) -> None:
+        """Forget the past."""
+        self._gate.reset()
+
+    def push(self, pcm: NDArray[np.int16]) -> NDArray[np.bool_]:
+        """int16 [samples] -> bool [steps]."""
+        return np.frombuffer(self._gate.push(_samples(pcm)), dtype=np.bool_)
+
+
 def _built() -> ModuleType:
     if _core is None:
         raise RuntimeError("the C core was not built; ask available() first")

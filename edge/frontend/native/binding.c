@@ -2,6 +2,7 @@
 #define PY_SSIZE_T_CLEAN
 #include <Python.h>
 
+#include "binding_gate.h"
 #include "binding_tables.h"
 
 /* Tables and taps lie in Python's immutable bytes, which `owner` keeps alive. The interpreter's
@@ -46,12 +47,11 @@ static size_t backlog(const Stages *self) {
     return t->wavelet != NULL ? framed + ((size_t)4 << t->wavelet->levels) : framed;
 }
 
-/* A new object of zeros. */
-static PyObject *make(PyTypeObject *type) {
+PyObject *airway_make(PyTypeObject *type) {
     return ((allocfunc)PyType_GetSlot(type, Py_tp_alloc))(type, 0);
 }
 
-static void release(PyObject *object, PyObject *owner, void *memory) {
+void airway_release(PyObject *object, PyObject *owner, void *memory) {
     PyTypeObject *type = Py_TYPE(object);
     PyMem_Free(memory);
     Py_XDECREF(owner);
@@ -68,7 +68,7 @@ static PyObject *stages_new(PyTypeObject *type, PyObject *args, PyObject *kwargs
     if (!PyArg_ParseTuple(args, "iiiiO!", &window, &hop, &fft, &bands, &PyTuple_Type, &tables)) {
         return NULL;
     }
-    self = (Stages *)make(type);
+    self = (Stages *)airway_make(type);
     if (self == NULL) {
         return NULL;
     }
@@ -87,7 +87,7 @@ static PyObject *stages_new(PyTypeObject *type, PyObject *args, PyObject *kwargs
 
 static void stages_dealloc(PyObject *object) {
     Stages *self = (Stages *)object;
-    release(object, self->owner, self->memory);
+    airway_release(object, self->owner, self->memory);
 }
 
 static PyObject *stages_reset(PyObject *object, PyObject *unused) {
@@ -111,7 +111,7 @@ static PyObject *resampler_new(PyTypeObject *type, PyObject *args, PyObject *kwa
         PyErr_SetString(PyExc_ValueError, "the taps do not fit the conversion's sizes");
         return NULL;
     }
-    self = (Resampler *)make(type);
+    self = (Resampler *)airway_make(type);
     if (self == NULL) {
         return NULL;
     }
@@ -132,7 +132,7 @@ static PyObject *resampler_new(PyTypeObject *type, PyObject *args, PyObject *kwa
 
 static void resampler_dealloc(PyObject *object) {
     Resampler *self = (Resampler *)object;
-    release(object, self->owner, self->ring);
+    airway_release(object, self->owner, self->ring);
 }
 
 static PyObject *resampler_reset(PyObject *object, PyObject *unused) {
@@ -141,8 +141,7 @@ static PyObject *resampler_reset(PyObject *object, PyObject *unused) {
     Py_RETURN_NONE;
 }
 
-/* The samples of a buffer; release it after 0, not after -1. */
-static int open_samples(PyObject *pcm, Py_buffer *view) {
+int airway_open_samples(PyObject *pcm, Py_buffer *view) {
     if (PyObject_GetBuffer(pcm, view, PyBUF_SIMPLE) < 0) {
         return -1;
     }
@@ -178,7 +177,7 @@ static PyObject *stages_push(PyObject *object, PyObject *samples) {
     size_t rows = 0;
     Py_buffer view;
     PyObject *out;
-    if (open_samples(samples, &view) < 0) {
+    if (airway_open_samples(samples, &view) < 0) {
         return NULL;
     }
     const int16_t *pcm = (const int16_t *)view.buf;
@@ -200,7 +199,7 @@ static PyObject *resampler_push(PyObject *object, PyObject *samples) {
     Resampler *self = (Resampler *)object;
     Py_buffer view;
     PyObject *out;
-    if (open_samples(samples, &view) < 0) {
+    if (airway_open_samples(samples, &view) < 0) {
         return NULL;
     }
     const int16_t *pcm = (const int16_t *)view.buf;
@@ -263,7 +262,14 @@ static int add_type(PyObject *module, PyType_Spec *spec) {
 }
 
 static int core_exec(PyObject *module) {
-    return add_type(module, &stages_spec) < 0 || add_type(module, &resampler_spec) < 0 ? -1 : 0;
+    PyType_Spec *types[] = {&stages_spec, &resampler_spec, &airway_gate_type};
+    size_t t;
+    for (t = 0; t < sizeof types / sizeof *types; t++) {
+        if (add_type(module, types[t]) < 0) {
+            return -1;
+        }
+    }
+    return 0;
 }
 
 static PyModuleDef_Slot core_slots[] = {

@@ -129,8 +129,8 @@ int main(void) {
     if (airway_tables_fault(bundle->tables) != NULL || block > 4096) {
         return 4;
     }
-    /* A gate holds back the steps of a patch at most. */
-    if (bundle->plan->labels * (bundle->gate == NULL ? 1 : bundle->gate->rule->patch_steps + 1) >
+    /* A shutter holds back the steps of a patch at most. */
+    if (bundle->plan->labels * (bundle->shutter == NULL ? 1 : bundle->shutter->patch_steps + 1) >
         MOST_SCORES) {
         return 4;
     }
