@@ -139,7 +139,8 @@ def opened(bundle: Bundle, rule: GateRule, pcm: NDArray[np.int16]) -> NDArray[np
     patch = layout.own_frames * spec.hop_samples
     steps = (len(pcm) - spec.window_samples + spec.hop_samples) // step_samples(layout, spec)
     after = np.zeros(2 * patch, np.int16)  # as at the end of a recording
-    flags = bundle_gate(rule, layout, spec).push(np.concatenate([pcm, after]))
+    gate = bundle_gate(rule, layout, spec)
+    flags = np.frombuffer(gate.push(np.concatenate([pcm, after])), np.bool_)
     patches = flags[: len(flags) // layout.patch_steps * layout.patch_steps]
     shown = patches.reshape(-1, layout.patch_steps).any(axis=1)
     return np.repeat(shown, layout.patch_steps)[:steps]

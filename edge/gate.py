@@ -32,8 +32,8 @@ class Gate(Protocol):
     def reset(self) -> None:
         """Forget the past: the next sample is sample 0."""
 
-    def push(self, pcm: NDArray[np.int16]) -> NDArray[np.bool_]:
-        """Take int16 [samples]; give which of the steps that they complete are worth scoring."""
+    def push(self, pcm: NDArray[np.int16]) -> bytes | bytearray:
+        """Take int16 [samples]; give a byte a step that they complete: 1 when worth scoring."""
 
 
 def gate_of(
@@ -108,8 +108,8 @@ class ReferenceGate:
         self._floors: list[int] = []
         self._hold = self._rule.settle_steps
 
-    def push(self, pcm: NDArray[np.int16]) -> NDArray[np.bool_]:
-        """int16 [samples] -> bool [steps]."""
+    def push(self, pcm: NDArray[np.int16]) -> bytes:
+        """int16 [samples] -> a byte a step, 0 or 1."""
         skipped = min(self._skip, len(pcm))
         self._skip -= skipped
         self._waiting = np.concatenate([self._waiting, pcm[skipped:]])
@@ -117,7 +117,7 @@ class ReferenceGate:
         whole = steps * self._step_samples
         levels = self._levels(self._waiting[:whole].reshape(steps, self._step_samples))
         self._waiting = self._waiting[whole:]
-        return np.array([self._opens(step) for step in levels], bool)
+        return bytes(self._opens(step) for step in levels)
 
     def _levels(self, samples: NDArray[np.int16]) -> list[list[int]]:
         """log2(1 + power) of each step and octave, Q8.7; [steps][groups]."""

@@ -18,7 +18,6 @@ from edge.gate import Gate, bundle_gate, skip_samples, source_gate
 from edge.records import AudioBlock, Coverage, Event, ScoreBlock
 from edge.rows import Rows
 
-
 _PIECE_S = 1.0  # of a long recording, so that little of it is in memory twice
 
 
@@ -92,7 +91,7 @@ class ScoreStream:
             None if bundle.gate is None else bundle_gate(bundle.gate, bundle.layout, bundle.spec)
         )
         self._quiet = np.full((bundle.layout.patch_steps, len(bundle.labels)), -128, np.int8)
-        self._open: list[bool] = []  # of the steps whose patch is not dealt with
+        self._open = bytearray()  # of the steps whose patch is not dealt with
         self._stirs = True  # the last of them
         self._patch = 0
         self._skipped = 0
@@ -120,7 +119,7 @@ class ScoreStream:
     @property
     def quiet(self) -> bool:
         """Nothing that has come so far will be worth the model's time; never so without a gate."""
-        return not (self._stirs or any(self._open))
+        return not self._stirs and 1 not in self._open
 
     @property
     def skipped_s(self) -> float:
@@ -129,9 +128,9 @@ class ScoreStream:
         return frames * self._spec.hop_samples / self._spec.rate_hz
 
     def _look(self, samples: NDArray[np.int16]) -> None:
-        if self._gate is not None and len(steps := self._gate.push(samples)):
-            self._open += steps.tolist()
-            self._stirs = self._open[-1]
+        if self._gate is not None and (steps := self._gate.push(samples)):
+            self._open += steps
+            self._stirs = bool(steps[-1])
 
     def _advance(self, until: int) -> NDArray[np.int8]:
         """The scores of the patches before this one that were not dealt with."""
@@ -146,7 +145,7 @@ class ScoreStream:
     def _score(self, begin: int) -> NDArray[np.int8]:
         """The patch whose rows begin there."""
         own = slice(0, self._layout.patch_steps)
-        is_open = self._gate is None or any(self._open[own])
+        is_open = self._gate is None or 1 in self._open[own]
         del self._open[own]
         if is_open:
             return self._classifier.score(self._rows.take(begin, self._layout.patch_frames))

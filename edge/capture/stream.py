@@ -2,7 +2,6 @@
 
 import logging
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import replace
 from typing import BinaryIO
 
 import numpy as np
@@ -85,7 +84,7 @@ def paced(
             else:
                 due = round((now_s - begin_s) * block.rate_hz) - before
                 until = max(until, min(due - due % block_samples, len(block.pcm)))
-            yield replace(block, pcm=block.pcm[at:until], start=block.start + at)
+            yield AudioBlock(block.pcm[at:until], block.rate_hz, block.start + at)
             at = until
 
 

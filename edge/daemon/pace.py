@@ -1,5 +1,6 @@
 """How often a source is looked at: a quiet room is no reason to wake up ten times a second."""
 
+import contextlib
 import threading
 from collections.abc import Callable
 
@@ -22,24 +23,23 @@ class Pace:
     """Agreed between the thread that captures and the one that listens; any thread may call."""
 
     def __init__(self) -> None:
-        self._awake = threading.Event()
-        self._awake.set()
-
-    @property
-    def resting(self) -> bool:
-        """Nothing happens."""
-        return not self._awake.is_set()
+        self.resting = False  # nothing happens
+        self._wake = threading.Lock()  # open once a rest is to end; leaner than an Event
+        self._wake.acquire()
 
     def set_quiet(self, quiet: bool) -> None:
         """Whether anything happens; a rest ends at once when it does."""
+        self.resting = quiet
         if quiet:
-            self._awake.clear()
+            self._wake.acquire(blocking=False)
         else:
-            self._awake.set()
+            with contextlib.suppress(RuntimeError):  # it is open
+                self._wake.release()
 
     def rest(self) -> None:
-        """Wait until something happens, for `REST_S` seconds at most."""
-        self._awake.wait(REST_S)
+        """Wait until something happens, for `REST_S` seconds at most; one thread's alone."""
+        if self.resting:
+            self._wake.acquire(timeout=REST_S)
 
 
 class Sheaf:
@@ -65,6 +65,7 @@ class Sheaf:
         self._ear = ear
         self._fresh: list[AudioBlock] = []
         self._held: list[AudioBlock] = []  # one for each rest, heard and still
+        self._fresh_s = self._held_s = 0.0  # how long they are
         self._asked_s = 0.0  # when the source was asked for the next block
         self._waited_s = 0.0  # when it last gave one as soon as it could
         self._on_time_s = 0.0  # clock less end of that one
@@ -73,31 +74,33 @@ class Sheaf:
         """Pass a block on, now or with those that follow; then rest if nothing happens."""
         if block.lost:
             self.flush()
+        length_s = len(block.pcm) / block.rate_hz
         self._fresh.append(block)
+        self._fresh_s += length_s
         rests = self._pace.resting and not block.lost
-        is_behind = rests and self._more_waits(block)
-        if not (is_behind and _seconds(self._fresh) < HOLD_S):
+        is_behind = rests and self._more_waits(block, length_s)
+        if not (is_behind and self._fresh_s < HOLD_S):
             is_still = self._hear()
-            if not (rests and is_still and _seconds(self._held) < HOLD_S):
+            if not (rests and is_still and self._held_s < HOLD_S):
                 self._pass_on()
             if not is_behind:
                 self._pace.rest()
         self._asked_s = self._clock()
 
-    def _more_waits(self, block: AudioBlock) -> bool:
-        """Whether the next block can be had without a wait, which would be one more wake."""
-        now_s = self._clock()
-        late_s = now_s - (block.start + len(block.pcm)) / block.rate_hz
-        if now_s - self._asked_s > _WAITED_S:
-            self._waited_s, self._on_time_s = now_s, late_s
-        if now_s - self._waited_s > _SURE_S:  # the card's clock is not this one: wait, and see
-            return True
-        return late_s - self._on_time_s > _LATE_BLOCKS * _seconds([block])
-
     def flush(self) -> None:
         """Pass on what is held."""
         self._hear()
         self._pass_on()
+
+    def _more_waits(self, block: AudioBlock, length_s: float) -> bool:
+        """Whether the next block can be had without a wait, which would be one more wake."""
+        now_s = self._clock()
+        late_s = now_s - block.start / block.rate_hz - length_s
+        if now_s - self._asked_s > _WAITED_S:
+            self._waited_s, self._on_time_s = now_s, late_s
+        if now_s - self._waited_s > _SURE_S:  # the card's clock is not this one: wait, and see
+            return True
+        return late_s - self._on_time_s > _LATE_BLOCKS * length_s
 
     def _hear(self) -> bool:
         """Bind what is fresh to what is held; returns whether an ear found it still."""
@@ -105,17 +108,14 @@ class Sheaf:
             return False
         bound = _bound(self._fresh)
         self._held.append(bound)
-        self._fresh = []
-        return self._ear is not None and not self._ear.push(bound.pcm).any()
+        self._held_s += self._fresh_s
+        self._fresh, self._fresh_s = [], 0.0
+        return self._ear is not None and 1 not in self._ear.push(bound.pcm)
 
     def _pass_on(self) -> None:
         if self._held:
-            held, self._held = self._held, []
+            held, self._held, self._held_s = self._held, [], 0.0
             self._put(_bound(held))
-
-
-def _seconds(blocks: list[AudioBlock]) -> float:
-    return sum(len(block.pcm) for block in blocks) / blocks[0].rate_hz
 
 
 def _bound(blocks: list[AudioBlock]) -> AudioBlock:

@@ -324,13 +324,12 @@ def test_a_pipe_that_never_waits_is_refused():
 )
 def test_paced_samples_come_when_they_would_have_been_recorded(lengths, delays_s):
     """Blocks come as their last sample is due; what a slow consumer missed comes as one piece."""
-    now_s, size = 100.0, 250
+    now, size = [100.0], 250
     naps: list[float] = []
 
     def sleep(seconds: float) -> None:
-        nonlocal now_s
         naps.append(seconds)
-        now_s += seconds
+        now[0] += seconds
 
     pcm = np.arange(sum(lengths)).astype(np.int16)
     starts = [sum(lengths[:k]) for k in range(len(lengths))]
@@ -338,19 +337,19 @@ def test_paced_samples_come_when_they_would_have_been_recorded(lengths, delays_s
         AudioBlock(pcm[at : at + n], 1_000, 500 + at) for n, at in zip(lengths, starts, strict=True)
     ]
     ends = {at + n for n, at in zip(lengths, starts, strict=True)}
-    free_s, at, pieces = now_s, 0, []
+    free_s, at, pieces = now[0], 0, []
     delays = itertools.cycle(delays_s)
-    for piece in paced(iter(blocks), size, lambda: now_s, sleep):
+    for piece in paced(iter(blocks), size, lambda: now[0], sleep):
         assert piece.start == 500 + at
         at += len(piece.pcm)
         pieces.append(piece.pcm)
         due_s = 100.0 + at / 1_000
-        assert now_s == pytest.approx(max(due_s, free_s), abs=1e-3)
+        assert now[0] == pytest.approx(max(due_s, free_s), abs=1e-3)
         assert len(piece.pcm) <= size or due_s <= free_s + 1e-3
         if len(piece.pcm) < size:
             assert at in ends
-        now_s += next(delays)
-        free_s = now_s
+        now[0] += next(delays)
+        free_s = now[0]
     np.testing.assert_array_equal(np.concatenate([*pieces, np.zeros(0, np.int16)]), pcm)
     assert all(nap > 0 for nap in naps)
 

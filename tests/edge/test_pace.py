@@ -40,9 +40,9 @@ class Clock:
 class Ear:
     """Hears a sample that is not 0."""
 
-    def push(self, pcm: np.ndarray) -> np.ndarray:
+    def push(self, pcm: np.ndarray) -> bytes:
         """One step a sample."""
-        return pcm != 0
+        return bytes(pcm != 0)
 
     def reset(self) -> None:
         """There is no past."""

@@ -116,7 +116,7 @@ def test_shutter(
     levels = np.repeat([level for level, _ in sounds], [steps * step for _, steps in sounds])
     noise = np.random.default_rng(seed).uniform(-1, 1, len(levels))
     pcm = np.round(levels * noise).astype(np.int16)
-    flags = gate_of(rule, step, skip, "reference").push(pcm)
+    flags = np.frombuffer(gate_of(rule, step, skip, "reference").push(pcm), np.bool_)
     whole = len(flags) - len(flags) % patch
     is_open = flags[:whole].reshape(-1, patch).any(axis=1).repeat(patch)
     scored = max(0, (len(pcm) - skip - ahead) // step)

@@ -11,6 +11,7 @@ from edge.frontend.resample import Taps
 from edge.frontend.spec import FrontendSpec
 from edge.frontend.tables import FrontendTables
 
+_INT16 = np.dtype(np.int16)
 _core: ModuleType | None
 try:
     from edge.frontend.native import _core
@@ -101,9 +102,10 @@ class NativeGate:
         """Forget the past."""
         self._gate.reset()
 
-    def push(self, pcm: NDArray[np.int16]) -> NDArray[np.bool_]:
-        """int16 [samples] -> bool [steps]."""
-        return np.frombuffer(self._gate.push(_samples(pcm)), dtype=np.bool_)
+    def push(self, pcm: NDArray[np.int16]) -> bytearray:
+        """int16 [samples] -> a byte a step, 0 or 1."""
+        steps: bytearray = self._gate.push(_samples(pcm))
+        return steps
 
 
 def _built() -> ModuleType:
@@ -113,6 +115,6 @@ def _built() -> ModuleType:
 
 
 def _samples(pcm: NDArray[np.int16]) -> NDArray[np.int16]:
-    if pcm.dtype != np.int16 or pcm.ndim != 1:
+    if pcm.dtype != _INT16 or pcm.ndim != 1:
         raise TypeError(f"samples must be int16 [samples], not {pcm.dtype} {pcm.shape}")
-    return np.ascontiguousarray(pcm)
+    return pcm if pcm.flags.c_contiguous else np.ascontiguousarray(pcm)
