@@ -45,6 +45,11 @@ class Detector:
             spans += self._take(logit)
         return spans
 
+    @property
+    def is_open(self) -> bool:
+        """What came so far may still become an event, or the end of one."""
+        return self._onset >= 0 or any(logit >= self.rule.close for logit in self._window)
+
     def finish(self) -> list[Span]:
         """End of the recording: the smoother's last steps, then the open event."""
         reach = self.rule.smooth_steps // 2

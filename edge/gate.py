@@ -69,16 +69,18 @@ def bundle_gate(rule: GateRule, layout: Layout, spec: FrontendSpec) -> Gate:
     return gate_of(rule, step_samples(layout, spec), skip_samples(spec))
 
 
-def source_gate(rule: GateRule, layout: Layout, spec: FrontendSpec, rate_hz: int) -> Gate:
-    """One for samples of another rate, which hears the same octaves, and as early.
+def source_gate(rule: GateRule, layout: Layout, spec: FrontendSpec, rate_hz: int) -> Gate | None:
+    """One for samples of another rate, which hears about the same octaves.
 
-    At the spec's own rate it is the bundle's gate. At a higher one it hears those above as well,
-    and lacks the lowest where they come to more than `MOST_GROUPS`.
+    At the spec's own rate it is the bundle's gate. At a higher one it hears those above as well;
+    None where that makes too many of them.
     """
     scale = rate_hz / spec.rate_hz
     step = round(step_samples(layout, spec) * scale)
     octaves = max(1, rule.groups + round(math.log2(scale)))
-    groups = min(octaves, MOST_GROUPS, step.bit_length() - 1)
+    if octaves > MOST_GROUPS:
+        return None
+    groups = min(octaves, step.bit_length() - 1)
     return gate_of(replace(rule, groups=groups), step, round(skip_samples(spec) * scale))
 
 

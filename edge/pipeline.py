@@ -5,6 +5,7 @@ for blocks of any size.
 """
 
 from collections.abc import Iterable
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
@@ -170,6 +171,11 @@ class EventFinder:
             for span in detector.push(block.logits[:, column])
         )
 
+    @property
+    def is_open(self) -> bool:
+        """An event may be open."""
+        return any(detector.is_open for _, detector in self._detectors)
+
     def finish(self) -> list[Event]:
         """End of the recording: the events still open."""
         return self._events(span for _, detector in self._detectors for span in detector.finish())
@@ -187,6 +193,20 @@ class EventFinder:
             score=sigmoid(logit),
             p=self._bundle.calibration[span.label].probability(logit),
         )
+
+
+@dataclass(frozen=True, slots=True)
+class Attention:
+    """When a pipeline may have something to say: what comes in between can wait.
+
+    Attributes:
+        first_s, every_s: seconds of sound after which it has, and those from one time to the next.
+        ear: hears, on the source's own samples, that it will not be `quiet`; None is deaf.
+    """
+
+    first_s: float
+    every_s: float
+    ear: Gate | None
 
 
 class Pipeline:
@@ -227,15 +247,18 @@ class Pipeline:
 
     @property
     def quiet(self) -> bool:
-        """Nothing happens; see `ScoreStream.quiet`."""
-        return self._scores.quiet
+        """Nothing happens: no event is open, and none will be; see `ScoreStream.quiet`."""
+        return self._scores.quiet and not self._finder.is_open
 
-    def ear(self) -> Gate | None:
-        """A gate for the source's own samples, of the same rule; None where there is none."""
-        bundle = self._bundle
-        if bundle.gate is None:
-            return None
-        return source_gate(bundle.gate, bundle.layout, bundle.spec, self._rate_hz)
+    def attention(self) -> Attention:
+        """When it has something to say, with an ear of its own."""
+        spec, layout, gate = self._bundle.spec, self._bundle.layout, self._bundle.gate
+        ear = None if gate is None else source_gate(gate, layout, spec, self._rate_hz)
+        rows = layout.patch_frames - layout.before_frames
+        samples = (rows - 1) * spec.hop_samples + spec.window_samples
+        reach = Frontend(spec, self._bundle.tables, self._rate_hz).latency_samples
+        every = layout.own_frames * spec.hop_samples
+        return Attention((samples + reach) / spec.rate_hz, every / spec.rate_hz, ear)
 
     @property
     def skipped_s(self) -> float:

@@ -3,6 +3,7 @@
 import argparse
 import json
 import sys
+import time
 from datetime import date, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -51,7 +52,7 @@ def _report(arguments: argparse.Namespace) -> int:
 
     history = history_of(arguments)
     with Reader(history.database) as reader:
-        kept, identity = reader.nights(), reader.identity()
+        kept, identity = reader.nights(time.time()), reader.identity()
     nights = views(kept)
     if kept and not nights:
         raise BadInputError(

@@ -122,7 +122,7 @@ class Diary:
         if not self._keeper.ask(is_new, False):
             return
         self.coverage(self._latest, self._lag_s, now=True)
-        read = self._keeper.ask(lambda store: (store.summary(start, end), store.nights()), None)
+        read = self._keeper.ask(lambda store: (store.summary(start, end), store.nights(end)), None)
         if read is not None:
             night, messages = write_up(*read)
             self._keep(lambda store: store.add_night(night, messages), *messages)

@@ -6,7 +6,7 @@ import queue
 import threading
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass, replace
-from typing import BinaryIO, TypeAlias
+from typing import BinaryIO
 
 import numpy as np
 
@@ -19,14 +19,14 @@ from edge.capture import (
     stdin_blocks,
 )
 from edge.config import SourceSettings
-from edge.daemon.pace import REST_S, Pace, Sheaf
+from edge.daemon.blocks import Item
+from edge.daemon.pace import BLOCKS_PER_SECOND, REST_S, Pace, Sheaf
 from edge.errors import AirwayError, TryAgainError
-from edge.gate import Gate
+from edge.pipeline import Attention
 from edge.records import AudioBlock
 
 _logger = logging.getLogger(__name__)
 
-BLOCKS_PER_SECOND = 10  # more would cost calls, fewer would delay each event
 # A model that stumbles for less than this loses nothing; 10 s at 16 kHz are 320 kB.
 QUEUE_BLOCKS = 10 * BLOCKS_PER_SECOND
 # What Linux keeps in a pipe for a reader that is elsewhere, and the capture process in memory.
@@ -45,8 +45,6 @@ _SIGNAL_WORDS = {
     "clipping": "the source is clipped: lower its gain",
     "offset": "the source has a large DC offset: is the microphone wired and powered right?",
 }
-
-BlockQueue: TypeAlias = "queue.Queue[AudioBlock | None]"  # None: the session is over
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,17 +143,17 @@ class Feeder:
         clock: monotonic seconds.
         ended: called in the thread when the source has ended, failed or been stopped.
         pace: whether anything happens; None is always.
-        ear: see `Sheaf`.
+        attention: see `Sheaf`.
     """
 
     def __init__(
         self,
         source: Source,
-        blocks: BlockQueue,
+        blocks: queue.Queue[Item],
         clock: Callable[[], float],
         ended: Callable[[], None],
         pace: Pace | None = None,
-        ear: Gate | None = None,
+        attention: Attention | None = None,
     ) -> None:
         self._source = source
         self._blocks = blocks
@@ -163,7 +161,7 @@ class Feeder:
         self._ended = ended
         self._pace = pace or Pace()
         self._rests = source.keeps_s >= 2 * REST_S
-        self._sheaf = Sheaf(self._take, self._pace, clock, ear)
+        self._sheaf = Sheaf(self._take, self._pace, clock, attention)
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._run, name="capture", daemon=True)
         self._begin_s = clock()
@@ -184,6 +182,7 @@ class Feeder:
         """Ask the thread to end, and wait; a read that never returns is left behind."""
         self._stop.set()
         self._pace.set_quiet(False)
+        self._pace.wake()
         if self._thread.ident is not None:
             self._thread.join(timeout_s)
 

@@ -10,10 +10,10 @@ from typing import Protocol
 
 import numpy as np
 
-from edge.daemon.feeder import BlockQueue
+from edge.daemon.blocks import Item
 from edge.daemon.pace import HOLD_S, REST_S, Pace
 from edge.daemon.reporter import Listening, Reporter
-from edge.gate import Gate
+from edge.pipeline import Attention
 from edge.records import AudioBlock, Coverage, Event
 from edge.store import DamagedError
 
@@ -44,8 +44,8 @@ class PipelineLike(Protocol):
     def quiet(self) -> bool:
         """Nothing happens that could become an event."""
 
-    def ear(self) -> Gate | None:
-        """What hears, on the source's own samples, that it will not be `quiet`; None is deaf."""
+    def attention(self) -> Attention | None:
+        """When it has something to say; None is at each block."""
 
 
 class Mute:
@@ -106,7 +106,7 @@ class Listener:
     def __init__(
         self,
         pipeline: PipelineLike,
-        blocks: BlockQueue,
+        blocks: queue.Queue[Item],
         *,
         live: bool,
         open_reporter: Callable[[], AbstractContextManager[Reporter]],

@@ -1,55 +1,68 @@
-"""How often a source is looked at: a quiet room is no reason to wake up ten times a second."""
+"""How often a source is looked at: no thread wakes up before there is anything to say."""
 
 import contextlib
+import math
 import threading
 from collections.abc import Callable
 
 import numpy as np
 
-from edge.gate import Gate
+from edge.pipeline import Attention
 from edge.records import AudioBlock
 
+BLOCKS_PER_SECOND = 10  # that a source gives
 # While nothing happens, what has come is taken once in this time. A sound is then known up to
 # as much later, which is less than the model waits for what follows a sound.
 REST_S = 0.9
 # And what was taken is kept for so long, as long as it is still: to pass it on wakes a thread.
 HOLD_S = 4 * REST_S
-_WAITED_S = 0.005  # for a block: it came as soon as it could
-_LATE_BLOCKS = 1.1  # one that is late by more has another behind it
-_SURE_S = 30.0  # at 1,000 parts in a million, the clocks part by a third of a block
+_MARGIN_S = 0.002  # to look before a block is there is one more wake
+_LATE_S = 1 / BLOCKS_PER_SECOND + _MARGIN_S / 2  # a block that is later has another behind it
+# How late blocks are that come as soon as they can is known from those that had to be waited for,
+# and to a drift of the card's clock since the last of them; one is waited for now and then.
+_DRIFT = 1e-3
+_SURE_S = 15.0
+_WAIT_S = 0.05
+_MISSES = 10  # waits in a row for what should have been there: the source has become later
+_EQUAL_S = 1e-6
 
 
 class Pace:
-    """Agreed between the thread that captures and the one that listens; any thread may call."""
+    """Agreed between the thread that captures and the one that listens; any thread may call.
+
+    Attributes:
+        resting: nothing happens.
+    """
 
     def __init__(self) -> None:
-        self.resting = False  # nothing happens
-        self._wake = threading.Lock()  # open once a rest is to end; leaner than an Event
+        self.resting = False
+        self._wake = threading.Lock()  # open when a rest is to end; leaner than an Event
         self._wake.acquire()
 
     def set_quiet(self, quiet: bool) -> None:
-        """Whether anything happens; a rest ends at once when it does."""
-        self.resting = quiet
-        if quiet:
-            self._wake.acquire(blocking=False)
-        else:
-            with contextlib.suppress(RuntimeError):  # it is open
-                self._wake.release()
+        """Whether anything happens; a rest in which nothing happened ends at once when it does."""
+        was_resting, self.resting = self.resting, quiet
+        if was_resting and not quiet:
+            self.wake()
 
-    def rest(self) -> None:
-        """Wait until something happens, for `REST_S` seconds at most; one thread's alone."""
-        if self.resting:
-            self._wake.acquire(timeout=REST_S)
+    def wake(self) -> None:
+        """End a rest at once, or the next one."""
+        with contextlib.suppress(RuntimeError):  # it is open
+            self._wake.release()
+
+    def rest(self, seconds: float) -> None:
+        """Wait, in the thread that captures; a wake ends it."""
+        self._wake.acquire(timeout=max(0.0, seconds))
 
 
 class Sheaf:
-    """Blocks of a quiet room, bound together.
+    """Blocks bound together, as many as are needed before there is anything to say.
 
     Args:
         put: takes the blocks in their order, bound or as they came.
-        pace: whether to bind.
+        pace: whether anything happens.
         clock: monotonic seconds.
-        ear: hears whether it is still; without one, nothing is kept for longer than a rest.
+        attention: of who gets them; None gets each block at once.
     """
 
     def __init__(
@@ -57,65 +70,99 @@ class Sheaf:
         put: Callable[[AudioBlock], None],
         pace: Pace,
         clock: Callable[[], float],
-        ear: Gate | None = None,
+        attention: Attention | None = None,
     ) -> None:
         self._put = put
         self._pace = pace
         self._clock = clock
-        self._ear = ear
+        self._attention = attention
         self._fresh: list[AudioBlock] = []
         self._held: list[AudioBlock] = []  # one for each rest, heard and still
         self._fresh_s = self._held_s = 0.0  # how long they are
+        # Seconds of the session after which there will be something to say.
+        self._due_s = 0.0 if attention is None else attention.first_s
         self._asked_s = 0.0  # when the source was asked for the next block
-        self._waited_s = 0.0  # when it last gave one as soon as it could
-        self._on_time_s = 0.0  # clock less end of that one
+        self._waited_s = -math.inf  # when it last kept us waiting for one
+        self._on_time_s = math.inf  # clock less end of a block that comes as soon as it can
+        self._misses = 0  # that should have been there and were waited for
 
     def add(self, block: AudioBlock) -> None:
-        """Pass a block on, now or with those that follow; then rest if nothing happens."""
+        """Pass a block on, now or with those that follow; then rest until there may be more."""
         if block.lost:
             self.flush()
-        length_s = len(block.pcm) / block.rate_hz
         self._fresh.append(block)
-        self._fresh_s += length_s
-        rests = self._pace.resting and not block.lost
-        is_behind = rests and self._more_waits(block, length_s)
-        if not (is_behind and self._fresh_s < HOLD_S):
-            is_still = self._hear()
-            if not (rests and is_still and self._held_s < HOLD_S):
-                self._pass_on()
-            if not is_behind:
-                self._pace.rest()
+        self._fresh_s += len(block.pcm) / block.rate_hz
+        end_s = (block.start + len(block.pcm)) / block.rate_hz
+        if self._attention is None or block.lost:
+            self._pass_on(end_s)
+        else:
+            self._deal_with(end_s, self._attention)
         self._asked_s = self._clock()
+
+    def _deal_with(self, end_s: float, attention: Attention) -> None:
+        """Pass on what is to be passed on by now, and rest."""
+        more, rests = self._more_waits(end_s), self._pace.resting
+        if self._fresh_s >= HOLD_S:  # a night that comes at once is no night in memory
+            self._pass_on(end_s)
+        elif rests:
+            if not more and not self._is_still(attention):
+                self._pass_on(end_s)
+        elif end_s >= self._due_s - _EQUAL_S or self._held:
+            self._pass_on(end_s)
+        if not more:
+            self._pace.rest(REST_S if rests else self._until_due_s(end_s))
 
     def flush(self) -> None:
         """Pass on what is held."""
-        self._hear()
-        self._pass_on()
+        if self._fresh or self._held:
+            last = (self._fresh or self._held)[-1]
+            self._pass_on((last.start + len(last.pcm)) / last.rate_hz)
 
-    def _more_waits(self, block: AudioBlock, length_s: float) -> bool:
+    def _more_waits(self, end_s: float) -> bool:
         """Whether the next block can be had without a wait, which would be one more wake."""
         now_s = self._clock()
-        late_s = now_s - block.start / block.rate_hz - length_s
-        if now_s - self._asked_s > _WAITED_S:
-            self._waited_s, self._on_time_s = now_s, late_s
-        if now_s - self._waited_s > _SURE_S:  # the card's clock is not this one: wait, and see
-            return True
-        return late_s - self._on_time_s > _LATE_BLOCKS * length_s
+        late_s, wait_s = now_s - end_s, now_s - self._asked_s
+        slack_s = _MARGIN_S + _DRIFT * (now_s - self._waited_s)
+        self._on_time_s = min(self._on_time_s, late_s)
+        if self._asked_s - end_s <= self._on_time_s + slack_s:
+            if wait_s > _MARGIN_S:
+                self._waited_s, self._misses = now_s, 0
+                self._on_time_s = min(late_s, self._on_time_s + slack_s)
+        else:  # it should have been there: a wait is a busy processor's, or that of a later source
+            self._misses = self._misses + 1 if wait_s > _WAIT_S else 0
+        is_sure = now_s - self._waited_s <= _SURE_S
+        if self._misses >= _MISSES and not is_sure:
+            self._waited_s, self._misses, is_sure = now_s, 0, True
+            self._on_time_s = late_s
+        return not is_sure or late_s - self._on_time_s > _LATE_S
 
-    def _hear(self) -> bool:
-        """Bind what is fresh to what is held; returns whether an ear found it still."""
-        if not self._fresh:
-            return False
+    def _until_due_s(self, end_s: float) -> float:
+        """Seconds until the block comes with which there will be something to say."""
+        blocks = math.ceil((self._due_s - end_s - _EQUAL_S) * BLOCKS_PER_SECOND)
+        comes_s = self._on_time_s + end_s + blocks / BLOCKS_PER_SECOND
+        return comes_s + _MARGIN_S - self._clock()
+
+    def _is_still(self, attention: Attention) -> bool:
+        """Keep what is fresh; returns whether an ear found it still, and there is room for more."""
         bound = _bound(self._fresh)
         self._held.append(bound)
         self._held_s += self._fresh_s
         self._fresh, self._fresh_s = [], 0.0
-        return self._ear is not None and 1 not in self._ear.push(bound.pcm)
+        if attention.ear is None or 1 in attention.ear.push(bound.pcm):
+            return False
+        return self._held_s < HOLD_S
 
-    def _pass_on(self) -> None:
-        if self._held:
-            held, self._held, self._held_s = self._held, [], 0.0
-            self._put(_bound(held))
+    def _pass_on(self, end_s: float) -> None:
+        attention = self._attention
+        if attention is not None:
+            if self._fresh and attention.ear is not None:  # its floors go on
+                attention.ear.push(_bound(self._fresh).pcm)
+            passed = math.floor((end_s - attention.first_s + _EQUAL_S) / attention.every_s) + 1
+            self._due_s = attention.first_s + max(0, passed) * attention.every_s
+        blocks = [*self._held, *self._fresh]
+        self._fresh, self._held = [], []
+        self._fresh_s = self._held_s = 0.0
+        self._put(_bound(blocks))
 
 
 def _bound(blocks: list[AudioBlock]) -> AudioBlock:

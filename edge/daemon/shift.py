@@ -10,8 +10,9 @@ from pathlib import Path
 from typing import BinaryIO, Optional, TypeAlias
 
 from edge.config import Settings
+from edge.daemon.blocks import BlockQueue
 from edge.daemon.board import Board
-from edge.daemon.feeder import QUEUE_BLOCKS, BlockQueue, Feeder, open_source
+from edge.daemon.feeder import QUEUE_BLOCKS, Feeder, open_source
 from edge.daemon.keeper import Backlog, Keeper
 from edge.daemon.listener import Listener, Mute, PipelineLike
 from edge.daemon.metrics import served
@@ -111,7 +112,7 @@ class Shift:
     def _make_threads(self, ends: Ends) -> None:
         setup, settings, clocks = self.setup, self.setup.settings, self._clocks
         pipeline = setup.pipeline_factory(self._source.rate_hz)
-        blocks: BlockQueue = queue.Queue(QUEUE_BLOCKS)
+        blocks = BlockQueue(QUEUE_BLOCKS)
         self._uplink = self._make_uplink() if settings.mqtt.enabled else None
         with _unless_full(settings.store.path):  # takes its time: the session begins behind it
             if ensure_sound(settings.store.path, clocks.wall()) is not None:
@@ -127,7 +128,7 @@ class Shift:
             clocks.monotonic,
             lambda: ends.put(End(self, "the source ended")),
             self._pace,
-            pipeline.ear(),
+            pipeline.attention(),
         )
         self._listener = Listener(
             pipeline,
@@ -224,7 +225,8 @@ class Shift:
         def heard(topic: str, body: bytes) -> None:
             if topic == command:
                 self._mute.command(body)
-                self._pace.set_quiet(False)  # obeyed with the next block
+                self._pace.set_quiet(False)
+                self._pace.wake()  # obeyed with the next block
             elif body == ONLINE.encode():
                 uplink.republish()
 

@@ -87,7 +87,8 @@ class Report:
         span = t("usual_learning")
         if usual is not None and self.kept[-1].alert is not None:  # else it was another detector's
             span = f"{t.span(usual.baseline_low, usual.baseline_high)} {unit}"
-        nights = t("report_nights_of", monitored=len(self.monitored), nights=len(self.days))
+        listened = sum(night.listened for night in self.kept)
+        nights = t("report_nights_of", monitored=listened, nights=len(self.days))
         return [
             (t("report_nights"), nights),
             (t("report_listened"), t.hours(self.listened_s)),

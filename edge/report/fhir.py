@@ -63,17 +63,17 @@ def _observation(report: Report, day: date, night: NightView | None, t: Language
         **_effective(day, night),
         "device": {"reference": f"urn:uuid:{_id(report, 'device')}"},
     }
-    if night is None or night.rate_per_h is None:
-        observation["dataAbsentReason"] = {
-            "coding": [{"system": _ABSENT, "code": "not-performed"}],
-            "text": t("not_monitored"),
-        }
-        return observation
+    if night is None or not night.listened:
+        return {**observation, "dataAbsentReason": _absent("not-performed", t("not_monitored"))}
     components = [
         _part("coughs-reported", t, valueInteger=night.coughs),
         _part("listened", t, valueQuantity=_quantity(night.covered_s / 3600, "h", "h")),
-        _part("interval-95", t, valueRange={"low": _rate(night.low), "high": _rate(night.high)}),
     ]
+    if night.rate_per_h is None:
+        why = _absent("unknown", t("no_rate"))
+        return {**observation, "dataAbsentReason": why, "component": components}
+    interval = {"low": _rate(night.low), "high": _rate(night.high)}
+    components.append(_part("interval-95", t, valueRange=interval))
     if night.alert is not None:
         components.append(_part("alert", t, valueBoolean=night.alert))
     if night.baseline_low is not None and night.baseline_high is not None:
@@ -85,6 +85,11 @@ def _observation(report: Report, day: date, night: NightView | None, t: Language
         "note": [{"text": t("corrected") if night.corrected else t("uncorrected")}],
         "component": components,
     }
+
+
+def _absent(code: str, words: str) -> dict[str, Any]:
+    """Why there is no rate."""
+    return {"coding": [{"system": _ABSENT, "code": code}], "text": words}
 
 
 def _effective(day: date, night: NightView | None) -> dict[str, Any]:

@@ -70,7 +70,7 @@ class _Page:
         self._line(t("report_period", first=t.day(report.first), last=t.day(report.last)), 11)
         self._line(t("report_made", node=report.node), 9, colour=_QUIET)
         self._notice(t("disclaimer"))
-        if not report.monitored:
+        if not report.listened_s:
             self._line(t("report_none"), 11, self._bold)
         self._figures(report.figures(t))
         self._heading(t("chart_trend"))

@@ -82,6 +82,10 @@ _VERSIONS: tuple[tuple[str, ...], ...] = (
         "ALTER TABLE night ADD COLUMN model TEXT",
         "ALTER TABLE night ADD COLUMN alert INTEGER",
     ),
+    (
+        # Time goes on while nothing is heard: muted, or with a dead microphone.
+        "ALTER TABLE coverage ADD COLUMN heard_until_unix_s REAL",
+    ),
 )
 VERSION = len(_VERSIONS)
 

@@ -175,9 +175,9 @@ class Store:
                 for message in messages:
                     outbox.post(self._db, message)
 
-    def nights(self) -> list[Night]:
-        """Every night that was summed up and is not too old, the oldest first."""
-        return nights.read(self._db)
+    def nights(self, until_unix_s: float) -> list[Night]:
+        """Every night that was summed up, is not too old and ends by then, the oldest first."""
+        return nights.read(self._db, until_unix_s)
 
     def has_night(self, start_unix_s: float, end_unix_s: float) -> bool:
         """Whether a part of that span was summed up, as one night or as parts of several."""

@@ -9,7 +9,13 @@ from edge.store.database import Database
 _HOUR_S = 3600
 
 
-def add(db: Database, session: str, start_unix_s: float, coverage: Coverage) -> None:
+def add(
+    db: Database,
+    session: str,
+    start_unix_s: float,
+    coverage: Coverage,
+    heard_until_unix_s: float | None = None,
+) -> None:
     """Count the seconds of a span in the hours that it falls in, split in proportion.
 
     Args:
@@ -17,31 +23,44 @@ def add(db: Database, session: str, start_unix_s: float, coverage: Coverage) -> 
         session: a session that has begun.
         start_unix_s: where the span begins; it is `coverage.audio_s` long.
         coverage: of the span.
+        heard_until_unix_s: when the last sound of it came; None is its end, if there was any.
     """
-    for hour, at, share in _by_hour(start_unix_s, start_unix_s + coverage.audio_s):
+    end_unix_s = start_unix_s + coverage.audio_s
+    if heard_until_unix_s is None and coverage.processed_s > 0:
+        heard_until_unix_s = end_unix_s
+    for hour, at, share in _by_hour(start_unix_s, end_unix_s):
+        is_heard = heard_until_unix_s is not None and heard_until_unix_s >= at
         db.execute(
-            """INSERT INTO coverage VALUES (?, ?, ?, ?, ?, ?)
+            """INSERT INTO coverage
+                (hour, session, start_unix_s, audio_s, processed_s, lost_s, heard_until_unix_s)
+            VALUES (?, ?, ?, ?, ?, ?, ?)
             ON CONFLICT (hour, session) DO UPDATE SET
                 audio_s = audio_s + excluded.audio_s,
                 processed_s = processed_s + excluded.processed_s,
-                lost_s = lost_s + excluded.lost_s""",
+                lost_s = lost_s + excluded.lost_s,
+                heard_until_unix_s =
+                    coalesce(excluded.heard_until_unix_s, heard_until_unix_s)""",
             hour,
             session,
             at,
             coverage.audio_s * share,
             coverage.processed_s * share,
             coverage.lost_s * share,
+            min(heard_until_unix_s, hour + _HOUR_S) if is_heard else None,
         )
 
 
 def move(db: Database, session: str, shift_s: float) -> None:
     """Shift all that a session covered, in a transaction."""
     rows = db.execute(
-        "SELECT start_unix_s, audio_s, processed_s, lost_s FROM coverage WHERE session = ?", session
+        """SELECT heard_until_unix_s, start_unix_s, audio_s, processed_s, lost_s
+        FROM coverage WHERE session = ? ORDER BY hour""",
+        session,
     ).fetchall()
     db.execute("DELETE FROM coverage WHERE session = ?", session)
-    for start_unix_s, *seconds in rows:
-        add(db, session, start_unix_s + shift_s, Coverage(*seconds))
+    for heard_until_unix_s, start_unix_s, *seconds in rows:
+        until = None if heard_until_unix_s is None else heard_until_unix_s + shift_s
+        add(db, session, start_unix_s + shift_s, Coverage(*seconds), until)
 
 
 def between(db: Database, start_unix_s: float, end_unix_s: float) -> tuple[float, float]:

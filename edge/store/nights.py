@@ -78,12 +78,18 @@ def add(db: Database, night: Night) -> bool:
     )
 
 
-def read(db: Database) -> list[Night]:
-    """Every night that is kept, the oldest first, but for any that a failing disk has spoilt."""
+def read(db: Database, until_unix_s: float) -> list[Night]:
+    """Every night that is kept and over by then, the oldest first.
+
+    Left out are those that a failing disk has spoilt. One that is not over was summed up when the
+    clock was wrong.
+    """
     with db.sentences():
         rows = db.execute(
             """SELECT date, start_unix_s, end_unix_s, heard, monitored_s, lost_s, model, alert
-            FROM night WHERE date IS NOT NULL AND json_valid(heard) ORDER BY end_unix_s"""
+            FROM night WHERE date IS NOT NULL AND json_valid(heard) AND end_unix_s <= ?
+            ORDER BY end_unix_s""",
+            until_unix_s,
         ).fetchall()
     return [
         Night(

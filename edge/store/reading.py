@@ -97,9 +97,9 @@ class Reader:
     ) -> None:
         self._db.close()
 
-    def nights(self) -> list[Night]:
-        """Every night that was summed up, the oldest first."""
-        return nights.read(self._db)
+    def nights(self, now_unix_s: float) -> list[Night]:
+        """Every night that was summed up, the oldest first; one of a wrong clock is left out."""
+        return nights.read(self._db, now_unix_s)
 
     def spans(self, start_unix_s: float, end_unix_s: float) -> list[Span]:
         """What was covered in a stretch of time, in order; the first and last may jut out."""
@@ -147,11 +147,16 @@ class Reader:
             )
         return None if row is None else SessionStart(row[0], float(row[1]), bool(row[2]))
 
-    def heard_until_unix_s(self) -> float | None:
-        """Until when sound is known to have gone through the model, seconds since 1970."""
+    def heard_until_unix_s(self, now_unix_s: float) -> float | None:
+        """Until when sound is known to have gone through the model, seconds since 1970.
+
+        What began after `now_unix_s` is left out: the clock was wrong.
+        """
         with self._db.sentences():
             (until,) = self._db.one(
-                "SELECT max(start_unix_s + audio_s) FROM coverage WHERE processed_s > 0"
+                """SELECT max(coalesce(heard_until_unix_s, start_unix_s + audio_s))
+                FROM coverage WHERE processed_s > 0 AND start_unix_s <= ?""",
+                now_unix_s,
             )
         return None if until is None else float(until)
 

@@ -134,7 +134,7 @@ class Site:
                 "403 Forbidden",
                 "text/plain; charset=utf-8",
             )
-        if request.authorization:
+        if request.authorization.lower().startswith("bearer"):  # a proxy may pass its own on
             return Answer(
                 "That is not the token of this device.\n",
                 "401 Unauthorized",

@@ -75,10 +75,10 @@ class Pages:
         now = self.clock()
         start = now - DAY_S
         with Reader(self.database) as reader:
-            nights = views(reader.nights())
+            nights = views(reader.nights(now))
             hours = _hours(reader, start, now)
             events = reader.events(start, now, EVENTS_TODAY)
-            heard_until, muted = reader.heard_until_unix_s(), reader.muted()
+            heard_until, muted = reader.heard_until_unix_s(now), reader.muted()
         return self.fill(
             "today",
             language,
@@ -100,7 +100,7 @@ class Pages:
     def nights(self, language: Language, shared: Shared, before: date | None) -> str:
         """A page of the list of nights, the newest first."""
         with Reader(self.database) as reader:
-            found = views(reader.nights())
+            found = views(reader.nights(self.clock()))
         last = found[-1].date if found else date.min
         if before is not None and found:
             last = min(last, max(before, found[0].date) - timedelta(days=1))
@@ -122,7 +122,7 @@ class Pages:
     def night(self, language: Language, shared: Shared, day: date) -> str | None:
         """One night by the hour; None when it was not kept."""
         with Reader(self.database) as reader:
-            found = {view.date: view for view in views(reader.nights())}
+            found = {view.date: view for view in views(reader.nights(self.clock()))}
             night = found.get(day)
             if night is None:
                 return None
@@ -145,7 +145,7 @@ class Pages:
     def trend(self, language: Language, shared: Shared, days: int) -> str:
         """Coughs an hour over many nights, with the usual range and the alerts."""
         with Reader(self.database) as reader:
-            found = views(reader.nights())
+            found = views(reader.nights(self.clock()))
         shown: Sequence[tuple[date, NightView | None]] = []
         if found:
             last = found[-1].date
@@ -201,7 +201,7 @@ class Pages:
             hours = _hours(reader, (now // 3600 - 47) * 3600, now)
             listened_s = sum(hour.listened_s for hour in _hours(reader, now - DAY_S, now))
             lost_s = sum(span.lost_s for span in reader.spans(now - DAY_S, now))
-            heard_until, muted = reader.heard_until_unix_s(), reader.muted()
+            heard_until, muted = reader.heard_until_unix_s(now), reader.muted()
             session = reader.latest_session()
             waiting, oldest = reader.waiting()
             used_bytes = reader.used_bytes()

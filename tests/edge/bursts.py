@@ -59,7 +59,7 @@ class Bursts:
 
     quiet = False
 
-    def ear(self) -> None:
+    def attention(self) -> None:
         """Nothing is kept back."""
 
     @property

@@ -535,7 +535,7 @@ class Loudness:
 
     quiet = False
 
-    def ear(self) -> None:
+    def attention(self) -> None:
         """Nothing is kept back."""
 
     @property

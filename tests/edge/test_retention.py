@@ -1,6 +1,7 @@
 """The store over the years: what is deleted, what is moved, and what outlives a restart."""
 
 import json
+import math
 import os
 import sqlite3
 import subprocess
@@ -57,7 +58,7 @@ def filled(path: Path, days: int, events_a_day: int = 50, size: int = 0) -> None
     with db:  # one transaction: a thousand calls of the store would wait for the disk each
         db.executemany("INSERT INTO session VALUES (?, 'mic', ?, 1, 86400)", list(starts.items()))
         db.executemany(
-            "INSERT INTO coverage VALUES (?, ?, ?, 3600, 3600, 0)",
+            "INSERT INTO coverage VALUES (?, ?, ?, 3600, 3600, 0, NULL)",
             [(at + h * 3600, id, at + h * 3600) for id, at in starts.items() for h in range(24)],
         )
         db.executemany(
@@ -182,7 +183,7 @@ def test_a_night_that_a_wrong_clock_ended_is_forgotten(path):
         for end_unix_s in (T0 - DAY_S, T0 + 7 * 3_600.0):
             store.add_night(night(end_unix_s), [])
         store.move_session("s", T0, True, T0 + 60.0)
-        assert store.nights() == [night(T0 - DAY_S)]
+        assert store.nights(math.inf) == [night(T0 - DAY_S)]
 
 
 def test_settings_and_nights_outlive_a_restart(path):
@@ -198,9 +199,9 @@ def test_settings_and_nights_outlive_a_restart(path):
         assert store.has_night(T0 - 1, T0)
         assert not store.has_night(T0, T0 + 1)
         assert store.outbox_depth() == 1
-        assert store.nights() == [night(T0)]
+        assert store.nights(math.inf) == [night(T0)]
         store.add_night(replace(night(T0), alert=True), [message(2)])
-        assert store.nights() == [night(T0)], "a night is told once"
+        assert store.nights(math.inf) == [night(T0)], "a night is told once"
         assert store.outbox_depth() == 1
 
 
@@ -222,9 +223,9 @@ def test_an_older_file_is_brought_up_to_date(path, monkeypatch):
         assert store.outbox_depth() == 100
         assert store._db.one("PRAGMA auto_vacuum")[0] == 2
         assert store._db.one("PRAGMA user_version")[0] == 3
-        assert store.nights() == []
+        assert store.nights(math.inf) == []
         store.add_night(night(T0 + DAY_S), [])
-        assert store.nights() == [night(T0 + DAY_S)]
+        assert store.nights(math.inf) == [night(T0 + DAY_S)]
 
 
 A_DAY = """

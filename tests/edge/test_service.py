@@ -37,6 +37,7 @@ from edge.daemon.session import Clocks, Session, difference
 from edge.daemon.shift import Shift
 from edge.errors import AirwayError, ConfigError, InputOutputError
 from edge.messages import Health, rfc3339
+from edge.pipeline import Attention
 from edge.records import AudioBlock, Coverage
 from edge.store import Reader, Store
 
@@ -278,9 +279,9 @@ class Still(Bursts):
 
     quiet = True
 
-    def ear(self) -> SimpleNamespace:
+    def attention(self) -> Attention:
         """Nor as far as the capture thread can tell."""
-        return SimpleNamespace(push=lambda pcm: b"")
+        return Attention(0.1, 0.5, SimpleNamespace(push=lambda pcm: b""))
 
 
 def test_a_resting_daemon_is_muted_at_once(tmp_path, mosquitto, quick, wait_until):

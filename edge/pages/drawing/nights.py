@@ -64,7 +64,8 @@ def _night(
     language: Language,
 ) -> Iterator[Shape]:
     if view is None or view.rate_per_h is None or view.low is None or view.high is None:
-        title = language("gap_title", day=language.day(day))
+        words = "no_rate" if view is not None and view.listened else "not_monitored"
+        title = language("gap_title", day=language.day(day), why=language(words))
         width = max(pitch - 1, pitch / 2)
         yield Rect(x - width / 2, frame.floor - _GAP_PX, width, _GAP_PX, "gap", title)
         return

@@ -120,7 +120,7 @@ WORDS = {
         "with an alert."
     ),
     "point_title": "{day}: {rate} coughs an hour ({span}), {hours} listened to",
-    "gap_title": "{day}: not monitored",
+    "gap_title": "{day}: {why}",
     "legend_rate": "a night, with its 95\u00a0% interval",
     "legend_alert": "a night with an alert",
     "legend_usual": "usual range",
@@ -156,7 +156,7 @@ WORDS = {
     "chart_coverage": "Minutes listened to in each hour",
     "chart_coverage_aria": "Bar chart: {hours} of the last 48 hours were listened to.",
     "lost_24h": "Lost in the last 24 hours",
-    "lost_note": "sound that arrived and could not be analysed",
+    "lost_note": "time in which no usable sound arrived, or it could not be analysed",
     "session_since": "Recording since",
     "clock": "Clock",
     "clock_synced": "synchronised when the recording began",

@@ -148,7 +148,7 @@ def test_the_report_in_a_browser(browser, history: Path, tmp_path: Path):
 
     pypdf = pytest.importorskip("pypdf")
     with Reader(history) as reader:
-        report = report_of(views(reader.nights()), "bedroom", None, None)
+        report = report_of(views(reader.nights(NOW_UNIX_S)), "bedroom", None, None)
     file = tmp_path / "report.html"
     for code in ("en", "zh"):
         file.write_text(html_page(report, language(code), "1.0"), encoding="utf-8")

@@ -4,13 +4,14 @@ import os
 import sqlite3
 import subprocess
 import sys
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 
 from edge.errors import ConfigError, InputOutputError
 from edge.messages import Origin, event_message, rfc3339, uuid7
-from edge.records import Coverage, Event
+from edge.records import Coverage, Event, Heard, Night
 from edge.store import Reader, Store
 
 T0 = 1_772_359_200.0
@@ -51,7 +52,7 @@ def test_what_the_daemon_wrote_is_seen_while_it_writes(path: Path):
             assert reader.events(T0, T0 + 60, 5) == []
             assert [span.audio_s for span in reader.spans(T0, T0 + 7200)] == [3600.0, 1800.0]
             assert sum(s.lost_s for s in reader.spans(T0, T0 + 7200)) == pytest.approx(100.0)
-            assert reader.heard_until_unix_s() == T0 + 5400
+            assert reader.heard_until_unix_s(T0 + 5400) == T0 + 5400
             session = reader.latest_session()
             assert session is not None
             assert (session.source, session.clock_synced) == ("mic", True)
@@ -59,6 +60,38 @@ def test_what_the_daemon_wrote_is_seen_while_it_writes(path: Path):
             assert not reader.muted()
             store.put_setting("mute", "on")
             assert reader.muted()
+
+
+def test_time_in_which_nothing_is_heard_is_no_listening(path: Path):
+    """Muted, or with a dead microphone, time goes on, and what was last heard stays."""
+    with Store(path) as store:
+        store.start_session("s1", "mic", T0, True)
+        with Reader(path) as reader:
+            assert reader.heard_until_unix_s(T0 + 9e6) is None
+            store.add_coverage("s1", Coverage(300.0, 300.0, 0.0))
+            for _ in range(100):
+                store.add_coverage("s1", Coverage(60.0, 0.0, 60.0))
+            assert reader.heard_until_unix_s(T0 + 9e6) == T0 + 300
+            store.add_coverage("s1", Coverage(10.0, 10.0, 0.0))
+            assert reader.heard_until_unix_s(T0 + 9e6) == T0 + 6310
+            store.move_session("s1", 5000.0, T0 + 9e6)
+            assert reader.heard_until_unix_s(T0 + 9e6) == T0 + 11310
+
+
+def test_what_a_wrong_clock_told_of_the_future_is_left_out(path: Path):
+    """A night and a coverage of next year, from before the clock was set, show nothing today."""
+    ahead_s = 365 * 86_400.0
+    heard = {"cough": Heard(1, 1)}
+    with Store(path) as store:
+        store.start_session("s0", "mic", T0 + ahead_s, False)
+        store.add_coverage("s0", Coverage(60.0, 60.0, 0.0))
+        for start in (T0 - 43_200, T0 + ahead_s):
+            day = datetime.fromtimestamp(start, UTC).date()
+            store.add_night(Night(day, start, start + 43_200, heard, 4e4, 0.0, "m"), [])
+        with Reader(path) as reader:
+            assert [night.end_unix_s for night in reader.nights(T0)] == [T0]
+            assert reader.heard_until_unix_s(T0) is None
+            assert len(reader.nights(T0 + 2 * ahead_s)) == 2
 
 
 def test_nothing_can_be_written(path: Path):

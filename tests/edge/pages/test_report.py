@@ -2,6 +2,7 @@
 
 import io
 import json
+import math
 import re
 import subprocess
 import sys
@@ -31,7 +32,7 @@ MISSING = [date(2026, 2, 12), date(2026, 2, 13)]
 def report(history: Path) -> Report:
     """February of the synthetic history."""
     with Reader(history) as reader:
-        return report_of(views(reader.nights()), "bedroom", FIRST, LAST)
+        return report_of(views(reader.nights(math.inf)), "bedroom", FIRST, LAST)
 
 
 def long_report(days: int) -> Report:
@@ -230,6 +231,24 @@ def test_a_period_without_listening_says_so():
     assert pdf_page(report, EN, "1.0").startswith(b"%PDF")
     assert csv_table(report).count(",,,") >= 4
     assert "valueQuantity" not in json.dumps(fhir_bundle(report, EN, "1.0"))
+
+
+def test_a_night_too_short_for_a_rate_was_listened_to_all_the_same():
+    """Its coughs and its time are told, and no form calls it not monitored."""
+    night = NightView(FIRST, 20, 3_000.0, None, None, None, None, None, None, False, 0.0, 3e4)
+    report = report_of([night], "bedroom", FIRST, FIRST)
+    page = html_page(report, EN, "1.0")
+    assert "No night in this period was monitored" not in page
+    assert "1 of 1" in page
+    assert "too short for a rate" in page
+    (_, told) = (entry["resource"] for entry in fhir_bundle(report, EN, "1.0")["entry"])
+    assert told["dataAbsentReason"]["coding"][0]["code"] == "unknown"
+    assert [part["code"]["coding"][0]["code"] for part in told["component"]] == [
+        "coughs-reported", "listened",
+    ]  # fmt: skip
+    assert told["component"][0]["valueInteger"] == 20
+    model = pytest.importorskip("fhirclient.models.observation")
+    model.Observation(told, strict=True)
 
 
 def test_two_devices_of_one_name_have_other_identifiers(report: Report):

@@ -129,6 +129,9 @@ def test_a_program_brings_the_token_in_a_header(guarded: Site):
     refused = guarded.answer(get("/", authorization="Bearer wrong"))
     assert refused.status == "401 Unauthorized"
     assert dict(refused.headers)["WWW-Authenticate"].startswith("Bearer ")
+    # What a proxy asks for itself, and passes on, is no token: a person is led to the form.
+    passed_on = guarded.answer(get("/", authorization="Basic dXNlcjpwYXNz"))
+    assert (passed_on.status, dict(passed_on.headers)["Location"]) == ("303 See Other", "/login")
 
 
 def test_guessing_is_slow(pages: Pages):

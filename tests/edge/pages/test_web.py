@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from edge.messages import Origin, event_message, rfc3339, uuid7
 from edge.pages.nights import correction
-from edge.records import Detector, Event, Heard, Night
+from edge.records import Coverage, Detector, Event, Heard, Night
 from edge.store import Reader, Store
 from edge.trend import views
 from edge.web import Gate, Pages, Site
@@ -105,6 +105,18 @@ def test_a_short_night_has_a_count_and_no_rate(tmp_path: Path):
         assert "too short for a rate" in page
         assert "not monitored" not in page.partition("</main>")[0].partition("<details>")[0]
     assert "2 coughs in 0.2 h" in site.answer(get("/")).body
+
+
+def test_a_day_without_listening_is_no_quiet_one(tmp_path: Path):
+    """Where nothing was listened to, no number of coughs is told."""
+    path = tmp_path / "off.db"
+    with Store(path) as store:
+        store.start_session("s", "mic", NOW_UNIX_S - 9e5, True)
+        store.add_coverage("s", Coverage(3_600.0, 3_600.0, 0.0))
+    page = Site(Pages(path, "n", UTC, lambda: NOW_UNIX_S), Gate(None, lambda: NOW_UNIX_S)).answer(
+        get("/")
+    )
+    assert "0 coughs" not in page.body.partition("</main>")[0].partition("<details>")[0]
 
 
 def test_rates_of_two_kinds_are_told_apart():
