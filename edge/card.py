@@ -49,6 +49,22 @@ class Layout:
     logit_scale: float
     logit_zero: int
 
+    def __post_init__(self) -> None:
+        """Refuse a patch that can't lie on a stream, naming the field and its value."""
+        least = {"patch_frames": 1, "patch_steps": 1, "step_frames": 1, "before_frames": 0}
+        wrong = [
+            f"{name}={value!r}"
+            for name, low in least.items()
+            if not isinstance(value := getattr(self, name), int) or value < low
+        ]
+        if wrong:
+            raise BadInputError(f"layout: out of range: {', '.join(wrong)}")
+        if self.before_frames + self.own_frames > self.patch_frames:
+            raise BadInputError(
+                f"layout: a patch of {self.patch_frames} frames does not hold "
+                f"{self.before_frames} before it and {self.own_frames} of its own"
+            )
+
     @property
     def own_frames(self) -> int:
         """Frames that the scores of a patch stand for, from one patch to the next."""

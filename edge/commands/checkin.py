@@ -27,7 +27,7 @@ from edge.commands.output import say_json
 from edge.commands.screen import screen_pcm, whole_pcm
 from edge.errors import BadInputError, UsageError
 from edge.records import AudioBlock, Pcm
-from edge.screening import ABSTAIN, NO_EVIDENCE, Screener
+from edge.screening import ABSTAIN, MOST_S, NO_EVIDENCE, Screener
 
 RATE_HZ = 16_000
 BLOCKS_PER_SECOND = 10
@@ -79,6 +79,10 @@ def _checkin(arguments: argparse.Namespace) -> int:
 
 def _from_file(path: Path) -> tuple[Pcm, int]:
     recording = open_wav_or_flac(path)
+    if recording.duration_s > MOST_S:
+        raise BadInputError(
+            f"{path} lasts {recording.duration_s:.0f} s; cut a stretch of at most {MOST_S:.0f} s"
+        )
     return whole_pcm(recording), recording.rate_hz
 
 

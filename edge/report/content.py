@@ -130,7 +130,8 @@ def report_of(
     Args:
         views: every night that is kept, the oldest first.
         node: the device.
-        first: day on which the first night began; None is 30 days up to `last`.
+        first: day on which the first night began; None is 30 days up to `last`, or fewer where no
+            more are kept.
         last: day on which the last night began; None is the latest night that is kept.
         identity: of the history.
 
@@ -141,7 +142,7 @@ def report_of(
     if not views:
         raise TryAgainError("no night has been summed up yet; the first report is due tomorrow")
     end = last or views[-1].date
-    begin = first or end - min(USUAL, end - date.min)
+    begin = first or max(end - min(USUAL, end - date.min), min(end, views[0].date))
     if begin > end:
         raise UsageError(f"the period from {begin} to {end} is empty; give --from before --to")
     if (end - begin).days >= MOST_DAYS:

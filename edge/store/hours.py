@@ -29,7 +29,9 @@ def add(
     if heard_until_unix_s is None and coverage.processed_s > 0:
         heard_until_unix_s = end_unix_s
     for hour, at, share in _by_hour(start_unix_s, end_unix_s):
-        is_heard = heard_until_unix_s is not None and heard_until_unix_s >= at
+        heard = None
+        if heard_until_unix_s is not None and heard_until_unix_s >= at:
+            heard = min(heard_until_unix_s, hour + _HOUR_S)
         db.execute(
             """INSERT INTO coverage
                 (hour, session, start_unix_s, audio_s, processed_s, lost_s, heard_until_unix_s)
@@ -46,7 +48,7 @@ def add(
             coverage.audio_s * share,
             coverage.processed_s * share,
             coverage.lost_s * share,
-            min(heard_until_unix_s, hour + _HOUR_S) if is_heard else None,
+            heard,
         )
 
 

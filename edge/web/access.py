@@ -35,6 +35,11 @@ def read_token(path: Path) -> str:
         raise ConfigError(f"{path} is not a text file; put the token in its first line") from error
     if mode & _LOOSE:
         raise ConfigError(f"other users may read or change {path} (mode {mode:03o}); chmod 600 it")
+    if not first.isascii():  # a header could not carry it
+        raise ConfigError(
+            f"the token in {path} has characters beyond ASCII; make one with: "
+            "head -c 24 /dev/urandom | base64"
+        )
     if len(first) < TOKEN_CHARACTERS:
         raise ConfigError(
             f"the token in {path} has {len(first)} characters and needs at least "

@@ -118,6 +118,14 @@ def test_the_command_counts_coughs_and_decides_nothing(tmp_path):
     assert set(line["explanation"]) == {"en", "zh"}
 
 
+def test_a_night_is_no_check_in(tmp_path):
+    """A long recording is refused before it is decoded, with its length and the limit."""
+    sf.write(tmp_path / "night.wav", np.zeros(121 * 4_000, np.int16), 4_000, "PCM_16")
+    done = run("--cough", tmp_path / "night.wav")
+    assert done.returncode == 65
+    assert "lasts 121 s; cut a stretch of at most 120 s" in done.stderr
+
+
 def test_a_bundle_needs_coughs_to_screen(tmp_path):
     """Naming a bundle without a cough recording is a usage error in one sentence."""
     sf.write(tmp_path / "vowel.wav", tone(2.0), RATE_HZ, "PCM_16")

@@ -58,7 +58,8 @@ def filled(path: Path, days: int, events_a_day: int = 50, size: int = 0) -> None
     with db:  # one transaction: a thousand calls of the store would wait for the disk each
         db.executemany("INSERT INTO session VALUES (?, 'mic', ?, 1, 86400)", list(starts.items()))
         db.executemany(
-            "INSERT INTO coverage VALUES (?, ?, ?, 3600, 3600, 0, NULL)",
+            """INSERT INTO coverage (hour, session, start_unix_s, audio_s, processed_s, lost_s)
+            VALUES (?, ?, ?, 3600, 3600, 0)""",
             [(at + h * 3600, id, at + h * 3600) for id, at in starts.items() for h in range(24)],
         )
         db.executemany(
@@ -222,7 +223,7 @@ def test_an_older_file_is_brought_up_to_date(path, monkeypatch):
         assert store.summary(0.0, 1e11).counts == {"cough": 100}
         assert store.outbox_depth() == 100
         assert store._db.one("PRAGMA auto_vacuum")[0] == 2
-        assert store._db.one("PRAGMA user_version")[0] == 3
+        assert store._db.one("PRAGMA user_version")[0] == 4
         assert store.nights(math.inf) == []
         store.add_night(night(T0 + DAY_S), [])
         assert store.nights(math.inf) == [night(T0 + DAY_S)]

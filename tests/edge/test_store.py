@@ -331,8 +331,8 @@ def test_the_database_of_another_program_is_left_alone(tmp_path):
 
 def test_a_newer_schema_is_refused(path, store):
     """A database that a newer release has written says so, and is left alone."""
-    store._db.execute("PRAGMA user_version = 4")
-    with pytest.raises(ConfigError, match=r"by a newer Airway \(schema 4, this one knows 3\)"):
+    store._db.execute("PRAGMA user_version = 5")
+    with pytest.raises(ConfigError, match=r"by a newer Airway \(schema 5, this one knows 4\)"):
         Store(path)
 
 

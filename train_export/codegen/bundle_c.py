@@ -9,6 +9,7 @@ import numpy as np
 from edge.bundle import Bundle
 from edge.card import EventRule, sigmoid
 from edge.errors import BadInputError, InputOutputError, UsageError
+from edge.frontend import Frontend
 from edge.gate import bundle_gate, skip_samples, step_samples
 from train_export.codegen.c_text import array, listed, struct, table, text
 from train_export.codegen.graph import read_graph
@@ -217,7 +218,12 @@ def shutter_source(bundle: Bundle) -> str:
     if gate is None:
         return ""
     bundle_gate(gate, layout, spec)  # refuses what could not hear
-    ahead = (layout.patch_frames - layout.before_frames) // layout.own_frames + 1
+    # Rows that the gate is ahead by: those of the future that a score hears, and what a row's
+    # window and a denoiser hear beyond the hop that it stands for.
+    seen = (spec.window_samples + spec.hop_samples) // 2
+    seen += Frontend(spec, bundle.tables).latency_samples
+    rows = layout.patch_frames - layout.before_frames + -(-seen // spec.hop_samples)
+    ahead = rows // layout.own_frames + 1
     if ahead > SHUTTER_DECISIONS:
         raise BadInputError(
             f"bundle {bundle.name}: the gate decides {ahead} patches ahead of the model, and a "

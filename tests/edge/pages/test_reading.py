@@ -74,7 +74,7 @@ def test_time_in_which_nothing_is_heard_is_no_listening(path: Path):
             assert reader.heard_until_unix_s(T0 + 9e6) == T0 + 300
             store.add_coverage("s1", Coverage(10.0, 10.0, 0.0))
             assert reader.heard_until_unix_s(T0 + 9e6) == T0 + 6310
-            store.move_session("s1", 5000.0, T0 + 9e6)
+            store.move_session("s1", T0 + 5000.0, True, T0 + 9e6)
             assert reader.heard_until_unix_s(T0 + 9e6) == T0 + 11310
 
 

@@ -168,6 +168,9 @@ def test_a_token_file_must_be_private_and_long(tmp_path: Path):
         read_token(path)
     path.chmod(0o600)
     assert read_token(path) == TOKEN
+    path.write_text("schlüssel" + TOKEN)
+    with pytest.raises(ConfigError, match="characters beyond ASCII"):
+        read_token(path)
     path.write_text("short")
     with pytest.raises(ConfigError, match="5 characters and needs at least 20"):
         read_token(path)

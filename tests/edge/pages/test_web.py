@@ -98,7 +98,8 @@ def test_a_short_night_has_a_count_and_no_rate(tmp_path: Path):
     """Ten minutes of listening are told, with what was heard in them; no rate comes of them."""
     path = tmp_path / "short.db"
     with Store(path) as store:
-        store.start_session("s", "mic", 0.0, True)
+        store.start_session("s", "mic", NOW_UNIX_S - 8_000, True)
+        store.add_coverage("s", Coverage(600.0, 600.0, 0.0))
         store.add_night(short_night(date(2026, 2, 28), 2, None, 600.0), [])
     site = Site(Pages(path, "n", UTC, lambda: NOW_UNIX_S), Gate(None, lambda: NOW_UNIX_S))
     for page in (site.answer(get("/")).body, site.answer(get("/nights")).body):
@@ -116,7 +117,9 @@ def test_a_day_without_listening_is_no_quiet_one(tmp_path: Path):
     page = Site(Pages(path, "n", UTC, lambda: NOW_UNIX_S), Gate(None, lambda: NOW_UNIX_S)).answer(
         get("/")
     )
-    assert "0 coughs" not in page.body.partition("</main>")[0].partition("<details>")[0]
+    tiles = page.body.partition("<svg")[0]
+    assert "0 coughs" not in tiles
+    assert "not monitored" in tiles
 
 
 def test_rates_of_two_kinds_are_told_apart():
