@@ -48,7 +48,7 @@ VALIDATION_HOURS = 4.0
 # The odds that a sound was a cough hang on how many other sounds there are: these are a home's.
 HOME = replace(VALIDATION, others_per_hour=60)
 HOME_HOURS = 8.0
-# Steady hiss never opens it, and on validation scenes it shut out no cough (benchmarks/gate.py).
+# Steady hiss opens it once in minutes, and it shut out no cough so far (benchmarks/gate.py).
 GATE = GateRule(rise_q7=160)
 ABOUT: dict[str, Any] = {
     "profile": "room",
