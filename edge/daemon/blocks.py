@@ -3,10 +3,13 @@
 import math
 import queue
 
+import numpy as np
+
 from edge.daemon.pace import BLOCKS_PER_SECOND
 from edge.records import AudioBlock
 
 Item = AudioBlock | None  # None: the session is over
+KNOCK = AudioBlock(np.zeros(0, np.int16), 1, 0)  # no sound: there is something else to do
 
 
 class BlockQueue(queue.Queue[Item]):

@@ -10,7 +10,7 @@ from typing import Protocol
 
 import numpy as np
 
-from edge.daemon.blocks import Item
+from edge.daemon.blocks import KNOCK, Item
 from edge.daemon.pace import HOLD_S, REST_S, Pace
 from edge.daemon.reporter import Listening, Reporter
 from edge.pipeline import Attention
@@ -174,15 +174,15 @@ class Listener:
             else:
                 if block is None:
                     break
+                self._obey(reporter)  # before what may have come after the command
                 began_s = self._clock()
-                self._hear(block, reporter)
+                if block is not KNOCK:
+                    self._hear(block, reporter)
                 now_s = self._clock()
                 self._busy_s += now_s - began_s
                 heard_s = now_s if len(block.pcm) else heard_s
                 reporter.progress(self._coverage())
-            if self._mute.obey():
-                _logger.warning("the microphone is %s", "muted" if self._mute.muted else "on again")
-                reporter.muted(self._mute.muted, keep=True)
+            self._obey(reporter)
             if self._online != (not self._live or now_s - heard_s < SILENT_AFTER_S):
                 self._online = not self._online
                 words = "back" if self._online else "silent: it is offline"
@@ -196,6 +196,12 @@ class Listener:
                 reporter.report(self._state())
         self._keep(self._pipeline.finish(), reporter)
         reporter.finish(self._state())
+
+    def _obey(self, reporter: Reporter) -> None:
+        """Mute, or listen again, if that was commanded."""
+        if self._mute.obey():
+            _logger.warning("the microphone is %s", "muted" if self._mute.muted else "on again")
+            reporter.muted(self._mute.muted, keep=True)
 
     def _hear(self, block: AudioBlock, reporter: Reporter) -> None:
         """A block through the pipeline; a muted one only moves the time on."""

@@ -23,7 +23,7 @@ _LATE_S = 1 / BLOCKS_PER_SECOND + _MARGIN_S / 2  # a block that is later has ano
 _DRIFT = 1e-3
 _SURE_S = 15.0
 _WAIT_S = 0.05
-_MISSES = 10  # waits in a row for what should have been there: the source has become later
+_MISSES = 15  # waits for what should have been there, and none else: the source became later
 _EQUAL_S = 1e-6
 
 
@@ -105,12 +105,13 @@ class Sheaf:
         if self._fresh_s >= HOLD_S:  # a night that comes at once is no night in memory
             self._pass_on(end_s)
         elif rests:
-            if not more and not self._is_still(attention):
+            has_look = not more or self._fresh_s >= REST_S - _MARGIN_S
+            if has_look and not self._is_still(attention):
                 self._pass_on(end_s)
         elif end_s >= self._due_s - _EQUAL_S or self._held:
             self._pass_on(end_s)
         if not more:
-            self._pace.rest(REST_S if rests else self._until_due_s(end_s))
+            self._pace.rest(REST_S if rests else min(REST_S, self._until_due_s(end_s)))
 
     def flush(self) -> None:
         """Pass on what is held."""
@@ -124,16 +125,17 @@ class Sheaf:
         late_s, wait_s = now_s - end_s, now_s - self._asked_s
         slack_s = _MARGIN_S + _DRIFT * (now_s - self._waited_s)
         self._on_time_s = min(self._on_time_s, late_s)
-        if self._asked_s - end_s <= self._on_time_s + slack_s:
-            if wait_s > _MARGIN_S:
-                self._waited_s, self._misses = now_s, 0
-                self._on_time_s = min(late_s, self._on_time_s + slack_s)
-        else:  # it should have been there: a wait is a busy processor's, or that of a later source
-            self._misses = self._misses + 1 if wait_s > _WAIT_S else 0
         is_sure = now_s - self._waited_s <= _SURE_S
-        if self._misses >= _MISSES and not is_sure:
+        was_there = self._asked_s - end_s > self._on_time_s + slack_s
+        if not was_there and wait_s > _MARGIN_S:
             self._waited_s, self._misses, is_sure = now_s, 0, True
-            self._on_time_s = late_s
+            self._on_time_s = min(late_s, self._on_time_s + slack_s)
+        elif is_sure:
+            self._misses = 0
+        elif was_there and wait_s > _WAIT_S:  # a busy processor's fault, or the source's
+            self._misses += 1
+            if self._misses == _MISSES:
+                self._waited_s, self._on_time_s, is_sure = now_s, late_s, True
         return not is_sure or late_s - self._on_time_s > _LATE_S
 
     def _until_due_s(self, end_s: float) -> float:

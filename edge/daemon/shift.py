@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import BinaryIO, Optional, TypeAlias
 
 from edge.config import Settings
-from edge.daemon.blocks import BlockQueue
+from edge.daemon.blocks import KNOCK, BlockQueue
 from edge.daemon.board import Board
 from edge.daemon.feeder import QUEUE_BLOCKS, Feeder, open_source
 from edge.daemon.keeper import Backlog, Keeper
@@ -100,7 +100,7 @@ class Shift:
         self._backlog = backlog
         self._mute = mute
         self._clocks = clocks
-        self._pace = Pace()
+        self._pace, self._blocks = Pace(), BlockQueue(QUEUE_BLOCKS)
         self._uplink: Uplink | None = None
         self._source = open_source(setup.settings.source, stdin)
         with contextlib.ExitStack() as opening:
@@ -112,7 +112,6 @@ class Shift:
     def _make_threads(self, ends: Ends) -> None:
         setup, settings, clocks = self.setup, self.setup.settings, self._clocks
         pipeline = setup.pipeline_factory(self._source.rate_hz)
-        blocks = BlockQueue(QUEUE_BLOCKS)
         self._uplink = self._make_uplink() if settings.mqtt.enabled else None
         with _unless_full(settings.store.path):  # takes its time: the session begins behind it
             if ensure_sound(settings.store.path, clocks.wall()) is not None:
@@ -124,7 +123,7 @@ class Shift:
             self._begin_in_store(settings.store.path)
         self._feeder = Feeder(
             self._source,
-            blocks,
+            self._blocks,
             clocks.monotonic,
             lambda: ends.put(End(self, "the source ended")),
             self._pace,
@@ -132,7 +131,7 @@ class Shift:
         )
         self._listener = Listener(
             pipeline,
-            blocks,
+            self._blocks,
             live=self._source.live,
             open_reporter=self._open_reporter,
             clock=clocks.monotonic,
@@ -226,7 +225,9 @@ class Shift:
             if topic == command:
                 self._mute.command(body)
                 self._pace.set_quiet(False)
-                self._pace.wake()  # obeyed with the next block
+                self._pace.wake()
+                with contextlib.suppress(queue.Full):  # obeyed at the next block
+                    self._blocks.put_nowait(KNOCK)
             elif body == ONLINE.encode():
                 uplink.republish()
 

@@ -29,9 +29,7 @@ def add(
     if heard_until_unix_s is None and coverage.processed_s > 0:
         heard_until_unix_s = end_unix_s
     for hour, at, share in _by_hour(start_unix_s, end_unix_s):
-        heard = None
-        if heard_until_unix_s is not None and heard_until_unix_s >= at:
-            heard = min(heard_until_unix_s, hour + _HOUR_S)
+        heard = None if heard_until_unix_s is None else min(heard_until_unix_s, hour + _HOUR_S)
         db.execute(
             """INSERT INTO coverage
                 (hour, session, start_unix_s, audio_s, processed_s, lost_s, heard_until_unix_s)
@@ -40,8 +38,9 @@ def add(
                 audio_s = audio_s + excluded.audio_s,
                 processed_s = processed_s + excluded.processed_s,
                 lost_s = lost_s + excluded.lost_s,
-                heard_until_unix_s =
-                    coalesce(excluded.heard_until_unix_s, heard_until_unix_s)""",
+                heard_until_unix_s = coalesce(
+                    max(excluded.heard_until_unix_s, heard_until_unix_s),
+                    excluded.heard_until_unix_s, heard_until_unix_s)""",
             hour,
             session,
             at,

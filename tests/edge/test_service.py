@@ -32,7 +32,7 @@ from edge.daemon.keeper import Backlog
 from edge.daemon.listener import Listener, Mute
 from edge.daemon.metrics import served
 from edge.daemon.notify import Notifier
-from edge.daemon.pace import HOLD_S, Pace
+from edge.daemon.pace import HOLD_S, REST_S, Pace
 from edge.daemon.session import Clocks, Session, difference
 from edge.daemon.shift import Shift
 from edge.errors import AirwayError, ConfigError, InputOutputError
@@ -307,6 +307,11 @@ def test_a_resting_daemon_is_muted_at_once(tmp_path, mosquitto, quick, wait_unti
         late_s.append(time.monotonic() - begin_s)
     over.set()
     player.join()
+    time.sleep(2 * REST_S)  # and when no sound comes at all
+    begin_s = time.monotonic()
+    subscriber._client.publish("airway/n/mic/mute/set", b"off", 1).wait_for_publish(10)
+    assert wait_until(lambda: subscriber.on("/mic/mute")[-1].body == b"off")
+    late_s.append(time.monotonic() - begin_s)
     assert daemon.end() == [0]
     assert max(late_s) < 1.0
 

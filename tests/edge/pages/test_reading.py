@@ -76,6 +76,12 @@ def test_time_in_which_nothing_is_heard_is_no_listening(path: Path):
             assert reader.heard_until_unix_s(T0 + 9e6) == T0 + 6310
             store.move_session("s1", T0 + 5000.0, True, T0 + 9e6)
             assert reader.heard_until_unix_s(T0 + 9e6) == T0 + 11310
+        store.start_session("s2", "mic", T0 + 20_000, True)
+        store.add_coverage("s2", Coverage(600.0, 600.0, 0.0))
+        store.add_coverage("s2", Coverage(900.0, 0.0, 0.0))
+        store.move_session("s2", T0 + 24_000, True, T0 + 9e6)  # over the hour's end
+        with Reader(path) as reader:
+            assert reader.heard_until_unix_s(T0 + 9e6) == T0 + 24_600
 
 
 def test_what_a_wrong_clock_told_of_the_future_is_left_out(path: Path):
