@@ -18,12 +18,10 @@ REST_S = 0.9
 HOLD_S = 4 * REST_S
 _MARGIN_S = 0.002  # to look before a block is there is one more wake
 _LATE_S = 1 / BLOCKS_PER_SECOND + _MARGIN_S / 2  # a block that is later has another behind it
-# How late blocks are that come as soon as they can is known from those that had to be waited for,
-# and to a drift of the card's clock since the last of them; one is waited for now and then.
-_DRIFT = 1e-3
-_SURE_S = 15.0
+_DRIFT = 1e-3  # of a card's clock, at most
+_SURE_S = 15.0  # until a block is to be waited for again, to see how late they are
 _WAIT_S = 0.05
-_MISSES = 15  # waits for what should have been there, and none else: the source became later
+_MISSES = 15  # such waits for what should have been there, and none else: the source became later
 _EQUAL_S = 1e-6
 
 
@@ -55,6 +53,51 @@ class Pace:
         self._wake.acquire(timeout=max(0.0, seconds))
 
 
+class Arrivals:
+    """When the blocks of a source can be had, as far as that can be seen from outside.
+
+    Late is a block by the clock's reading less its end. The least lateness is that of a block that
+    was waited for, and it drifts: a card's clock is not this one.
+
+    Args:
+        clock: monotonic seconds.
+    """
+
+    def __init__(self, clock: Callable[[], float]) -> None:
+        self._clock = clock
+        self._asked_s = 0.0
+        self._waited_s = -math.inf
+        self._least_s = math.inf
+        self._misses = 0
+
+    def ask(self) -> None:
+        """The source is asked for its next block."""
+        self._asked_s = self._clock()
+
+    def more_waits(self, end_s: float) -> bool:
+        """Whether, behind the block that ends there and has come, another is to be had at once."""
+        now_s = self._clock()
+        late_s, wait_s = now_s - end_s, now_s - self._asked_s
+        slack_s = _MARGIN_S + _DRIFT * (now_s - self._waited_s)
+        self._least_s = min(self._least_s, late_s)
+        is_sure = now_s - self._waited_s <= _SURE_S
+        was_there = self._asked_s - end_s > self._least_s + slack_s
+        if not was_there and wait_s > _MARGIN_S:
+            self._waited_s, self._misses, is_sure = now_s, 0, True
+            self._least_s = min(late_s, self._least_s + slack_s)
+        elif is_sure:
+            self._misses = 0
+        elif was_there and wait_s > _WAIT_S:  # a busy processor's fault, or the source's
+            self._misses += 1
+            if self._misses == _MISSES:
+                self._waited_s, self._least_s, is_sure = now_s, late_s, True
+        return not is_sure or late_s - self._least_s > _LATE_S
+
+    def until_s(self, end_s: float) -> float:
+        """Seconds until the block that ends there can be had."""
+        return self._least_s + end_s + _MARGIN_S - self._clock()
+
+
 class Sheaf:
     """Blocks bound together, as many as are needed before there is anything to say.
 
@@ -74,17 +117,13 @@ class Sheaf:
     ) -> None:
         self._put = put
         self._pace = pace
-        self._clock = clock
+        self._arrivals = Arrivals(clock)
         self._attention = attention
         self._fresh: list[AudioBlock] = []
         self._held: list[AudioBlock] = []  # one for each rest, heard and still
         self._fresh_s = self._held_s = 0.0  # how long they are
         # Seconds of the session after which there will be something to say.
         self._due_s = 0.0 if attention is None else attention.first_s
-        self._asked_s = 0.0  # when the source was asked for the next block
-        self._waited_s = -math.inf  # when it last kept us waiting for one
-        self._on_time_s = math.inf  # clock less end of a block that comes as soon as it can
-        self._misses = 0  # that should have been there and were waited for
 
     def add(self, block: AudioBlock) -> None:
         """Pass a block on, now or with those that follow; then rest until there may be more."""
@@ -97,11 +136,11 @@ class Sheaf:
             self._pass_on(end_s)
         else:
             self._deal_with(end_s, self._attention)
-        self._asked_s = self._clock()
+        self._arrivals.ask()
 
     def _deal_with(self, end_s: float, attention: Attention) -> None:
         """Pass on what is to be passed on by now, and rest."""
-        more, rests = self._more_waits(end_s), self._pace.resting
+        more, rests = self._arrivals.more_waits(end_s), self._pace.resting
         if self._fresh_s >= HOLD_S:  # a night that comes at once is no night in memory
             self._pass_on(end_s)
         elif rests:
@@ -119,30 +158,10 @@ class Sheaf:
             last = (self._fresh or self._held)[-1]
             self._pass_on((last.start + len(last.pcm)) / last.rate_hz)
 
-    def _more_waits(self, end_s: float) -> bool:
-        """Whether the next block can be had without a wait, which would be one more wake."""
-        now_s = self._clock()
-        late_s, wait_s = now_s - end_s, now_s - self._asked_s
-        slack_s = _MARGIN_S + _DRIFT * (now_s - self._waited_s)
-        self._on_time_s = min(self._on_time_s, late_s)
-        is_sure = now_s - self._waited_s <= _SURE_S
-        was_there = self._asked_s - end_s > self._on_time_s + slack_s
-        if not was_there and wait_s > _MARGIN_S:
-            self._waited_s, self._misses, is_sure = now_s, 0, True
-            self._on_time_s = min(late_s, self._on_time_s + slack_s)
-        elif is_sure:
-            self._misses = 0
-        elif was_there and wait_s > _WAIT_S:  # a busy processor's fault, or the source's
-            self._misses += 1
-            if self._misses == _MISSES:
-                self._waited_s, self._on_time_s, is_sure = now_s, late_s, True
-        return not is_sure or late_s - self._on_time_s > _LATE_S
-
     def _until_due_s(self, end_s: float) -> float:
         """Seconds until the block comes with which there will be something to say."""
         blocks = math.ceil((self._due_s - end_s - _EQUAL_S) * BLOCKS_PER_SECOND)
-        comes_s = self._on_time_s + end_s + blocks / BLOCKS_PER_SECOND
-        return comes_s + _MARGIN_S - self._clock()
+        return self._arrivals.until_s(end_s + blocks / BLOCKS_PER_SECOND)
 
     def _is_still(self, attention: Attention) -> bool:
         """Keep what is fresh; returns whether an ear found it still, and there is room for more."""
