@@ -121,6 +121,6 @@ def _quantity(value: float, unit: str, code: str) -> dict[str, Any]:
 
 
 def _id(report: Report, name: str) -> str:
-    """Two devices may have the same name: their histories have not."""
-    whose = ":".join(part for part in (report.identity, report.node) if part)
+    """Two devices may have the same name, and one may get another: a history has its identity."""
+    whose = report.identity or report.node
     return str(uuid5(NAMESPACE_URL, f"urn:airway:{whose}:{name}"))

@@ -254,12 +254,14 @@ def test_a_night_too_short_for_a_rate_was_listened_to_all_the_same():
 def test_two_devices_of_one_name_have_other_identifiers(report: Report):
     """The same nights of two histories share no identifier; those of one keep theirs."""
 
-    def ids(identity: str) -> set[str]:
-        bundle = fhir_bundle(replace(report, identity=identity), EN, "1.0")
+    def ids(identity: str, node: str = "bedroom") -> set[str]:
+        bundle = fhir_bundle(replace(report, identity=identity, node=node), EN, "1.0")
         return {bundle["id"], *(entry["resource"]["id"] for entry in bundle["entry"])}
 
     assert ids("a") == ids("a")
     assert not ids("a") & ids("b")
+    assert ids("a") == ids("a", "attic"), "under another name as well"
+    assert not ids("", "bedroom") & ids("", "attic")
 
 
 def test_a_history_has_one_identity(tmp_path: Path):
