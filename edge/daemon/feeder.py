@@ -181,7 +181,6 @@ class Feeder:
     def stop(self, timeout_s: float) -> None:
         """Ask the thread to end, and wait; a read that never returns is left behind."""
         self._stop.set()
-        self._pace.set_quiet(False)
         self._pace.wake()
         if self._thread.ident is not None:
             self._thread.join(timeout_s)

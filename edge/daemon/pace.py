@@ -44,7 +44,8 @@ class Pace:
             self.wake()
 
     def wake(self) -> None:
-        """End a rest at once, or the next one."""
+        """Something happens: end a rest at once, or the next one."""
+        self.resting = False
         with contextlib.suppress(RuntimeError):  # it is open
             self._wake.release()
 
@@ -133,57 +134,55 @@ class Sheaf:
         self._fresh_s += len(block.pcm) / block.rate_hz
         end_s = (block.start + len(block.pcm)) / block.rate_hz
         if self._attention is None or block.lost:
-            self._pass_on(end_s)
+            self._pass_on()
         else:
-            self._deal_with(end_s, self._attention)
+            self._deal_with(end_s)
         self._arrivals.ask()
 
-    def _deal_with(self, end_s: float, attention: Attention) -> None:
+    def _deal_with(self, end_s: float) -> None:
         """Pass on what is to be passed on by now, and rest."""
         more, rests = self._arrivals.more_waits(end_s), self._pace.resting
         if self._fresh_s >= HOLD_S:  # a night that comes at once is no night in memory
-            self._pass_on(end_s)
+            self._pass_on()
         elif rests:
             has_look = not more or self._fresh_s >= REST_S - _MARGIN_S
-            if has_look and not self._is_still(attention):
-                self._pass_on(end_s)
+            if has_look and not (self._hear() and self._held_s < HOLD_S):
+                self._pass_on()
         elif end_s >= self._due_s - _EQUAL_S or self._held:
-            self._pass_on(end_s)
+            self._pass_on()
         if not more:
             self._pace.rest(REST_S if rests else min(REST_S, self._until_due_s(end_s)))
 
     def flush(self) -> None:
         """Pass on what is held."""
         if self._fresh or self._held:
-            last = (self._fresh or self._held)[-1]
-            self._pass_on((last.start + len(last.pcm)) / last.rate_hz)
+            self._pass_on()
 
     def _until_due_s(self, end_s: float) -> float:
         """Seconds until the block comes with which there will be something to say."""
         blocks = math.ceil((self._due_s - end_s - _EQUAL_S) * BLOCKS_PER_SECOND)
         return self._arrivals.until_s(end_s + blocks / BLOCKS_PER_SECOND)
 
-    def _is_still(self, attention: Attention) -> bool:
-        """Keep what is fresh; returns whether an ear found it still, and there is room for more."""
+    def _hear(self) -> bool:
+        """Bind what is fresh to what is held; returns whether an ear found it still."""
+        if not self._fresh:
+            return False
         bound = _bound(self._fresh)
         self._held.append(bound)
         self._held_s += self._fresh_s
         self._fresh, self._fresh_s = [], 0.0
-        if attention.ear is None or 1 in attention.ear.push(bound.pcm):
-            return False
-        return self._held_s < HOLD_S
+        ear = None if self._attention is None else self._attention.ear
+        return ear is not None and 1 not in ear.push(bound.pcm)
 
-    def _pass_on(self, end_s: float) -> None:
-        attention = self._attention
-        if attention is not None:
-            if self._fresh and attention.ear is not None:  # its floors go on
-                attention.ear.push(_bound(self._fresh).pcm)
+    def _pass_on(self) -> None:
+        self._hear()
+        bound = _bound(self._held)
+        self._held, self._held_s = [], 0.0
+        if (attention := self._attention) is not None:
+            end_s = (bound.start + len(bound.pcm)) / bound.rate_hz
             passed = math.floor((end_s - attention.first_s + _EQUAL_S) / attention.every_s) + 1
             self._due_s = attention.first_s + max(0, passed) * attention.every_s
-        blocks = [*self._held, *self._fresh]
-        self._fresh, self._held = [], []
-        self._fresh_s = self._held_s = 0.0
-        self._put(_bound(blocks))
+        self._put(bound)
 
 
 def _bound(blocks: list[AudioBlock]) -> AudioBlock:

@@ -224,7 +224,6 @@ class Shift:
         def heard(topic: str, body: bytes) -> None:
             if topic == command:
                 self._mute.command(body)
-                self._pace.set_quiet(False)
                 self._pace.wake()
                 with contextlib.suppress(queue.Full):  # obeyed at the next block
                     self._blocks.put_nowait(KNOCK)
