@@ -52,13 +52,7 @@ class Layout:
     def __post_init__(self) -> None:
         """Refuse a patch that can't lie on a stream, naming the field and its value."""
         least = {"patch_frames": 1, "patch_steps": 1, "step_frames": 1, "before_frames": 0}
-        wrong = [
-            f"{name}={value!r}"
-            for name, low in least.items()
-            if not isinstance(value := getattr(self, name), int) or value < low
-        ]
-        if wrong:
-            raise BadInputError(f"layout: out of range: {', '.join(wrong)}")
+        _check_ranges("layout", self, {name: (low, math.inf) for name, low in least.items()})
         if self.before_frames + self.own_frames > self.patch_frames:
             raise BadInputError(
                 f"layout: a patch of {self.patch_frames} frames does not hold "
@@ -159,13 +153,18 @@ class GateRule:
             "hold_steps": (1, 1 << 16),
             "settle_steps": (0, 1 << 16),
         }
-        wrong = [
-            f"{name}={value!r}"
-            for name, (low, end) in ends.items()
-            if not isinstance(value := getattr(self, name), int) or not low <= value < end
-        ]
-        if wrong:
-            raise BadInputError(f"gate: out of range: {', '.join(wrong)}")
+        _check_ranges("gate", self, ends)
+
+
+def _check_ranges(what: str, of: object, ranges: Mapping[str, tuple[int, float]]) -> None:
+    """Refuse a field that is no integer from its first number up to, not with, its second."""
+    wrong = [
+        f"{name}={value!r}"
+        for name, (low, end) in ranges.items()
+        if not isinstance(value := getattr(of, name), int) or not low <= value < end
+    ]
+    if wrong:
+        raise BadInputError(f"{what}: out of range: {', '.join(wrong)}")
 
 
 def measured_detectors(card: Mapping[str, Any], labels: Iterable[str]) -> dict[str, Detector]:
