@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from edge.bundle import Bundle, load_bundle
-from edge.capture import Microphone, elapsed_s, open_wav_or_flac
+from edge.capture import Microphone, elapsed_s
 from edge.checkin import (
     COUGH,
     TASKS,
@@ -24,10 +24,10 @@ from edge.checkin import (
 )
 from edge.classifier import RUNTIMES, Classifier
 from edge.commands.output import say_json
-from edge.commands.screen import screen_pcm, whole_pcm
+from edge.commands.screen import open_short, screen_pcm, whole_pcm
 from edge.errors import BadInputError, UsageError
 from edge.records import AudioBlock, Pcm
-from edge.screening import ABSTAIN, MOST_S, NO_EVIDENCE, Screener
+from edge.screening import ABSTAIN, NO_EVIDENCE, Screener
 
 RATE_HZ = 16_000
 BLOCKS_PER_SECOND = 10
@@ -78,11 +78,7 @@ def _checkin(arguments: argparse.Namespace) -> int:
 
 
 def _from_file(path: Path) -> tuple[Pcm, int]:
-    recording = open_wav_or_flac(path)
-    if recording.duration_s > MOST_S:
-        raise BadInputError(
-            f"{path} lasts {recording.duration_s:.0f} s; cut a stretch of at most {MOST_S:.0f} s"
-        )
+    recording = open_short(path)
     return whole_pcm(recording), recording.rate_hz
 
 

@@ -90,8 +90,8 @@ def _publish(line: dict[str, Any], settings: Settings, model: str) -> None:
         store.add_message(message)
 
 
-def screen_file(file: Path, screener: Screener) -> dict[str, Any]:
-    """Screen one file; gives the line of the contract.
+def open_short(file: Path) -> Recording:
+    """A recording that is short enough to be decoded at once.
 
     Raises:
         BadInputError: it can't be decoded, or is too long.
@@ -102,6 +102,17 @@ def screen_file(file: Path, screener: Screener) -> dict[str, Any]:
         raise BadInputError(
             f"{file} lasts {recording.duration_s:.0f} s; cut a stretch of at most {MOST_S:.0f} s"
         )
+    return recording
+
+
+def screen_file(file: Path, screener: Screener) -> dict[str, Any]:
+    """Screen one file; gives the line of the contract.
+
+    Raises:
+        BadInputError: it can't be decoded, or is too long.
+        InputOutputError: it can't be read.
+    """
+    recording = open_short(file)
     return screen_pcm(str(file), whole_pcm(recording), recording.rate_hz, screener)
 
 
