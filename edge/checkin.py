@@ -169,7 +169,7 @@ def count_coughs(pcm: Pcm, rate_hz: int, bundle: Bundle, classifier: Classifier)
 
 PROBLEMS = {
     SHORT: {"en": "it is too short", "zh": "时间太短"},
-    QUIET: {"en": "it is too quiet: come closer", "zh": "声音太小：请靠近话筒"},
+    QUIET: {"en": "it is too quiet: come closer", "zh": "声音太小：请靠近麦克风"},
     LOUD: {"en": "it is too loud and distorted: move away", "zh": "声音过大而失真：请离远一些"},
     NOISY: {"en": "the room is too noisy", "zh": "环境噪声太大"},
 }
@@ -193,7 +193,7 @@ _WORDS = {
         "en": "These are measurements, no result about illness: there is no evidence yet that "
         "coughs, breath or voice at a microphone tell one illness from another.",
         "zh": "以上只是测量值，不是关于疾病的结果："
-        "目前没有证据表明话筒录下的咳嗽、呼吸或嗓音能区分疾病。",
+        "目前没有证据表明麦克风录下的咳嗽、呼吸或嗓音能区分疾病。",
     },
     "unmeasured": {
         "en": "Nothing was measured, and this is no result about illness.",

@@ -66,13 +66,13 @@ def _person(screening: Screening, grounds: Grounds, source: Source, code: str) -
     if screening.decision == ABSTAIN:
         said = [phrases.REASONS[reason][code] for reason in screening.reasons]
         if not _faulty(screening):
-            said += _heard(screening.sounds, phrases.HEARD[code], code)
+            said += _heard(screening.sounds, code)
     else:
         group = phrases.GROUPS.get(screening.decision, phrases.ANY_GROUP)[code]
         percent = round(100 * screening.probabilities[screening.decision])
         said = [
             phrases.LIKENESS[code].format(group=group.format(label=screening.decision), p=percent),
-            *_heard(screening.sounds, phrases.HEARD[code], code),
+            *_heard(screening.sounds, code),
             *_spoke(grounds, code),
             phrases.SURE[code].format(
                 percent=round(100 * source.measured.auroc),
@@ -91,15 +91,19 @@ def _faulty(screening: Screening) -> bool:
     return bool(set(screening.reasons) & set(phrases.FAULTS))
 
 
-def _heard(sounds: Sequence[SoundCount], phrase: str, code: str) -> list[str]:
+def _heard(sounds: Sequence[SoundCount], code: str) -> list[str]:
     return [
-        phrase.format(
-            sound=phrases.SOUNDS.get(sound.label, {}).get(code, sound.label),
-            heard=sound.heard,
-            stretches=sound.stretches,
-        )
+        _counted(sound, phrases.HEARD if sound.heard else phrases.NOT_HEARD, code)
         for sound in sounds
     ]
+
+
+def _counted(sound: SoundCount, phrase: dict[str, str], code: str) -> str:
+    return phrase[code].format(
+        sound=phrases.SOUNDS.get(sound.label, {}).get(code, sound.label),
+        heard=sound.heard,
+        stretches=sound.stretches,
+    )
 
 
 def _spoke(grounds: Grounds, code: str) -> list[str]:
@@ -147,7 +151,7 @@ def _findings(screening: Screening, grounds: Grounds, measured: Measured, code: 
     odds = _LIST[code].join(f"{k} {p:.2f}" for k, p in screening.probabilities.items())
     said = [
         phrases.CLINICIAN_ODDS[code].format(odds=odds),
-        *_heard(screening.sounds, phrases.CLINICIAN_SOUND[code], code),
+        *(_counted(sound, phrases.CLINICIAN_SOUND, code) for sound in screening.sounds),
     ]
     if grounds.seconds or grounds.bands:
         said.append(

@@ -39,7 +39,7 @@ REASONS = {
     },
     screening.TOO_QUIET: {
         "en": "Almost nothing can be heard: press the microphone onto bare skin and record again.",
-        "zh": "几乎听不到声音：请把话筒贴紧皮肤后重新录音。",
+        "zh": "几乎听不到声音：请把麦克风贴紧皮肤后重新录音。",
     },
     screening.CLIPPED: {
         "en": "The recording is too loud and distorted: lower the gain and record again.",
@@ -49,7 +49,7 @@ REASONS = {
         "en": "The recording is unlike those this screen was measured on (perhaps speech, music, "
         "another noise or another microphone), so nothing is concluded from it: record the chest "
         "with an electronic stethoscope in a quiet room.",
-        "zh": "这段录音与本筛查测试过的录音不同（可能是说话声、音乐、其他噪声或另一种话筒），"
+        "zh": "这段录音与本筛查测试过的录音不同（可能是说话声、音乐、其他噪声或另一种麦克风），"
         "因此不作任何结论：请在安静的房间用电子听诊器录制胸部声音。",
     },
     screening.NO_EVIDENCE: {
@@ -72,6 +72,10 @@ LIKENESS = {
 HEARD = {
     "en": "Possible {sound} was heard in {heard} of {stretches} overlapping two-second stretches.",
     "zh": "在 {stretches} 段相互重叠的两秒片段中，有 {heard} 段可能听到{sound}。",
+}
+NOT_HEARD = {
+    "en": "No {sound} was noticed (it may have been missed).",
+    "zh": "没有听出{sound}（也可能漏听）。",
 }
 SPOKE = {
     "en": "What spoke most for this lies around second {start} to {end}, and between {low} and "

@@ -165,7 +165,7 @@ WORDS = {
     "report_period": "{first} 至 {last}",
     "report_made": "根据设备 {node} 的历史数据生成",
     # The codes of FHIR Observations
-    "fhir_cough-rate-night": "一夜中每小时咳嗽次数（由话筒计数）",
+    "fhir_cough-rate-night": "一夜中每小时咳嗽次数（由麦克风计数）",
     "fhir_coughs-reported": "检测器报告的咳嗽次数",
     "fhir_listened": "监测时长",
     "fhir_interval-95": "每小时次数的 95% 区间",
