@@ -79,8 +79,12 @@ def find_sounds(
 def _grow(
     env: NDArray[np.float64], peaks: NDArray[np.int64], quiet_db: float, rules: SegmentRules
 ) -> list[tuple[float, float]]:
-    """From each peak back to its onset and on to its end, never into a neighbour."""
-    sounds = []
+    """From each peak back to its onset and on to its end, never into a neighbour.
+
+    Two peaks may stand apart while their onsets do not: those are one sound.
+    """
+    sounds: list[tuple[int, int]] = []
+    spacing, longest = round(rules.spacing_s / HOP_S), round(rules.max_s / HOP_S)
     left = 0
     bounds = [*peaks[1:], len(env)]
     for peak, right in zip(peaks, bounds, strict=True):
@@ -93,7 +97,9 @@ def _grow(
         while end < right and env[end] > bar:
             end += 1
         left = end
-        end = min(end, start + round(rules.max_s / HOP_S))
+        if sounds and start - sounds[-1][0] < spacing:
+            start = sounds.pop()[0]
+        end = min(end, start + longest)
         if (end - start) * HOP_S >= rules.min_s:
-            sounds.append((start * HOP_S, end * HOP_S))
-    return sounds
+            sounds.append((start, end))
+    return [(start * HOP_S, end * HOP_S) for start, end in sounds]
