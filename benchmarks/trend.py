@@ -20,6 +20,7 @@ from benchmarks.trend_homes import (
     FALSE_ALARMS_PER_H,
     HOMES,
     SEED,
+    SPARSE_NIGHTS,
     VARIATIONS,
     YEAR_NIGHTS,
     Bools,
@@ -29,6 +30,7 @@ from benchmarks.trend_homes import (
     all_homes,
     measure,
     nights,
+    sparse_nights,
 )
 from benchmarks.trend_report import Cell, draw, report
 from edge.trend.chart import SHAPES, Chart, Rules, log_likelihood
@@ -96,6 +98,17 @@ def survey(false_alarms_per_h: float, change_at: int, spell: float = 1.0) -> lis
     return cells
 
 
+def sparse() -> list[tuple[int, float, float]]:
+    """Homes that hardly cough: one night in so many does; alerts a year, nights of alert."""
+    rows = []
+    for one_in in SPARSE_NIGHTS:
+        rng = np.random.default_rng((SEED, 98, one_in))
+        alerts = charted(*sparse_nights(one_in, HOMES, YEAR_NIGHTS, rng))
+        raised = measure(alerts, YEAR_NIGHTS - 1).false_per_year
+        rows.append((one_in, raised, float(alerts.sum()) / HOMES))
+    return rows
+
+
 def compare() -> list[tuple[str, float, float, float]]:
     """Both charts over thresholds: name, threshold, most false alerts of any home, mean found."""
     change_at = 150
@@ -133,7 +146,7 @@ def main() -> None:
     spells = survey(0.5, YEAR_NIGHTS, spell=2.0)
     compared = compare()
     picture = out.with_suffix(".png")
-    out.write_text(report(surveys, early, spells, compared, picture.name))
+    out.write_text(report(surveys, early, spells, sparse(), compared, picture.name))
     draw(surveys[0.5], compared, picture)
     print(f"{out} and {picture} are written")
 

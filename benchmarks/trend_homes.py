@@ -19,6 +19,8 @@ FALSE_ALARMS_PER_H = (0.0, 0.5, 2.0, 6.5)  # from none to those of a noisy day
 SENSITIVITY = 0.67
 NIGHT_HOURS, HOUR_MISSING, NIGHT_MISSING = 12, 0.10, 0.05
 FALSE_SHAPE = 2.0  # of the false alarms' gamma distribution over the nights
+# Homes that hardly cough: one night in so many holds coughs, so many of them on average.
+SPARSE_NIGHTS, SPARSE_COUGHS = (30, 14, 7, 3), 6
 WITHIN_NIGHTS = 5  # of the calendar, missing ones too
 HOMES, COMPARED_HOMES = 200, 100
 YEAR_NIGHTS = 365
@@ -79,6 +81,15 @@ def nights(
         coughs = spells + np.where(spells > 0, extra, 0)
     found = rng.binomial(coughs, SENSITIVITY) + rng.poisson(false * hours)
     return found.astype(np.float64), hours
+
+
+def sparse_nights(
+    one_in: int, homes: int, count: int, rng: np.random.Generator
+) -> tuple[Floats, Floats]:
+    """Counts and hours, float64 [homes, nights], of homes that cough in one night of so many."""
+    shape = (homes, count)
+    coughs = np.where(rng.random(shape) < 1 / one_in, rng.poisson(SPARSE_COUGHS, shape), 0)
+    return coughs.astype(np.float64), np.full(shape, float(NIGHT_HOURS))
 
 
 def measure(alerts: Bools, change_at: int) -> Result:

@@ -13,6 +13,7 @@ from benchmarks.trend_homes import (
     NIGHT_MISSING,
     RATES_PER_H,
     SENSITIVITY,
+    SPARSE_COUGHS,
     VARIATIONS,
     WITHIN_NIGHTS,
     Result,
@@ -21,6 +22,7 @@ from edge.trend.chart import Rules
 
 FOUND = 0.9  # of the doublings, the aim
 Compared = list[tuple[str, float, float, float]]
+Sparse = list[tuple[int, float, float]]
 
 
 @dataclass(frozen=True)
@@ -67,6 +69,7 @@ def report(
     surveys: dict[float, list[Cell]],
     early: list[Cell],
     spells: list[Cell],
+    sparse: Sparse,
     compared: Compared,
     picture: str,
 ) -> str:
@@ -76,6 +79,7 @@ def report(
         surveys: a year's cells by the false alarms an hour.
         early: cells of a doubling after 30 nights.
         spells: cells of coughs in spells.
+        sparse: homes in which one night of so many has coughs: alerts and nights of alert a year.
         compared: chart, threshold, most false alerts of any home, mean share found.
         picture: the file that `draw` wrote, beside the page.
     """
@@ -99,6 +103,14 @@ def report(
         "False alerts are those of the nights until then, by the year.",
         "",
         *_table(early),
+        "",
+        "## Homes that hardly cough",
+        "",
+        f"One night in so many has {SPARSE_COUGHS} reports on average, the others none.",
+        "",
+        "| one night in | alerts a year | nights of alert a year |",
+        "|---|---|---|",
+        *(f"| {one_in} | {raised:.2f} | {stood:.1f} |" for one_in, raised, stood in sparse),
         "",
         "## Two charts",
         "",

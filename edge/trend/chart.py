@@ -7,7 +7,8 @@ the nights of this person differ is not known: both likelihoods are averaged ove
 shapes, weighted by what the nights so far say of each.
 
 Rate and weights are learnt from the nights that are not under suspicion. A loud night is cut
-back before it is learnt from, and old nights fade, so that the usual range follows slow drifts.
+back before it is learnt from, the first ones around their median, and old nights fade, so that
+the usual range follows slow drifts.
 
 Everything is vectorised over homes: a device has one, and the simulation that the numbers
 below were chosen on (benchmarks/trend.md) has thousands of the very same chart.
@@ -22,10 +23,10 @@ Floats = NDArray[np.float64]
 Bools = NDArray[np.bool_]
 
 # Shapes of the gamma distribution of the nightly rate; its coefficient of variation is
-# 1 / sqrt(shape): 0.8 down to 0.13.
-SHAPES = np.array([1.5, 2.5, 4.0, 6.0, 10.0, 16.0, 30.0, 60.0])
+# 1 / sqrt(shape): 1.4, where most nights have nothing and some have much, down to 0.13.
+SHAPES = np.array([0.5, 1.5, 2.5, 4.0, 6.0, 10.0, 16.0, 30.0, 60.0])
 # A weak opinion to begin with, about a variation of 0.35; a few nights outweigh it.
-_PRIOR = np.log(np.array([1, 2, 3, 3, 3, 2, 1, 1]) / 16)
+_PRIOR = np.log(np.array([0.5, 1, 2, 3, 3, 3, 2, 1, 1]) / 16.5)
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +47,8 @@ class Rules:
         suspect_at: from here on nights are not learnt from, or the change would become usual.
         adopt_nights: an alert that has stood for so many nights is over: it is usual now.
         winsor_sd: standard deviations above the mean at which a count is cut back.
+        least_per_hour: a usual rate is taken as at least this, some one event a night: from
+            none to a few is no change, and a home without any would never forget them.
     """
 
     min_hours: float = 2.0
@@ -60,6 +63,7 @@ class Rules:
     suspect_at: float = 3.0
     adopt_nights: int = 28
     winsor_sd: float = 3.0
+    least_per_hour: float = 0.1
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -114,6 +118,9 @@ class Chart:
         self.adopted = np.zeros(homes, dtype=np.bool_)
         self.run_count, self.run_hours, self.run_nights = np.zeros((3, homes))
         self._count, self._hours, self._nights = np.zeros((3, homes))
+        # Counts and hours of the nights before the first judgement, [nights, homes] each.
+        self._first_counts, self._first_hours = np.zeros((2, self.rules.learn_nights, homes))
+        self._first_nights = np.zeros(homes, dtype=np.int64)
         self._alert_count, self._alert_hours, self._alert_nights = np.zeros((3, homes))
         self._log_weight = np.tile(_PRIOR, (homes, 1))  # [homes, shapes]
 
@@ -124,9 +131,9 @@ class Chart:
 
     @property
     def rate_per_hour(self) -> Floats:
-        """The usual rate, float64 [homes]; above 0 however few sounds there were."""
+        """The usual rate, float64 [homes]; at least the rules' least."""
         hours = np.maximum(self._hours, 1.0)
-        return np.asarray(np.maximum(self._count, 0.5) / hours)
+        return np.asarray(np.maximum(self._count / hours, self.rules.least_per_hour))
 
     @property
     def weights(self) -> Floats:
@@ -147,7 +154,9 @@ class Chart:
         mean = self.rate_per_hour * hours
         self._judge(judged, count, hours, mean)
         learnt = counted & (self.score < rules.suspect_at)
-        self._learn(learnt, count, hours, mean)
+        first = learnt & ~self.ready
+        self._learn(learnt & self.ready, np.minimum(count, self._most(mean)), hours)
+        self._learn_first(first, count, hours)
         self._adopt(judged & self.alert, count, hours)
 
     def overrule(self, alert: Bools) -> None:
@@ -174,12 +183,14 @@ class Chart:
         self.run_hours = np.where(up, self.run_hours + judged * hours, 0.0)
         self.run_nights = np.where(up, self.run_nights + judged, 0.0)
 
-    def _learn(self, learnt: Bools, count: Floats, hours: Floats, mean: Floats) -> None:
-        rules = self.rules
+    def _most(self, mean: Floats) -> Floats:
+        """Counts at which nights of such means are cut back, float64 [homes]."""
         variance = mean + mean**2 * (self.weights / SHAPES).sum(axis=1)
-        most = np.floor(mean + rules.winsor_sd * np.sqrt(variance) + 1)
-        count = np.where(self.ready, np.minimum(count, most), count)
-        likelihood = log_likelihood(count, np.maximum(mean, 1e-9))
+        return np.asarray(np.floor(mean + self.rules.winsor_sd * np.sqrt(variance) + 1))
+
+    def _learn(self, learnt: Bools, count: Floats, hours: Floats) -> None:
+        rules = self.rules
+        likelihood = log_likelihood(count, np.maximum(self.rate_per_hour * hours, 1e-9))
         likelihood -= likelihood.max(axis=1, keepdims=True)
         fading = (self._log_weight - _PRIOR) / rules.shape_memory_nights
         # The first nights say little of their spread: their mean is not known either.
@@ -190,6 +201,25 @@ class Chart:
         self._count = self._count * fade + learnt * count
         self._hours = self._hours * fade + learnt * hours
         self._nights = self._nights + learnt
+
+    def _learn_first(self, first: Bools, count: Floats, hours: Floats) -> None:
+        """Gather the first nights, and learn from them when there are enough to tell the odd ones.
+
+        An odd night that went in whole would look like a person whose nights differ much, and
+        hide a change for months.
+        """
+        homes = np.flatnonzero(first)
+        self._first_counts[self._first_nights[homes], homes] = count[homes]
+        self._first_hours[self._first_nights[homes], homes] = hours[homes]
+        self._first_nights[homes] += 1
+        enough = first & (self._first_nights == self.rules.learn_nights)
+        if not enough.any():
+            return
+        rates = self._first_counts / np.maximum(self._first_hours, 1e-9)
+        typical = np.maximum(np.median(rates, axis=0), self.rules.least_per_hour)
+        most = [self._most(typical * span) for span in self._first_hours]
+        for counts, bar, spans in zip(self._first_counts, most, self._first_hours, strict=True):
+            self._learn(enough, np.minimum(counts, bar), spans)
 
     def _adopt(self, alerted: Bools, count: Floats, hours: Floats) -> None:
         """What has been so for weeks is usual: the alert ends, and its nights are the baseline."""

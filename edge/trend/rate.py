@@ -16,6 +16,7 @@ as far as the night itself can hold them, and no rate is below zero.
 import math
 from dataclasses import dataclass
 from functools import lru_cache
+from statistics import NormalDist
 
 import numpy as np
 from numpy.typing import NDArray
@@ -28,6 +29,8 @@ LEVEL = 0.95  # of the interval
 # Below a second the hours mean nothing: a dead microphone never reads as a quiet night.
 MIN_MONITORED_S = 1.0
 _RATES, _FALSE = 120, 24  # points of the grid
+# Points of equal weight that stand for a standard normal, out to 1.6 deviations.
+_NORMAL = np.array([NormalDist().inv_cdf((k + 0.5) / 9) for k in range(9)])
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,5 +112,4 @@ def _shares(detector: Detector) -> Floats:
     """Points of equal weight that stand for the sensitivity's Beta posterior (as a normal)."""
     n = detector.sounds + 1
     s = (detector.sensitivity * detector.sounds + 0.5) / n
-    points = np.array([-1.2247, 0.0, 1.2247])  # with the mean and the variance of the normal
-    return np.clip(s + points * math.sqrt(s * (1 - s) / (n + 1)), 0.01, 1.0)
+    return np.clip(s + _NORMAL * math.sqrt(s * (1 - s) / (n + 1)), 0.01, 1.0)

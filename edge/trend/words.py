@@ -1,5 +1,6 @@
 """Why an alert began or ended, in words: English and Chinese, never a diagnosis."""
 
+from edge.trend.chart import Rules
 from edge.trend.view import Change
 
 # What the detector counted, on both sides: the pages show rates that allow for its errors.
@@ -38,17 +39,22 @@ _ZH_NOTE = "本设备只统计声音，不知道是谁、为何咳嗽，不作�
 
 def reason(change: Change) -> dict[str, str]:
     """Sentences for a person, by language: "en" and "zh"."""
-    numbers = {
-        "since": change.since.isoformat(),
-        "rate": _number(change.rate_per_h),
-        "usual": _number(change.usual_per_h),
-    }
+    numbers = {"since": change.since.isoformat(), "rate": _number(change.rate_per_h)}
+    usual = _number(change.usual_per_h)
+    # The chart knows no less; how much less it is, it does not know.
+    least = change.usual_per_h <= Rules().least_per_hour
     nights_en = "1 night" if change.nights == 1 else f"{change.nights} nights"
-    english = _EN[change.cause].format(nights=nights_en, **numbers)
-    chinese = _ZH[change.cause].format(nights=f"{change.nights}个夜晚", **numbers)
+    english = _EN[change.cause].format(
+        nights=nights_en, usual=f"at most {usual}" if least else usual, **numbers
+    )
+    chinese = _ZH[change.cause].format(
+        nights=f"{change.nights}个夜晚", usual=f"至多{usual}" if least else usual, **numbers
+    )
     return {"en": english + _EN_NOTE, "zh": chinese + _ZH_NOTE}
 
 
 def _number(per_hour: float) -> str:
-    """Two figures that mean something: 0.4, 3.1, 14."""
-    return f"{per_hour:.1f}" if per_hour < 10 else f"{per_hour:.0f}"
+    """Figures that mean something: 0.03, 0.4, 3.1, 14."""
+    if per_hour < 0.095:
+        return f"{per_hour:.1g}"
+    return f"{per_hour:.1f}" if per_hour < 9.95 else f"{per_hour:.0f}"
