@@ -19,6 +19,8 @@ _logger = logging.getLogger(__name__)
 COVERAGE_EVERY_S = 300.0
 # An event at the very end of a night ends, and is stored, a little later.
 _NIGHT_GRACE_S = 60.0
+# So far back a night is summed up late: its events are kept anyway.
+_MISSED_NIGHTS = 31
 
 WriteUp: TypeAlias = Callable[[Summary, Sequence[Night]], tuple[Night, list[Message]]]
 
@@ -103,7 +105,7 @@ class Diary:
             )
 
     def night(self, settings: NightSettings, write_up: WriteUp) -> None:
-        """Sum the last night up, if that was not done; one before the first session was none.
+        """Sum up the last night, and those before it that nobody was there to sum up.
 
         Args:
             settings: when a night begins and ends.
@@ -113,21 +115,22 @@ class Diary:
         now_unix_s = self._session.now_unix_s - _NIGHT_GRACE_S
         if self._keeper.waiting or not plausible(now_unix_s):
             return
-        start, end = last_night(now_unix_s, settings)
-
-        def is_new(store: Store) -> bool:
-            begin = store.begin_unix_s()
-            return begin is not None and begin < end and not store.has_night(start, end)
-
-        if not self._keeper.ask(is_new, False):
+        latest = last_night(now_unix_s, settings)
+        if not self._keeper.ask(lambda store: _is_new(store, *latest), False):
             return
         self.coverage(self._latest, self._lag_s, now=True)
+        none: list[tuple[float, float]] = []
+        missed = self._keeper.ask(lambda store: _missed(store, *latest, settings), none)
+        for start, end in (*missed, latest):
+            self._sum_up(start, end, write_up)
+
+    def _sum_up(self, start: float, end: float, write_up: WriteUp) -> None:
         read = self._keeper.ask(lambda store: (store.summary(start, end), store.nights(end)), None)
         if read is not None:
             night, messages = write_up(*read)
             self._keep(lambda store: store.add_night(night, messages), *messages)
             counts = {label: heard.count for label, heard in night.heard.items()}
-            _logger.info("the night is over: %s", counts)
+            _logger.info("the night of %s is over: %s", night.date, counts)
 
     def prune(self, limits: StoreSettings) -> int:
         """Delete what is too old or too much; how many messages were given up.
@@ -179,3 +182,31 @@ class Diary:
                 session.start_unix_s,
                 session.clock_synced,
             )
+
+
+def _is_new(store: Store, start: float, end: float) -> bool:
+    """Whether a night is still to be summed up; one before the first session was none.
+
+    Nor is one whose hours the clocks skipped.
+    """
+    begin = store.begin_unix_s()
+    return start < end and begin is not None and begin < end and not store.has_night(start, end)
+
+
+def _missed(
+    store: Store, start: float, end: float, settings: NightSettings
+) -> list[tuple[float, float]]:
+    """Nights before one, back to the last that was summed up, which were listened to.
+
+    The device was off at their ends: the oldest first.
+    """
+    known = store.nights(start)
+    since = known[-1].end_unix_s if known else store.begin_unix_s() or start
+    spans: list[tuple[float, float]] = []
+    for _ in range(_MISSED_NIGHTS):
+        start, end = last_night(end - 1, settings)
+        if end <= since:
+            break
+        if _is_new(store, start, end) and store.summary(start, end).monitored_s > 0:
+            spans.insert(0, (start, end))
+    return spans

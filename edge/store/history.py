@@ -16,6 +16,9 @@ from edge.store.nights import Summary
 from edge.store.reading import IDENTITY
 from edge.store.retention import Pruned
 
+# A session that moves by more was in other nights than it seemed to be.
+STIRRED_S = 3600.0
+
 
 class Store:
     """The database; one connection, for the thread that opened it.
@@ -93,7 +96,8 @@ class Store:
         """Repair the time of a session that began with a wrong clock, and of all it holds.
 
         A night that is not over by the new time was summed up by the wrong one: it is forgotten,
-        and summed up when it is over.
+        and summed up when it is over. So is one in which the session only seemed to listen,
+        where it moves by more than `STIRRED_S`: what is left of it is summed up anew.
 
         Args:
             session: a session that has begun.
@@ -105,7 +109,17 @@ class Store:
             BadInputError: there is no such session.
         """
         with self._db.transaction():
-            shift_s = start_unix_s - self._session(session)[0]
+            seemed_unix_s = self._session(session)[0]
+            shift_s = start_unix_s - seemed_unix_s
+            if abs(shift_s) > STIRRED_S:
+                self._db.execute(
+                    """DELETE FROM night WHERE start_unix_s < ? + (
+                        SELECT covered_s FROM session WHERE id = ?
+                    ) AND end_unix_s > ?""",
+                    seemed_unix_s,
+                    session,
+                    seemed_unix_s,
+                )
             self._db.execute(
                 "UPDATE session SET start_unix_s = ?, clock_synced = ? WHERE id = ?",
                 start_unix_s,

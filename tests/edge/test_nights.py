@@ -1,8 +1,9 @@
 """Nights: when one is over, its summary, and the alerts that come of many."""
 
 import time
+from collections.abc import Sequence
 from dataclasses import replace
-from datetime import date, datetime
+from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -13,10 +14,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from edge.config import NightSettings, Settings
+from edge.daemon.diary import Diary
+from edge.daemon.keeper import Backlog, Keeper
 from edge.daemon.night import last_night
-from edge.messages import Message
+from edge.daemon.session import Clocks, Session
+from edge.messages import Message, event_message
 from edge.records import AudioBlock, Coverage, Detector, Event, Heard, Night
-from edge.store import Store
+from edge.store import Store, Summary
 
 T0 = 1_767_225_600.0  # 2026-01-01T00:00:00Z
 
@@ -220,3 +224,103 @@ def test_a_night_with_other_ends_is_not_told_twice(tmp_path):
     assert not store.has_night(T0 + 36_000, T0 + 72_000)
     assert not store.has_night(T0 - 36_000, T0)
     store.close()
+
+
+UTC_NIGHT = NightSettings("21:00", "09:00", "UTC")
+NINE_PM = T0 + 21 * 3600.0
+
+
+class Life:
+    """A device whose clocks are set by hand, writing its diary."""
+
+    def __init__(self, path: Path) -> None:
+        self.path, self.synced = path, True
+
+    def boot(self, at_unix_s: float) -> None:
+        """Begin a session."""
+        self.up_s, self.wall = 0.0, at_unix_s
+        clocks = Clocks(lambda: self.up_s, lambda: self.wall, lambda _: self.synced)
+        self.session = Session.begin("airway", "bedroom", "mic", clocks)
+        self.keeper = Keeper(self.path, Backlog(), lambda: self.up_s)
+        self.diary = Diary(self.session, self.keeper, lambda: None)
+
+    def listen(self, hours: float, coughs: int = 0) -> None:
+        """Hear something for so long."""
+        for number in range(coughs):
+            onset_s = self.up_s + hours * 3600 * (number + 0.5) / coughs
+            event = Event("cough", onset_s, onset_s + 0.4, 0.9, 0.8)
+            stamp = self.session.stamp(self.session.start_unix_s + onset_s)
+            self.diary.event(event, event_message(self.session.origin, event, **stamp, model="b"))
+        self.up_s, self.wall = self.up_s + hours * 3600, self.wall + hours * 3600
+        self.diary.coverage(Coverage(self.up_s, self.up_s, 0.0), 0.0, now=True)
+
+    def nights(self, settings: NightSettings = UTC_NIGHT) -> list[tuple[str, int, float]]:
+        """Let the diary look for nights that are over: date, coughs and hours of all of them."""
+        self.diary.night(settings, self._write_up)
+        with Store(self.path) as store:
+            return [
+                (night.date.isoformat(), night.heard["cough"].count, night.monitored_s / 3600)
+                for night in store.nights(self.wall)
+            ]
+
+    def _write_up(self, summary: Summary, before: Sequence[Night]) -> tuple[Night, list[Message]]:
+        day = datetime.fromtimestamp(summary.start_unix_s, UTC).date()
+        count = summary.counts.get("cough", 0)
+        span = (summary.start_unix_s, summary.end_unix_s)
+        heard = {"cough": Heard(count, count, None)}
+        assert all(night.end_unix_s <= summary.start_unix_s for night in before)
+        return Night(day, *span, heard, summary.monitored_s, 0.0, "ab" * 32), []
+
+
+@pytest.fixture
+def life(tmp_path):
+    """A device that heard eight hours and ten coughs of its first night."""
+    device = Life(tmp_path / "a.db")
+    device.boot(NINE_PM)
+    device.listen(8, coughs=10)
+    yield device
+    device.keeper.close()
+
+
+def test_a_night_is_summed_up_though_the_device_was_off_at_its_end(life):
+    """Back after two more nights, it sums up the one it heard, and the last one as unheard."""
+    life.keeper.close()
+    life.boot(NINE_PM + 2.7 * 86_400)
+    assert life.nights() == [("2026-01-01", 10, 8.0), ("2026-01-03", 0, 0.0)]
+    assert life.nights() == [("2026-01-01", 10, 8.0), ("2026-01-03", 0, 0.0)]
+
+
+def test_a_night_by_a_wrong_clock_is_not_counted_twice(tmp_path):
+    """When the clock is set, what a night held moves with it, and is summed up there alone."""
+    life = Life(tmp_path / "a.db")
+    life.synced = False
+    life.boot(NINE_PM)
+    life.listen(12, coughs=10)
+    life.listen(1)
+    assert life.nights() == [("2026-01-01", 10, 12.0)]
+    life.wall, life.synced = life.wall + 3 * 86_400, True
+    life.diary.follow_clock()
+    assert life.nights() == [("2026-01-04", 10, 12.0)]
+    life.keeper.close()
+
+
+def test_a_clock_that_was_nearly_right_leaves_the_nights(tmp_path):
+    """A minute is no other night: what was told of it stays."""
+    life = Life(tmp_path / "a.db")
+    life.synced = False
+    life.boot(NINE_PM)
+    life.listen(13, coughs=10)
+    told = life.nights()
+    life.wall, life.synced = life.wall + 60, True
+    life.diary.follow_clock()
+    assert life.nights() == told
+    life.keeper.close()
+
+
+@pytest.mark.parametrize("start", ["02:00", "02:30"])
+def test_a_night_that_the_clocks_skip_is_none(life, start):
+    """In spring there is no time between two and three: no night, and no error."""
+    life.keeper.close()
+    life.boot(local(2026, 3, 29, 12))
+    skipped = NightSettings(start, "03:00", "Europe/Berlin")
+    assert all(day != "2026-03-29" for day, _, _ in life.nights(skipped))
