@@ -31,11 +31,15 @@ class AlertSpan:
 def day_by_day(
     views: Sequence[NightView], first: date, last: date
 ) -> list[tuple[date, NightView | None]]:
-    """Every day from `first` to `last` with its night; None where none was kept."""
-    kept = {view.date: view for view in views}
-    count = (last - first).days + 1
-    days = [first + timedelta(days=k) for k in range(count)]
-    return [(day, kept.get(day)) for day in days]
+    """Every day from `first` to `last` with its night; None where none was kept.
+
+    A day has two nights where the hours of a night were changed.
+    """
+    kept: dict[date, list[NightView | None]] = {}
+    for view in views:
+        kept.setdefault(view.date, []).append(view)
+    days = (first + timedelta(days=k) for k in range((last - first).days + 1))
+    return [(day, night) for day in days for night in kept.get(day, [None])]
 
 
 def correction(views: Sequence[NightView]) -> str:

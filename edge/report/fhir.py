@@ -5,6 +5,7 @@ of a system of this project's own. Units are UCUM. Identifiers follow from the c
 report gives the same bytes.
 """
 
+from collections.abc import Sequence
 from datetime import date
 from typing import Any
 from uuid import NAMESPACE_URL, uuid5
@@ -32,7 +33,11 @@ def fhir_bundle(report: Report, t: Language, version: str) -> dict[str, Any]:
         monitored has no value and says why.
     """
     device = _device(report, t, version)
-    nights = [_observation(report, day, night, t) for day, night in report.days]
+    names = _names([day for day, _ in report.days])
+    nights = [
+        _observation(report, name, day, night, t)
+        for name, (day, night) in zip(names, report.days, strict=True)
+    ]
     resources = [device, *nights]
     return {
         "resourceType": "Bundle",
@@ -54,10 +59,21 @@ def _device(report: Report, t: Language, version: str) -> dict[str, Any]:
     }
 
 
-def _observation(report: Report, day: date, night: NightView | None, t: Language) -> dict[str, Any]:
+def _names(days: Sequence[date]) -> list[str]:
+    """A name for each night: its day, and a number where a day has a second one."""
+    earlier = [days[:place].count(day) for place, day in enumerate(days)]
+    return [
+        f"{day.isoformat()}/{number}" if number else day.isoformat()
+        for day, number in zip(days, earlier, strict=True)
+    ]
+
+
+def _observation(
+    report: Report, name: str, day: date, night: NightView | None, t: Language
+) -> dict[str, Any]:
     observation: dict[str, Any] = {
         "resourceType": "Observation",
-        "id": _id(report, day.isoformat()),
+        "id": _id(report, name),
         "status": "final",
         "code": _code("cough-rate-night", t),
         **_effective(day, night),

@@ -264,6 +264,19 @@ def test_two_devices_of_one_name_have_other_identifiers(report: Report):
     assert not ids("", "bedroom") & ids("", "attic")
 
 
+def test_a_day_with_two_nights_tells_both():
+    """Where the hours of a night were changed, both nights of a day count, each by its own name."""
+    first = long_report(2)
+    night = first.days[0][1]
+    assert night is not None
+    twice = [night, replace(night, coughs=5), *(view for _, view in first.days[1:] if view)]
+    report = report_of(twice, "bedroom", FIRST, None)
+    assert report.coughs == first.coughs + 5
+    assert len(csv_table(report).splitlines()) == 1 + 3
+    names = [entry["fullUrl"] for entry in fhir_bundle(report, EN, "1")["entry"]]
+    assert len(set(names)) == len(names) == 1 + 3
+
+
 def test_a_history_has_one_identity(tmp_path: Path):
     """It comes with the first session and stays; no other history has it."""
     found = []
