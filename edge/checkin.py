@@ -20,6 +20,8 @@ COUGH, BREATH, VOWEL, SENTENCE = "cough", "breath", "vowel", "sentence"
 FRAME_S = 0.05
 # The level of a recording is that of its loudest twentieth, its noise that of its quietest tenth.
 LOUD_SHARE, QUIET_SHARE = 0.95, 0.10
+# Of coughs it is that of their loudest part, however long the pauses are.
+COUGH_S = 0.25
 # What a loudspeaker or a far microphone leaves of a voice lies below.
 LEAST_LEVEL_DBFS = -45.0
 # Less and pauses can no longer be told from sound.
@@ -27,9 +29,19 @@ LEAST_SNR_DB = 15.0
 MOST_CLIPPED = 0.001
 # Below the level of a held vowel by more than this it is over.
 HELD_DB = 12.0
+# Pitches of voices, and by how much the autocorrelation of a voiced frame rises again after its
+# first fall: noise stays below a half.
+LEAST_PITCH_HZ, MOST_PITCH_HZ = 70.0, 400.0
+LEAST_RISE = 0.6
 _SILENCE_DBFS = -100.0
 
-SHORT, QUIET, LOUD, NOISY = "too_short", "too_quiet", "clipped", "too_noisy"
+SHORT, QUIET, LOUD, NOISY, UNVOICED = (
+    "too_short",
+    "too_quiet",
+    "clipped",
+    "too_noisy",
+    "no_voice",
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,20 +123,43 @@ class TaskResult:
 
 def frame_levels(pcm: Pcm, rate_hz: int) -> NDArray[np.float64]:
     """Level of each frame in dBFS, at least -100; float64 [frames], at least one."""
-    length = max(1, round(FRAME_S * rate_hz))
-    whole = len(pcm) // length
-    if not whole:
+    frames = _frames(pcm, rate_hz)
+    if not len(frames):
         return np.full(1, _SILENCE_DBFS)
-    frames = pcm[: whole * length].reshape(whole, length).astype(np.float64) / 32_768
     power = np.maximum((frames**2).mean(axis=1), 10 ** (_SILENCE_DBFS / 10))
     levels: NDArray[np.float64] = 10 * np.log10(power)
     return levels
 
 
+def voiced(pcm: Pcm, rate_hz: int) -> NDArray[np.bool_]:
+    """Whether each frame repeats itself at a voice's pitch; bool [frames], may be empty.
+
+    By the autocorrelation, normalised by the power of what overlaps (Boersma, 1993).
+    """
+    frames = _frames(pcm, rate_hz)
+    length = frames.shape[1]
+    spectrum = np.fft.rfft(frames, 2 * length)
+    products = np.fft.irfft(np.abs(spectrum) ** 2, axis=1)[:, :length]
+    power = np.pad(np.cumsum(frames**2, axis=1), ((0, 0), (1, 0)))
+    head, tail = power[:, :0:-1], power[:, -1:] - power[:, :-1]
+    alike = products / np.sqrt(np.maximum(head * tail, 1e-20))  # [frames, lags]
+    rise = alike - np.minimum.accumulate(alike, axis=1)
+    least, most = int(rate_hz / MOST_PITCH_HZ), int(rate_hz / LEAST_PITCH_HZ) + 1
+    return np.asarray(rise[:, least:most].max(axis=1, initial=0.0) >= LEAST_RISE)
+
+
+def _frames(pcm: Pcm, rate_hz: int) -> NDArray[np.float64]:
+    """Whole frames of a recording less its mean, which no ear hears; float64 [frames, samples]."""
+    length = max(1, round(FRAME_S * rate_hz))
+    wave = pcm.astype(np.float64) / 32_768
+    wave -= wave.mean() if len(wave) else 0.0
+    return wave[: len(wave) // length * length].reshape(-1, length)
+
+
 def measure(task: Task, pcm: Pcm, rate_hz: int) -> TaskResult:
     """Level, noise and what is wrong with a recording.
 
-    A vowel may fill its recording without a pause, so its noise is not judged.
+    A vowel may fill its recording without a pause, so its noise is not judged, but its voice.
 
     Args:
         task: what was asked for.
@@ -133,12 +168,16 @@ def measure(task: Task, pcm: Pcm, rate_hz: int) -> TaskResult:
     """
     levels = frame_levels(pcm, rate_hz)
     loud, quiet = (float(np.quantile(levels, share)) for share in (LOUD_SHARE, QUIET_SHARE))
+    if task.name == COUGH:
+        loud = float(np.sort(levels)[::-1][: round(COUGH_S / FRAME_S)][-1])
     clipped = len(pcm) > 0 and (np.abs(pcm.astype(np.int32)) >= 32_700).mean() > MOST_CLIPPED
+    held_s = longest_held_s(pcm, rate_hz) if task.name == VOWEL else None
     checks = {
         SHORT: len(pcm) < task.least_s * rate_hz,
         QUIET: loud < LEAST_LEVEL_DBFS,
         LOUD: bool(clipped),
         NOISY: task.name != VOWEL and LEAST_LEVEL_DBFS <= loud < quiet + LEAST_SNR_DB,
+        UNVOICED: held_s == 0.0 and loud >= LEAST_LEVEL_DBFS,
     }
     return TaskResult(
         task=task.name,
@@ -146,16 +185,17 @@ def measure(task: Task, pcm: Pcm, rate_hz: int) -> TaskResult:
         level_dbfs=loud,
         noise_dbfs=quiet,
         problems=tuple(name for name, found in checks.items() if found),
-        held_s=longest_held_s(levels) if task.name == VOWEL else None,
+        held_s=held_s,
     )
 
 
-def longest_held_s(levels: NDArray[np.float64]) -> float:
-    """The longest stretch within `HELD_DB` of the loud frames, in seconds; 0 of silence."""
+def longest_held_s(pcm: Pcm, rate_hz: int) -> float:
+    """The longest voiced stretch within `HELD_DB` of the loud frames, in seconds; 0 of none."""
+    levels, voice = frame_levels(pcm, rate_hz), voiced(pcm, rate_hz)
     loud = float(np.quantile(levels, LOUD_SHARE))
-    if loud < LEAST_LEVEL_DBFS:
+    if loud < LEAST_LEVEL_DBFS or not len(voice):
         return 0.0
-    held = np.concatenate([[False], levels > loud - HELD_DB, [False]])
+    held = np.concatenate([[False], voice & (levels > loud - HELD_DB), [False]])
     turns = np.flatnonzero(held[1:] != held[:-1])
     return float((turns[1::2] - turns[::2]).max(initial=0)) * FRAME_S
 
@@ -172,6 +212,7 @@ PROBLEMS = {
     QUIET: {"en": "it is too quiet: come closer", "zh": "声音太小：请靠近麦克风"},
     LOUD: {"en": "it is too loud and distorted: move away", "zh": "声音过大而失真：请离远一些"},
     NOISY: {"en": "the room is too noisy", "zh": "环境噪声太大"},
+    UNVOICED: {"en": "no held voice was heard", "zh": "没有听到持续的发音"},
 }
 NAMES = {
     COUGH: {"en": "coughs", "zh": "咳嗽"},

@@ -7,10 +7,11 @@ import threading
 
 import numpy as np
 import pytest
+import scipy.signal
 import soundfile as sf
 
 from edge import checkin
-from edge.checkin import TASKS, frame_levels, in_words, longest_held_s, measure
+from edge.checkin import TASKS, frame_levels, in_words, longest_held_s, measure, voiced
 from edge.commands.checkin import record
 from edge.demo import demo_night
 from edge.records import AudioBlock
@@ -33,20 +34,67 @@ def between_pauses(pcm: np.ndarray, hiss: float = 10.0) -> np.ndarray:
 
 
 def test_levels_are_decibels_below_full_scale():
-    """A full-scale square is 0 dBFS, a tenth of it -20, silence the floor."""
-    square = np.full(RATE_HZ, 32_767, np.int16)
+    """A full-scale square is 0 dBFS, a tenth of it -20, silence and a mere offset the floor."""
+    square = np.tile(np.array([32_767, -32_767], np.int16), RATE_HZ // 2)
     assert frame_levels(square, RATE_HZ) == pytest.approx(0, abs=0.01)
     assert frame_levels(square // 10, RATE_HZ) == pytest.approx(-20, abs=0.01)
     assert (frame_levels(np.zeros(10, np.int16), RATE_HZ) == -100).all()
+    assert (frame_levels(np.full(RATE_HZ, 700, np.int16), RATE_HZ) == -100).all()
 
 
 def test_a_held_vowel_is_timed():
     """The pauses around it do not count, and a dip ends it."""
     held = between_pauses(tone(3.0))
-    assert longest_held_s(frame_levels(held, RATE_HZ)) == pytest.approx(3.0, abs=0.1)
+    assert longest_held_s(held, RATE_HZ) == pytest.approx(3.0, abs=0.1)
     broken = np.concatenate([tone(1.0), np.zeros(RATE_HZ // 2, np.int16), tone(2.0)])
-    assert longest_held_s(frame_levels(broken, RATE_HZ)) == pytest.approx(2.0, abs=0.1)
-    assert longest_held_s(frame_levels(np.zeros(RATE_HZ, np.int16), RATE_HZ)) == 0.0
+    assert longest_held_s(broken, RATE_HZ) == pytest.approx(2.0, abs=0.1)
+    for silent in (np.zeros(RATE_HZ, np.int16), np.zeros(0, np.int16)):
+        assert longest_held_s(silent, RATE_HZ) == 0.0
+
+
+@pytest.mark.parametrize("rate_hz", [8_000, 16_000, 48_000])
+@pytest.mark.parametrize("pitch_hz", [80, 130, 220, 390])
+def test_a_voice_is_heard_in_noise(rate_hz, pitch_hz):
+    """Pulses through a throat, at a low or a high pitch, 15 dB over white noise, are voiced."""
+    rng = np.random.default_rng(pitch_hz)
+    pulses = np.zeros(3 * rate_hz)
+    pulses[(np.arange(0, 2.99, 1 / pitch_hz) * rate_hz).astype(int)] = 1.0
+    throat = scipy.signal.lfilter([1.0], [1.0, -1.6, 0.8], pulses)
+    wave = throat / throat.std() + rng.normal(0, 10 ** (-15 / 20), len(throat))
+    pcm = np.round(wave * 2_000).astype(np.int16)
+    assert voiced(pcm, rate_hz).mean() > 0.9
+
+
+@pytest.mark.parametrize("rate_hz", [8_000, 16_000, 48_000])
+@pytest.mark.parametrize("pole", [0.0, 0.9, 0.99])
+def test_a_fan_is_no_voice(rate_hz, pole):
+    """Noise, white or as dull as a fan's, holds no vowel, and the person is asked again."""
+    rng = np.random.default_rng(1)
+    noise = scipy.signal.lfilter([1.0], [1.0, -pole], rng.normal(0, 1, 10 * rate_hz))
+    pcm = np.round(noise / noise.std() * 2_000).astype(np.int16)
+    found = measure(BY_NAME["vowel"], pcm, rate_hz)
+    assert found.held_s is not None
+    assert found.held_s < 0.3
+    assert voiced(pcm, rate_hz).mean() < 0.1
+
+
+def test_no_voice_at_all_is_a_problem():
+    """White noise has no held voice, and no number of seconds is told of it."""
+    noise = np.round(np.random.default_rng(2).normal(0, 500, 5 * RATE_HZ)).astype(np.int16)
+    found = measure(BY_NAME["vowel"], noise, RATE_HZ)
+    assert checkin.UNVOICED in found.problems
+    assert "held for" not in in_words([found])["en"]
+
+
+def test_coughs_are_loud_however_long_the_pauses():
+    """Three coughs in half a minute are as loud as in a few seconds; one in ten is enough."""
+    burst = np.random.default_rng(3).normal(0, 6_000, round(0.35 * RATE_HZ))
+    burst = np.clip(burst, -30_000, 30_000).astype(np.int16)
+    for count, gap_s in ((3, 9.0), (1, 9.6)):
+        pause = np.zeros(round(gap_s * RATE_HZ), np.int16)
+        found = measure(BY_NAME["cough"], np.concatenate([burst, pause] * count), RATE_HZ)
+        assert found.problems == ()
+        assert found.level_dbfs > -20
 
 
 @pytest.mark.parametrize(
