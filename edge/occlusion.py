@@ -26,7 +26,8 @@ class Share:
 
     Attributes:
         start, end: seconds of the recording, or hertz.
-        logit: how much lower the label's score, over the mean of the others', is without it.
+        logit: how much lower the label's score, over the mean of the others', is without it: of
+            two labels, the change of its calibrated log-odds.
     """
 
     start: float
@@ -91,8 +92,9 @@ def _seconds(frames: int, spec: FrontendSpec) -> Iterator[tuple[int, int]]:
 
 
 def _score(screener: Screener, level: NDArray[np.int16], label: str) -> float:
-    """A label's mean logit over the mean of the other labels'."""
+    """A label's logit over the mean of the other labels', as the probabilities are made of them."""
     logits = screener.pooled(recording_logits(screener.classifier, level))
+    logits = logits / screener.rule.temperature
     own = screener.rule.labels.index(label)
     return float(logits[own] - np.delete(logits, own).mean())
 

@@ -84,10 +84,10 @@ SPOKE = {
 }
 SURE = {
     "en": "How sure: on people the model had never heard, it put a recording of this kind above "
-    "one of the rest in about {percent} of 100 pairs (between {low} and {high}); "
+    "one of the rest in about {percent} of 100 pairs (95 % interval {low} to {high}); "
     "mistakes are common.",
-    "zh": "有多可靠：在模型从未听过的人身上，每 100 对录音中约有 {percent} 对排序正确"
-    "（区间 {low} 至 {high}）；出错很常见。",
+    "zh": "有多可靠：在模型从未听过的人身上，每 100 对录音（一段属于此组，一段属于其余）中，"
+    "约有 {percent} 对把前者排在前面（95% 区间 {low} 至 {high}）；出错很常见。",
 }
 # Of the groups that fewer people belong to than among those who were measured.
 PREVALENCE = {
@@ -152,11 +152,12 @@ CLINICIAN_MEASURED = {
 }
 # Of the groups that have words of their own: what the figures beside a result do not say.
 CLINICIAN_LIMITS = {
-    "en": "The probability is that of the recordings it was fitted on (adults, one hospital, one "
-    "stethoscope), where about four in ten people had asthma or COPD; where fewer have, it is too "
-    "high. COPD alone was not told from the rest.",
-    "zh": "该概率以其拟合所用的录音为准（成人、一家医院、一种听诊器），"
-    "其中约四成的人有哮喘或慢阻肺；在患者较少的人群中该概率偏高。单独的慢阻肺未能与其余者区分。",
+    "en": "The probabilities are those of the recordings they were fitted on (adults, one "
+    "hospital, one stethoscope), where about four in ten people had asthma or COPD; where fewer "
+    "have, that of “obstructive” is too high. COPD alone was not told from the rest.",
+    "zh": "概率以其拟合所用的录音为准（成人、一家医院、一种听诊器），"
+    "其中约四成的人有哮喘或慢阻肺；在患者较少的人群中，“obstructive”（气道阻塞）的概率偏高。"
+    "单独的慢阻肺未能与其余者区分。",
 }
 CLINICIAN_NEXT = {
     "en": "Suggested: auscultation and, where it fits the history, spirometry with reversibility; "

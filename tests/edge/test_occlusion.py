@@ -32,7 +32,7 @@ def test_every_second_and_every_band_has_a_share(screener):
 
 
 def test_a_share_is_the_score_that_is_lost(screener):
-    """Hiding the first second by hand changes the score by the first share."""
+    """Hiding the first second by hand changes the calibrated log-odds by the first share."""
     frames = screener.features(screener.bundle.golden["pcm"], 4_000)
     level = levelled(frames)
     hidden = level.copy()
@@ -40,7 +40,7 @@ def test_a_share_is_the_score_that_is_lost(screener):
 
     def score(part: np.ndarray) -> float:
         mean = recording_logits(screener.classifier, part).mean(axis=0)
-        return float(mean[0] - mean[1])
+        return float(mean[0] - mean[1]) / screener.rule.temperature
 
     grounds = occlude(screener, frames, screener.rule.labels[0])
     assert grounds.seconds[0].logit == pytest.approx(score(level) - score(hidden))
