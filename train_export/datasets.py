@@ -8,7 +8,7 @@ import hashlib
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from functools import cache, lru_cache
+from functools import cache, lru_cache, partial
 from pathlib import Path
 
 import numpy as np
@@ -16,16 +16,20 @@ import soundfile as sf
 from numpy.typing import NDArray
 
 from edge.capture.mix import mono
+from edge.capture.recording import MOST_PEAK
 from edge.errors import BadInputError, InputOutputError
 from edge.frontend.extractor import resampler
 from train_export.readers import Row, layout_of, read_rows
 from train_export.taxonomy import kind_of, own_label, room_label
 
 SPLITS = ("train", "val", "test")
+_PURPOSES = {"train": "train on", "val": "validate on", "test": "test on"}
 # Sources whose clips name nobody and are too degraded, or too alike, to test on.
 TRAIN_ONLY_UNNAMED = ("ghchen_coughs", "esc50_mixed")
 
 NEARLY_S = 0.1
+# Draws of a split before a folder's people are said to be too few, or too much the same.
+_DRAWS = 50
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,10 +130,13 @@ def load_pcm(path: Path, rate_hz: int) -> NDArray[np.int16]:
 
     Raises:
         InputOutputError: there is no such file.
-        BadInputError: the file can't be decoded.
+        BadInputError: the file can't be decoded, or its rate is out of range.
     """
     pcm, rate = decoded(path)
-    return resampler(rate, rate_hz).push(mono(pcm, 1.0))
+    try:
+        return resampler(rate, rate_hz).push(mono(pcm, 1.0))
+    except BadInputError as error:
+        raise BadInputError(f"{path}: {error}") from error
 
 
 def decoded(path: Path) -> tuple[NDArray[np.int16], int]:
@@ -137,19 +144,28 @@ def decoded(path: Path) -> tuple[NDArray[np.int16], int]:
 
     Raises:
         InputOutputError: there is no such file.
-        BadInputError: the file can't be decoded, or a float sample is not a number.
+        BadInputError: the file can't be decoded, or a float sample is not a number or far
+            beyond full scale.
     """
     if not path.is_file():
         raise InputOutputError(f"{path} is no file; correct the path, or fetch the file")
     try:
-        if sf.info(path).subtype not in ("FLOAT", "DOUBLE"):
+        subtype = sf.info(path).subtype
+        if subtype.startswith("PCM_"):
             pcm, rate = sf.read(path, dtype="int16", always_2d=True)
             return pcm, rate
-        values, rate = sf.read(path, dtype="float64", always_2d=True)
+        # What a lossy codec gives may lie beyond full scale: as int16 it would wrap around.
+        dtype = "float64" if subtype == "DOUBLE" else "float32"
+        values, rate = sf.read(path, dtype=dtype, always_2d=True)
     except sf.LibsndfileError as error:
         raise BadInputError(f"{path} can't be decoded: {error}") from error
     if not np.isfinite(values).all():
         raise BadInputError(f"{path} holds samples that are no numbers; record it again")
+    if (peak := np.abs(values).max(initial=0.0)) > MOST_PEAK:
+        raise BadInputError(
+            f"{path} has {peak:g} as a sample, full scale being 1.0; divide integers by 32768, or "
+            "export it again"
+        )
     return np.clip(np.rint(values * 32768), -32768, 32767).astype(np.int16), rate
 
 
@@ -210,35 +226,54 @@ def balance(clips: Sequence[Clip]) -> list[Clip]:
     """Decide the splits label by label, so that a small folder has each label in each.
 
     Every label gives 12 % of its groups to validation and 18 % to the test, at least one each;
-    the rarest label chooses first. The order is that of a hash of the groups' names.
+    the rarest label chooses first. The order is that of a hash of the groups' names, and of
+    another where people who make several sounds leave a label without one of the three.
 
     Raises:
-        BadInputError: a label has fewer than three groups; backgrounds may.
+        BadInputError: a label has fewer than three groups, or all draws leave one without;
+            backgrounds may.
     """
     groups: dict[str, list[str]] = {}
     for clip in clips:
         if clip.label != "rir" and clip.group not in groups.setdefault(clip.label, []):
             groups[clip.label].append(clip.group)
-    split: dict[str, str] = {}
-    for label, members in sorted(groups.items(), key=lambda item: (len(item[1]), item[0])):
-        if len(members) < 3 and label != "background":
+    few = {label: members for label, members in groups.items() if len(members) < 3}
+    for label, members in sorted(few.items()):
+        if label != "background":
             raise BadInputError(
-                f"label {label!r} has {len(members)} people or files of its own; training, "
-                "validation and test need at least 3: add recordings, or take the folder out"
+                f"label {label!r} has {len(members)} people or files of its own (those of the same "
+                "content count as one); training, validation and test need at least 3: add "
+                "recordings, or take the folder out"
             )
-        free = sorted((group for group in members if group not in split), key=_draw)
+    for seed in range(_DRAWS):
+        split = _dealt(groups, seed)
+        lacking = [
+            (label, name)
+            for label, members in sorted(groups.items())
+            for name in SPLITS
+            if label not in few and not any(split[group] == name for group in members)
+        ]
+        if not lacking:
+            return [replace(clip, split=split.get(clip.group, "train")) for clip in clips]
+    label, name = lacking[0]
+    raise BadInputError(
+        f"label {label!r} has nobody left to {_PURPOSES[name]}: its people also make the other "
+        "labels; add recordings of other people"
+    )
+
+
+def _dealt(groups: dict[str, list[str]], seed: int) -> dict[str, str]:
+    """A split of each group, the rarest label first."""
+    split: dict[str, str] = {}
+    for _, members in sorted(groups.items(), key=lambda item: (len(item[1]), item[0])):
+        free = sorted((group for group in members if group not in split), key=partial(_draw, seed))
         for name, share in (("val", 0.12), ("test", 0.18)):
             taken = sum(split.get(group) == name for group in members)
             wanted = max(1, round(share * len(members))) - taken if len(members) > 2 else 0
             split |= dict.fromkeys(free[: max(0, wanted)], name)
             free = free[max(0, wanted) :]
         split |= dict.fromkeys(free, "train")
-        if len(members) > 2 and not any(split[group] == "train" for group in members):
-            raise BadInputError(
-                f"label {label!r} has nobody left to train on: its people also make the other "
-                "labels; add recordings of other people"
-            )
-    return [replace(clip, split=split.get(clip.group, "train")) for clip in clips]
+    return split
 
 
 def split_of(clip: Clip, seed: int = 0) -> str:
@@ -248,9 +283,9 @@ def split_of(clip: Clip, seed: int = 0) -> str:
     """
     if clip.split or clip.train_only:
         return clip.split or "train"
-    share = int.from_bytes(_draw(clip.group, seed)[:4], "big") / 2**32
+    share = int.from_bytes(_draw(seed, clip.group)[:4], "big") / 2**32
     return "train" if share < 0.70 else "val" if share < 0.82 else "test"
 
 
-def _draw(group: str, seed: int = 0) -> bytes:
+def _draw(seed: int, group: str) -> bytes:
     return hashlib.sha256(f"{seed}:{group}".encode()).digest()

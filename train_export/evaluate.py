@@ -1,5 +1,6 @@
 """Scores a bundle on annotated recordings, through the device's own pipeline."""
 
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -10,6 +11,7 @@ from tqdm import tqdm
 from edge.bundle import Bundle
 from edge.card import EventRule
 from edge.classifier import Classifier
+from edge.errors import BadInputError
 from edge.pipeline import EventFinder, ScoreStream
 from edge.records import Event
 from train_export.annotations import Annotation, TrueEvent, read_manifest
@@ -59,7 +61,19 @@ def evaluate(
             if not outcome.clip
         ],
     }
+    _warn_of_unknown(manifest, labels, outcomes)
     return report, [row for outcome in outcomes for row in _rows(outcome, labels)]
+
+
+def _warn_of_unknown(manifest: Path, labels: tuple[str, ...], outcomes: list[Outcome]) -> None:
+    """Say so where nothing that the bundle finds is in the manifest, but much else."""
+    others = {event.label for outcome in outcomes for event in outcome.others}
+    if others and not any(outcome.truth for outcome in outcomes):
+        print(
+            f"{manifest}: no row is labelled {' or '.join(labels)}, which the bundle finds; there "
+            f"are {', '.join(sorted(others)[:8])}",
+            file=sys.stderr,
+        )
 
 
 def _of_label(bundle: Bundle, rule: EventRule, outcomes: list[Outcome]) -> dict[str, Any]:
@@ -107,6 +121,7 @@ def _outcomes(
     heard = [event for block in blocks for event in finder.push(block)] + finder.finish()
     heard.sort(key=lambda event: event.onset_s)
     logits = np.concatenate([block.logits for block in blocks])
+    _refuse_beyond(annotation, samples / rate_hz)
     for label in labels:
         truth, others = [], []
         for event in annotation.events:
@@ -123,6 +138,16 @@ def _outcomes(
             tuple(others),
             logits[:, bundle.labels.index(label)],
             clip=duration_s > LEAST_CLIP_S and any(_is_whole(event, duration_s) for event in truth),
+        )
+
+
+def _refuse_beyond(annotation: Annotation, duration_s: float) -> None:
+    """A sound after the recording's end is one of another file, or told in other units."""
+    late = next((e for e in annotation.events if e.onset_s > duration_s + NEARLY_S), None)
+    if late:
+        raise BadInputError(
+            f"{annotation.name} lasts {duration_s:.2f} s, but a {late.label} is to begin at "
+            f"{late.onset_s:g} s; give seconds of that file"
         )
 
 

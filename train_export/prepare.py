@@ -1,6 +1,7 @@
 """Writes soundscapes with their ground truth: WAV files and a manifest like the corpus's own."""
 
 import csv
+import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,9 +14,11 @@ from tqdm import tqdm
 from edge.errors import BadInputError, UsageError
 from train_export.datasets import SPLITS, Clip, load_clip, split_corpus
 from train_export.features import clips_of
+from train_export.readers import layout_of, refuse_inside
 from train_export.sounds import RATE_HZ
 from train_export.soundscape import Recipe, Truth, mix_scene
 from train_export.synthetic import bank_of
+from train_export.taxonomy import BEDS
 
 COLUMNS = (
     "path", "source", "subject", "session", "label_event", "label_disease",
@@ -65,16 +68,19 @@ def prepare(
     """
     if split not in SPLITS or kind not in KINDS:
         raise UsageError(f"no split {split!r} or kind {kind!r}; see airway-train prepare --help")
-    if (kind != "household" and not hours * 3600 >= SCENE_S) or seed < 0:
+    long_enough = kind == "household" or SCENE_S <= hours * 3600 < math.inf
+    if not long_enough or seed < 0:
         raise UsageError(
             f"{hours:g} hours, seed {seed}; give at least {SCENE_S / 3600:g} hours, the length of "
             "one recording, and a seed of 0 or more"
         )
+    refuse_inside(out, corpus)
+    layout = layout_of(corpus, layout)
     clips = clips_of(split_corpus(corpus, layout), split)
     if not clips:
         raise BadInputError(f"{corpus} has no clips for the split {split}; index it, and look")
     if kind == "household":
-        recordings, total = _household(clips), None
+        recordings, total = _household(_without_events(clips, layout)), None
     else:
         total = round(hours * 3600 / SCENE_S)
         recordings = _scenes(clips, RECIPES[kind], total, [seed, SPLITS.index(split)], kind)
@@ -98,12 +104,27 @@ def _scenes(
         yield Recording(f"{kind}-{number:03}.wav", scene.pcm, scene.truths)
 
 
+def _without_events(clips: list[Clip], layout: str) -> list[Clip]:
+    """The clips in which no event is to be found: one's own labels are all found but `other`."""
+    rest = ("other", *BEDS)
+    kept = [
+        clip
+        for clip in clips
+        if clip.label != "rir"
+        and (clip.label in rest if layout == "folder" else clip.label != "cough")
+    ]
+    if not kept:
+        raise BadInputError(
+            "every clip of this split is a sound to find; add folders `other` and `background`"
+        )
+    return kept
+
+
 def _household(clips: list[Clip]) -> Iterator[Recording]:
     """Clips at the level they came with, half a second of quiet between two."""
     kinds: dict[str, list[Clip]] = {}
     for clip in clips:
-        if clip.label not in ("cough", "rir"):
-            kinds.setdefault(clip.kind, []).append(clip)
+        kinds.setdefault(clip.kind, []).append(clip)
     pause = np.zeros(RATE_HZ // 2, dtype=np.int16)
     for kind, members in sorted(kinds.items()):
         parts = [part for clip in members for part in (load_clip(clip, RATE_HZ), pause)]

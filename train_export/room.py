@@ -14,10 +14,11 @@ from numpy.typing import NDArray
 from edge import __version__
 from edge.bundle import Bundle
 from edge.card import GateRule
-from edge.errors import UsageError
+from edge.errors import BadInputError, UsageError
 from edge.frontend import PRESETS
 from train_export.agreement import agreement
 from train_export.calibrate import calibrate, choose_rule, score_scenes
+from train_export.datasets import read_corpus
 from train_export.export import export, finish
 from train_export.features import SceneSet, prepare_scenes
 from train_export.metrics import EventScore
@@ -148,6 +149,11 @@ class Plan:
 
 def train_room(corpus: Path, out: Path, work: Path, plan: Plan) -> Bundle:
     """Train and write the room bundle; the same arguments give the same bundle."""
+    if not any(clip.label == "cough" for clip in read_corpus(corpus)):
+        raise BadInputError(
+            f"{corpus} lists no cough, which the room's training is about; for labels of your own "
+            "give a folder of recordings a label, without a manifest.csv"
+        )
     training, validation = scenes(corpus, work, plan)
     home = _mixed(corpus, work, plan, "val", HOME_HOURS, HOME)
     config = default_config(plan.model)

@@ -4,6 +4,7 @@
 # there so that the model learns what a cough is not.
 ROOM = {
     "cough": "cough",
+    "coughs": "cough",
     "coughing": "cough",
     "sneeze": "sneeze",
     "sneezing": "sneeze",
@@ -16,6 +17,9 @@ ROOM = {
     "room_impulse_response": "rir",
     # Not certainly free of coughs, so neither a positive nor a negative.
     "unknown_noise": "",
+    # Rows that list a recording, not a sound.
+    "scene": "",
+    "": "",
 }
 
 # The outputs of the room's model, in order.
@@ -67,6 +71,8 @@ def room_label(kind: str) -> str:
     small = kind.lower()
     if small.startswith("background:") or small == "music":
         return "background"
+    if small.endswith((" cough", "_cough")):  # dry, wet, heavy
+        return "cough"
     return ROOM.get(small, "other")
 
 

@@ -19,6 +19,8 @@ from edge.records import AudioBlock
 
 MIN_RATE_HZ = 4_000
 MAX_RATE_HZ = 192_000
+# Of full scale: beyond are integers that were written as floats.
+MOST_PEAK = 100.0
 
 # Values decoded at a time. Soundfile seeks after each read, which costs FLAC a frame of
 # decoding: fewer would be slow, many more would only take memory.
@@ -174,13 +176,13 @@ def _refuse_short_flac(file: Any, path: Path) -> None:
 
 
 def _refuse_not_a_sample(values: NDArray[np.float64], path: Path, start: int) -> None:
-    """Full scale is 1.0: nan, infinity and the absurd are a damaged file, not a sound."""
-    bad = ~(np.abs(values) < 1e9)
+    """Full scale is 1.0: nan, infinity and integers written as floats are no sound."""
+    bad = ~(np.abs(values) <= MOST_PEAK)
     if bad.any():
         at, channel = np.argwhere(bad)[0]
         raise BadInputError(
-            f"{path} has {values[at, channel]} as sample {start + at}, which is not a sound; "
-            "export it again"
+            f"{path} has {values[at, channel]:g} as sample {start + at}, full scale being 1.0; "
+            "divide integers by 32768, or export it again"
         )
 
 

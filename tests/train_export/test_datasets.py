@@ -10,6 +10,7 @@ import soundfile as sf
 from edge.errors import BadInputError, InputOutputError
 from train_export.datasets import (
     SPLITS,
+    decoded,
     load_clip,
     load_pcm,
     merge_duplicates,
@@ -96,6 +97,34 @@ def test_every_kind_of_sample_has_its_loudness(tmp_path, subtype):
             load_pcm(tmp_path / "c.wav", 16_000)
     with pytest.raises(InputOutputError, match=r"none\.wav is no file"):
         load_pcm(tmp_path / "none.wav", 16_000)
+
+
+@pytest.mark.parametrize("kind", [("OGG", "VORBIS"), ("OGG", "OPUS"), ("MP3", "MPEG_LAYER_III")])
+def test_a_lossy_codec_s_overshoot_is_clipped(tmp_path, kind):
+    """What a decoder gives beyond full scale stays there, and never comes back with other sign."""
+    square = np.where(np.sin(2 * np.pi * 180 * np.arange(48_000) / 48_000) >= 0, 0.999, -0.999)
+    path = tmp_path / "a.audio"
+    sf.write(path, square, 48_000, format=kind[0], subtype=kind[1])
+    true, _ = sf.read(path, dtype="float32")
+    assert np.abs(true).max() > 1.0  # else this would prove nothing
+    pcm, _ = decoded(path)
+    assert np.abs(pcm[:, 0] / 32768 - np.clip(true, -1, 1)).max() < 1e-4
+
+
+def test_integers_written_as_floats_are_told(tmp_path):
+    """Full scale is 1.0: samples in the thousands would all be clipped."""
+    path = tmp_path / "a.wav"
+    sf.write(path, np.random.default_rng(0).normal(0, 3000, 4_000), 8_000, subtype="FLOAT")
+    with pytest.raises(BadInputError, match=r"full scale being 1\.0"):
+        decoded(path)
+
+
+def test_a_rate_that_no_one_records_at_is_told_with_its_file(tmp_path):
+    """The sentence names the file."""
+    path = tmp_path / "slow.wav"
+    sf.write(path, np.zeros(2_000), 2_000)
+    with pytest.raises(BadInputError, match=r"slow\.wav"):
+        load_pcm(path, 16_000)
 
 
 def test_faults_are_named(tmp_path):

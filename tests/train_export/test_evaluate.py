@@ -63,6 +63,39 @@ def test_evaluate_prints_one_object_and_a_row_an_event(manifest, tmp_path):
     assert cough["sensitivity_at"]["10"] >= cough["sensitivity_at"]["1"]
 
 
+def manifest_of(folder, recording, label, start_s, end_s):
+    """A manifest of one sound."""
+    row = f"{recording},P5,{label},{start_s},{end_s}\n"
+    (folder / "m.csv").write_text(",".join(FIELDS) + "\n" + row)
+    return folder / "m.csv"
+
+
+def test_times_of_another_file_are_refused(manifest, tmp_path):
+    """Milliseconds, or a sound after the recording's end, are no missed coughs."""
+    late = manifest_of(tmp_path, manifest.parent / "5.wav", "cough", 300, 450)
+    with pytest.raises(BadInputError, match="give seconds of that file"):
+        evaluate(load_bundle("room"), late)
+
+
+def test_labels_that_the_bundle_does_not_find_are_told(manifest, tmp_path, capsys):
+    """A manifest without a single cough among its sounds says which labels it has."""
+    evaluate(
+        load_bundle("room"),
+        manifest_of(tmp_path, manifest.parent / "5.wav", "throat clearing", 1, 2),
+    )
+    said = capsys.readouterr().err
+    assert "no row is labelled cough" in said
+    assert "throat clearing" in said
+
+
+@pytest.mark.parametrize("label", ["Coughs", "dry cough", "Coughing"])
+def test_a_cough_is_a_cough_however_it_is_called(manifest, tmp_path, label):
+    """Sources spell it in many ways; none of them makes it another sound."""
+    found = manifest_of(tmp_path, manifest.parent / "5.wav", label, 1, 2)
+    report, _ = evaluate(load_bundle("room"), found)
+    assert report["labels"]["cough"]["true"] == 1
+
+
 def test_a_bad_manifest_is_told(tmp_path):
     """A missing file, a missing column and a time that is no number are named."""
     path = tmp_path / "m.csv"

@@ -95,6 +95,20 @@ def test_nobody_is_in_two_parts(tmp_path):
         assert all(set(table.labels[part].tolist()) == set("abc") for part in parts)
 
 
+@pytest.mark.parametrize(
+    "name",
+    ["patient", "Subject_ID", "patient id", "PatientID", "participant", "Speaker", "user_no"],
+)
+def test_whose_a_sample_is_goes_by_many_names(tmp_path, name):
+    """However people call that column, it keeps people apart and is no feature."""
+    write_table(tmp_path / "t.csv")
+    content = (tmp_path / "t.csv").read_text().replace("subject", name, 1)
+    (tmp_path / "t.csv").write_text(content)
+    table = read_features(tmp_path / "t.csv")
+    assert table.grouped
+    assert name not in table.names
+
+
 def test_the_group_column_is_no_feature(tmp_path):
     """Names of people never reach the network."""
     names = write_table(tmp_path / "t.csv")
@@ -112,6 +126,10 @@ def test_the_group_column_is_no_feature(tmp_path):
         ("x,y,label\n1,2,a\n1,2,a\n1,2,a\n", r"1 labels in the last column"),
         ("x,y,label\n1,2,a\n1,2,a\n1,2,a\n1,2,b\n", r"label 'b' has 1 people or rows"),
         ("x,y,subject\n1,2,a\n", r"the last column is 'subject'"),
+        ("id,x,label\n1,2,a\n", r"'id' is no feature; call it subject"),
+        ("patient,group,x,label\n1,2,3,a\n", r"'patient' and 'group' say whose"),
+        ("subject,label\n1,a\n", r"no column of a feature"),
+        ('x,y,label\n1,"2,a\n' + "1,2,a\n" * 40_000, r"line \d+: field larger"),
     ],
 )
 def test_faults_name_the_line_and_the_column(tmp_path, content, says):

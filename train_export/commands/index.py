@@ -10,7 +10,7 @@ from pathlib import Path
 from tqdm import tqdm
 
 from train_export.datasets import same_sound
-from train_export.readers import LAYOUTS, Row, layout_of, read_rows
+from train_export.readers import LAYOUTS, Row, layout_of, read_rows, refuse_inside
 from train_export.taxonomy import chest_label, kind_of, own_label, room_label
 
 COLUMNS = (
@@ -37,6 +37,8 @@ def add_layout(parser: argparse.ArgumentParser) -> None:
 
 def _index(arguments: argparse.Namespace) -> int:
     layout = layout_of(arguments.corpus, arguments.layout)
+    if arguments.out and layout == "folder":
+        refuse_inside(arguments.out, arguments.corpus)  # the labels are one's own, not the room's
     rows = read_rows(arguments.corpus, layout)
     print("\n".join(summary(rows, layout)))
     print("\n".join(duplicates(rows)))

@@ -1,15 +1,16 @@
 """Data sets as people have them on disk, each read into the rows of a manifest."""
 
+import os
 import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from edge.errors import InputOutputError, UsageError
+from edge.errors import BadInputError, InputOutputError, UsageError
 from train_export.readers import coswara, coughvid, esc50, folder, icbhi, kauh, manifest, sprsound
 from train_export.readers.rows import Row
 
-__all__ = ["LAYOUTS", "Layout", "Row", "layout_of", "read_rows"]
+__all__ = ["LAYOUTS", "Layout", "Row", "layout_of", "read_rows", "refuse_inside"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +61,14 @@ def read_rows(root: Path, layout: str = "auto") -> list[Row]:
     """
     files = _files(root)
     name = _choose(root, files, layout)
-    rows = LAYOUTS[name].read(root, files)
+    try:
+        rows = LAYOUTS[name].read(root, files)
+    except BadInputError as error:
+        if name in ("manifest", "folder"):
+            raise
+        raise BadInputError(
+            f"{error} (read as layout {name}; --layout folder takes it as your own)"
+        ) from error
     empty = sorted({row.path for row in rows if row.end_s == 0})
     if empty:
         print(f"{root}: {len(empty)} files hold no sample: {empty[0]}, …", file=sys.stderr)
@@ -70,11 +78,39 @@ def read_rows(root: Path, layout: str = "auto") -> list[Row]:
     return kept
 
 
+def refuse_inside(out: Path, root: Path) -> None:
+    """Refuse to write a manifest where it would be taken for the corpus.
+
+    Raises:
+        UsageError: `out` lies in the folder `root`.
+    """
+    if out.resolve().is_relative_to(root.resolve()):
+        raise UsageError(
+            f"{out} lies in {root}, whose layout a manifest would change; write it elsewhere"
+        )
+
+
 def _files(root: Path) -> list[Path]:
-    """Every file below `root`, sorted, without the hidden ones that some systems leave."""
-    return sorted(
-        path for path in root.rglob("*") if path.is_file() and not path.name.startswith(".")
-    )
+    """Every file below `root`, sorted, without the hidden ones and the bins of some systems.
+
+    Raises:
+        InputOutputError: there is no such folder.
+        BadInputError: a name that no text can hold.
+    """
+    if not root.is_dir():
+        raise InputOutputError(f"{root} is no folder; correct the path of the corpus")
+    files = [
+        path
+        for path in root.rglob("*")
+        if path.is_file() and not any(part.startswith(".") for part in path.relative_to(root).parts)
+    ]
+    for path in files:
+        try:
+            str(path).encode()
+        except UnicodeEncodeError as error:
+            readable = os.fsencode(path).decode(errors="replace")
+            raise BadInputError(f"{readable}: the name is not UTF-8; rename the file") from error
+    return sorted(files)
 
 
 def _choose(root: Path, files: Sequence[Path], layout: str) -> str:

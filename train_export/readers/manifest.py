@@ -41,9 +41,9 @@ def read_manifest(manifest: Path, present: set[Path]) -> list[Row]:
         disease, body_site, recorder, split, extra = (values.get(name, "") for name in OPTIONAL)
         rows.append(
             Row(
-                path=path, source=values["source"], label=values["label_event"],
-                start_s=start_s, end_s=end_s, subject=values["subject"],
-                session=values["session"], disease=disease, body_site=body_site,
+                path=path, source=values["source"], label=values["label_event"].strip(),
+                start_s=start_s, end_s=end_s, subject=values["subject"].strip(),
+                session=values["session"].strip(), disease=disease, body_site=body_site,
                 recorder=recorder, split=split, extra=extra, name=values["path"],
             )
         )  # fmt: skip

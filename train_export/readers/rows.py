@@ -11,7 +11,7 @@ import soundfile as sf
 
 from edge.errors import BadInputError, InputOutputError
 
-AUDIO_SUFFIXES = (".wav", ".flac", ".ogg", ".opus", ".mp3")
+AUDIO_SUFFIXES = (".wav", ".wave", ".flac", ".ogg", ".oga", ".opus", ".mp3", ".aif", ".aiff")
 # Containers that phones and browsers write and that libsndfile does not open.
 FOREIGN_SUFFIXES = (".webm", ".m4a", ".mp4", ".aac", ".amr", ".3gp", ".wma")
 

@@ -3,6 +3,8 @@
 import csv
 import io
 import math
+import re
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -12,8 +14,10 @@ from numpy.typing import NDArray
 from edge.errors import BadInputError
 from train_export.readers.rows import read_text
 
-# A column of one of these names says whose a sample is, and is no feature.
-GROUP_NAMES = ("group", "subject", "patient")
+# A column of such a name says whose a sample is, and is no feature: patient, Subject_ID, ...
+GROUP_NAME = re.compile(
+    "(group|subject|patient|participant|person|speaker|user)(id|no|nr|number|name|code)?"
+)
 LEAST_GROUPS = 3  # to train, validate and test
 
 
@@ -37,26 +41,26 @@ class Table:
 
 
 def read_features(path: Path) -> Table:
-    """Read a table; see `GROUP_NAMES` for the one column that may be no number.
+    """Read a table; see `GROUP_NAME` for the one column that may be no number.
 
     Raises:
         InputOutputError: it can't be read.
         BadInputError: a cell is no number, a row has another width, a label has fewer than
             three people or rows, or there is one label only; names the line and the column.
     """
-    rows = csv.reader(io.StringIO(read_text(path), newline=""))
-    header = [name.strip() for name in next(rows, [])]
+    rows = _lines(path)
+    _, header = next(rows, ("", []))
+    header = [name.strip() for name in header]
     if len(header) < 2 or all(_is_number(name) for name in header[:-1]):
         raise BadInputError(
             f"{path}, line 1: give a header with a name for each feature and, last, the label"
         )
-    group = next((at for at, name in enumerate(header) if name.lower() in GROUP_NAMES), None)
-    if group == len(header) - 1:
-        raise BadInputError(f"{path}, line 1: the last column is {header[-1]!r}, not the label")
+    group = _group_column(path, header)
     columns = [at for at in range(len(header) - 1) if at != group]
+    if not columns:
+        raise BadInputError(f"{path}, line 1: no column of a feature; add one beside the label")
     features, labels, groups = [], [], []
-    for row in rows:
-        where = f"{path}, line {rows.line_num}"
+    for where, row in rows:
         if not row:
             continue
         if len(row) != len(header):
@@ -65,7 +69,7 @@ def read_features(path: Path) -> Table:
             raise BadInputError(f"{where}, column {header[-1]!r}: no label")
         features.append([_cell(row[at], f"{where}, column {header[at]!r}") for at in columns])
         labels.append(row[-1].strip())
-        groups.append(row[group].strip() if group is not None else str(rows.line_num))
+        groups.append(row[group].strip() if group is not None else where)
     _check_labels(path, labels, groups)
     return Table(
         np.array(features),
@@ -74,6 +78,33 @@ def read_features(path: Path) -> Table:
         tuple(header[at] for at in columns),
         group is not None,
     )
+
+
+def _lines(path: Path) -> Iterator[tuple[str, list[str]]]:
+    """Rows of a CSV file, each with where it stands."""
+    rows = csv.reader(io.StringIO(read_text(path), newline=""))
+    try:
+        for row in rows:
+            yield f"{path}, line {rows.line_num}", row
+    except csv.Error as error:
+        raise BadInputError(f"{path}, line {rows.line_num}: {error}") from error
+
+
+def _group_column(path: Path, header: list[str]) -> int | None:
+    """Which column says whose a sample is; None when none does."""
+    plain = [re.sub("[^a-z]", "", name.lower()) for name in header]
+    if "id" in plain:
+        raise BadInputError(
+            f"{path}, line 1: the column {header[plain.index('id')]!r} is no feature; call it "
+            "subject where it says whose a sample is, or take it out"
+        )
+    found = [at for at, name in enumerate(plain) if GROUP_NAME.fullmatch(name)]
+    if len(found) > 1:
+        names = " and ".join(repr(header[at]) for at in found)
+        raise BadInputError(f"{path}, line 1: {names} say whose a sample is; leave one")
+    if found and found[0] == len(header) - 1:
+        raise BadInputError(f"{path}, line 1: the last column is {header[-1]!r}, not the label")
+    return found[0] if found else None
 
 
 def _check_labels(path: Path, labels: list[str], groups: list[str]) -> None:
