@@ -20,11 +20,20 @@ _UNSUPPORTED_WAV = {
 _OTHER_FILES = {
     b"OggS": "an Ogg file",
     b"FORM": "an AIFF file",
-    b"ID3": "an MP3 file",
+    b"ID3": "an MP3 file, or another behind an ID3 tag",
     b"\xff\xfb": "an MP3 file",
+    b"\xff\xf3": "an MP3 file",
+    b"\xff\xf2": "an MP3 file",
+    b"\xff\xf1": "an AAC file",
+    b"\xff\xf9": "an AAC file",
     b"RIFF": "a RIFF file without sound",
+    b"riff": "a Wave64 file",
+    b"caff": "a CAF file",
+    b".snd": "an AU file",
+    b"#!AMR": "an AMR file",
     b"\x1a\x45\xdf\xa3": "a Matroska or WebM file",
 }
+_MP4_BRAND = b"ftyp"  # behind the length of the first box
 _LENGTH_UNKNOWN = 0xFFFFFFFF  # the length is in the ds64 chunk of a 64-bit header
 
 
@@ -46,12 +55,28 @@ def refuse_bad_container(file: BinaryIO, size: int, path: Path) -> None:
     if head[:4] in (b"RIFF", b"RIFX", b"RF64") and head[8:] == b"WAVE":
         _refuse_bad_riff(file, head, size, path)
     elif head[:4] != b"fLaC":
-        for magic, kind in _OTHER_FILES.items():
-            if head.startswith(magic):
-                raise BadInputError(f"{path} is {kind}, not WAV or FLAC; convert: {remedy(path)}")
+        if other := _other_file(head):
+            raise BadInputError(f"{path} is {other}, not WAV or FLAC; convert: {remedy(path)}")
         text = all(byte in b"\t\n\r" or 32 <= byte < 127 for byte in head)
         kind = "text" if text else f"something that begins with {head!r}"
         raise BadInputError(f"{path} is {kind}, not WAV or FLAC; name a recording")
+
+
+def kind_of_file(head: bytes) -> str:
+    """What a file of sound begins like, in words; empty for what may be raw samples.
+
+    Args:
+        head: its first 12 bytes.
+    """
+    if head[:4] in (b"RIFF", b"RIFX", b"RF64") and head[8:12] == b"WAVE":
+        return "a WAV file"
+    return "a FLAC file" if head[:4] == b"fLaC" else _other_file(head)
+
+
+def _other_file(head: bytes) -> str:
+    if head[4:8] == _MP4_BRAND:
+        return "an MP4 or M4A file"
+    return next((kind for magic, kind in _OTHER_FILES.items() if head.startswith(magic)), "")
 
 
 def _refuse_bad_riff(file: BinaryIO, head: bytes, size: int, path: Path) -> None:

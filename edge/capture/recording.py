@@ -25,6 +25,8 @@ MOST_PEAK = 100.0
 # Values decoded at a time. Soundfile seeks after each read, which costs FLAC a frame of
 # decoding: fewer would be slow, many more would only take memory.
 _READ_VALUES = 65_536
+# What libsndfile calls the length of a FLAC file that does not tell it is far beyond.
+_MOST_SAMPLES = 2**48
 
 # libsndfile's subtype -> how to read it, and what brings it to the scale of int16. It
 # hands out 8- and 24-bit samples in the upper bits of 32.
@@ -165,6 +167,11 @@ def _read(file: Any, samples: int, dtype: str, path: Path) -> NDArray[Any]:
 
 def _refuse_short_flac(file: Any, path: Path) -> None:
     """The last sample of a FLAC file that was cut off can't be reached."""
+    if file.frames > _MOST_SAMPLES:
+        raise BadInputError(
+            f"{path} is a FLAC file that was written to a pipe and does not say how long it is; "
+            f"repair it: ffmpeg -i {path.name} -c:a flac out.flac"
+        )
     try:
         file.seek(file.frames - 1)
         ends_well = len(file.read(1)) == 1

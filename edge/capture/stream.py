@@ -6,11 +6,14 @@ from typing import BinaryIO
 
 import numpy as np
 
+from edge.capture.container import kind_of_file
 from edge.capture.mix import mono
 from edge.errors import BadInputError, InputOutputError
 from edge.records import AudioBlock
 
 _logger = logging.getLogger(__name__)
+# Two bytes that MP3 and AAC begin with, and a quiet room's first sample may be.
+_SHORT_MAGIC = b"\xff"
 
 
 def stdin_blocks(
@@ -29,15 +32,16 @@ def stdin_blocks(
         Mono blocks, consecutive from index 0. An incomplete sample at the end is left out.
 
     Raises:
-        BadInputError: the stream begins with the header of a WAV file.
+        BadInputError: the stream begins with the header of a file of sound.
         InputOutputError: the stream can't be read.
     """
     frame_bytes = 2 * channels
     start = 0
     while data := _read_fully(stream, block_samples * frame_bytes):
-        if start == 0 and data[:4] == b"RIFF" and data[8:12] == b"WAVE":
+        kind = kind_of_file(data[:12]) if start == 0 else ""
+        if kind and not data.startswith(_SHORT_MAGIC):
             raise BadInputError(
-                "standard input carries a WAV file; send raw samples (arecord -t raw), or "
+                f"standard input carries {kind}; send raw samples (arecord -t raw), or "
                 'name the file with source.kind = "wav"'
             )
         whole = len(data) - len(data) % frame_bytes

@@ -190,6 +190,8 @@ def patched(at: int, form: str, value: int) -> bytes:
         (b"", "is empty"),
         (b"# not sound at all\n", "is text, not WAV or FLAC"),
         (b"\x89PNG\r\n\x1a\n\0\0\0\0", "is something that begins with b'\\x89PNG"),
+        (b"....ftypM4A " + bytes(60), "is an MP4 or M4A file, not WAV or FLAC; convert: ffmpeg"),
+        (b"#!AMR\n" + bytes(60), "is an AMR file, not WAV or FLAC; convert: ffmpeg -i a.wav"),
         (b"OggS" + bytes(60), "is an Ogg file, not WAV or FLAC; convert: ffmpeg -i a.wav"),
         (b"RIFF\x04\0\0\0AVI ", "is a RIFF file without sound"),
         (b"RIFF\x04\0\0\0WAVE", "has a damaged header and holds no samples"),
@@ -232,13 +234,13 @@ def test_unsupported_formats_are_named(tmp_path, subtype, name):
     assert text.endswith("convert: ffmpeg -i a.wav -c:a pcm_s16le out.wav")
 
 
-@pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf, 1e30])
+@pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf, 1e30, 12_345.0])
 def test_what_is_not_a_sound_is_refused(tmp_path, value):
     """One sample that is not a number ends the recording, and the sentence says where."""
     values = np.zeros(100_000)
     values[70_003] = value
     soundfile.write(tmp_path / "a.wav", values, 16_000, subtype="DOUBLE")
-    assert f"has {value} as sample 70003" in refusal(tmp_path / "a.wav")
+    assert f"has {value:g} as sample 70003, full scale being 1.0" in refusal(tmp_path / "a.wav")
 
 
 def test_files_that_can_not_be_read(tmp_path):
@@ -255,6 +257,24 @@ def test_files_that_can_not_be_read(tmp_path):
     (tmp_path / "a.wav").unlink()
     with pytest.raises(InputOutputError, match="is gone"):
         next(recording.blocks(100))
+
+
+@pytest.mark.parametrize("kind", ["WAV", "FLAC", "OGG", "AIFF", "AU", "CAF", "RF64"])
+def test_a_file_in_a_pipe_is_no_raw_sound(tmp_path, kind):
+    """The header of a file is not listened to as samples: the sentence names its kind."""
+    soundfile.write(tmp_path / "a", NOISE, 16_000, format=kind)
+    with pytest.raises(BadInputError, match=r"standard input carries an? \w+ file; send raw"):
+        next(stdin_blocks(io.BytesIO((tmp_path / "a").read_bytes()), 16_000, 1, 160))
+
+
+def test_a_flac_file_without_a_length_is_told_apart(tmp_path):
+    """An encoder that wrote to a pipe left the number of samples open: nothing was cut off."""
+    soundfile.write(tmp_path / "a.flac", NOISE, 16_000)
+    data = bytearray((tmp_path / "a.flac").read_bytes())
+    data[21] &= 0xF0  # the 36 bits of STREAMINFO that count samples
+    data[22:26] = bytes(4)
+    (tmp_path / "a.flac").write_bytes(data)
+    assert "does not say how long it is; repair it: ffmpeg" in refusal(tmp_path / "a.flac")
 
 
 class Dribble(io.RawIOBase):

@@ -175,6 +175,24 @@ def test_sprsound_facts(tmp_path):
     assert "sex=F" in crackle.extra
 
 
+def test_sprsound_of_2024(tmp_path):
+    """Its annotations have no label of the whole record, and there are sites beyond the fourth."""
+    name = "40638274_9.7_1_p6_1696"
+    audio(tmp_path / f"{name}.wav")
+    event = {"start": "50", "end": "300", "type": "Wheeze"}
+    text(tmp_path / f"{name}.json", json.dumps({"event_annotation": [event]}))
+    (row,) = read_rows(tmp_path)
+    assert (row.label, row.start_s, row.body_site) == ("Wheeze", 0.05, "chest")
+
+
+def test_esc50_lies_in_any_folder(tmp_path):
+    """As it comes from its archive, and as others pass it on: a table, and clips somewhere."""
+    audio(tmp_path / "audio" / "audio" / "1-100-A-24.wav")
+    text(tmp_path / "esc50.csv", "filename,fold,category\n1-100-A-24.wav,1,coughing\n")
+    (row,) = read_rows(tmp_path)
+    assert (row.label, row.session) == ("coughing", "freesound-100")
+
+
 def test_room_layouts_meet_the_taxonomy(tmp_path):
     """Coughs of ESC-50, Coswara and COUGHVID are coughs; what is uncertain is left out."""
     expected = {

@@ -1,10 +1,13 @@
-"""ESC-50: `meta/esc50.csv` beside `audio/`. Source: Piczak, ACM Multimedia, 2015."""
+"""ESC-50: `esc50.csv`, in `meta/` or not, and its clips in some folder.
+
+Source: Piczak, ACM Multimedia, 2015.
+"""
 
 from collections.abc import Sequence
 from pathlib import Path
 
 from edge.errors import BadInputError
-from train_export.readers.rows import Row, read_table, seconds_of
+from train_export.readers.rows import AUDIO_SUFFIXES, Row, read_table, seconds_of
 
 COLUMNS = ("filename", "fold", "category")
 
@@ -21,14 +24,14 @@ def read(root: Path, files: Sequence[Path]) -> list[Row]:
         BadInputError: a clip of the table is not there or is no audio.
     """
     rows = []
+    clips = {path.name: path for path in files if path.suffix.lower() in AUDIO_SUFFIXES}
     for table in files:
         if table.name != "esc50.csv":
             continue
-        audio = table.parent.parent / "audio"
         for where, values in read_table(table, COLUMNS):
-            path = audio / values["filename"]
-            if not path.is_file():
-                raise BadInputError(f"{where}: no file {path}")
+            path = clips.get(values["filename"])
+            if path is None:
+                raise BadInputError(f"{where}: no file {values['filename']} below {root}")
             # 1-100032-A-0.wav: fold, upload, take, class.
             upload = values.get("src_file") or path.stem.split("-")[1 if "-" in path.stem else 0]
             rows.append(

@@ -1,7 +1,8 @@
-"""SPRSound, the releases of 2022 and 2023: WAV files, and JSON files of the same name.
+"""SPRSound, the releases of 2022 to 2024: WAV files, and JSON files of the same name.
 
 A file is called `patient_age_sex_site_record.wav`, sex 0 for male and 1 for female, site p1 to
-p4. Its JSON holds a label of the whole record and events with times in milliseconds. Source:
+p4, in 2024 to p8. Its JSON holds a label of the whole record, but not in 2024, and events with
+times in milliseconds. Source:
 Zhang et al., IEEE Transactions on Biomedical Circuits and Systems 16, 2022.
 """
 
@@ -14,7 +15,7 @@ from typing import Any
 from edge.errors import BadInputError
 from train_export.readers.rows import Row, read_text, seconds_of, span
 
-_NAME = re.compile(r"(\d+)_(\d+(?:\.\d+)?)_([01])_(p[1-4])_(\d+)")
+_NAME = re.compile(r"(\d+)_(\d+(?:\.\d+)?)_([01])_(p[1-8])_(\d+)")
 SITES = {
     "p1": "left posterior", "p2": "left lateral", "p3": "right posterior", "p4": "right lateral",
 }  # fmt: skip
@@ -62,12 +63,13 @@ def _record(path: Path, note: Path, root: Path) -> list[Row]:
     def row(label: str, start_s: float, end_s: float) -> Row:
         return Row(
             path=path, source="sprsound", label=label, start_s=start_s, end_s=end_s,
-            subject=f"SPR-{patient}", session=record, body_site=SITES[site],
+            subject=f"SPR-{patient}", session=record, body_site=SITES.get(site, "chest"),
             recorder="Yunting model II stethoscope", split=_split(note.relative_to(root)),
             extra=f"age={age};sex={'MF'[int(sex)]}",
         )  # fmt: skip
 
-    rows = [row(f"record:{says['record_annotation']}", 0.0, seconds_of(path))]
+    whole = says.get("record_annotation")
+    rows = [row(f"record:{whole}", 0.0, seconds_of(path))] if whole else []
     for number, event in enumerate(says["event_annotation"], start=1):
         where = f"{note}, event {number}"
         if not isinstance(event, dict) or not {"start", "end", "type"} <= set(event):
@@ -90,11 +92,11 @@ def _parse(note: Path) -> dict[str, Any]:
     if (
         not isinstance(says, dict)
         or not isinstance(says.get("event_annotation"), list)
-        or says.get("record_annotation") not in RECORDS
+        or says.get("record_annotation", RECORDS[0]) not in RECORDS
     ):
         raise BadInputError(
-            f"{note}: needs record_annotation, one of {', '.join(RECORDS)}, and a list "
-            "event_annotation"
+            f"{note}: needs a list event_annotation, and record_annotation, if any, as one of "
+            f"{', '.join(RECORDS)}"
         )
     return says
 
