@@ -12,8 +12,8 @@ from edge.occlusion import Grounds, Share
 from edge.records import Screening, SoundCount
 from edge.screening import ABSTAIN, Measured
 
-# A share smaller than this is noise of the int8 scores.
-LEAST_LOGIT = 0.05
+# A share smaller than this, of the calibrated log-odds, is noise of the int8 scores.
+LEAST_LOGIT = 0.025
 # Shares that a clinician is told, the largest first.
 TOLD = 3
 _SEPARATOR = {"en": " ", "zh": ""}

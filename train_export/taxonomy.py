@@ -22,6 +22,9 @@ ROOM = {
     "": "",
 }
 
+# What sources call their coughs: `dry cough`, and never `no cough`.
+COUGHS = ("dry", "wet", "heavy", "shallow", "productive", "barking", "whooping")
+
 # The outputs of the room's model, in order.
 ROOM_LABELS = ("cough", "sneeze", "snore", "breath", "speech", "other")
 # What a scene is made of, beside its events.
@@ -71,7 +74,8 @@ def room_label(kind: str) -> str:
     small = kind.lower()
     if small.startswith("background:") or small == "music":
         return "background"
-    if small.endswith((" cough", "_cough")):  # dry, wet, heavy
+    first, _, second = small.replace("_", " ").replace("-", " ").partition(" ")
+    if first in COUGHS and second == "cough":
         return "cough"
     return ROOM.get(small, "other")
 

@@ -105,7 +105,7 @@ class Diary:
             )
 
     def night(self, settings: NightSettings, write_up: WriteUp) -> None:
-        """Sum up the last night, and those before it that nobody was there to sum up.
+        """Sum up the last night; before it, one a call, those that nobody was there to sum up.
 
         Args:
             settings: when a night begins and ends.
@@ -119,12 +119,7 @@ class Diary:
         if not self._keeper.ask(lambda store: _is_new(store, *latest), False):
             return
         self.coverage(self._latest, self._lag_s, now=True)
-        none: list[tuple[float, float]] = []
-        missed = self._keeper.ask(lambda store: _missed(store, *latest, settings), none)
-        for start, end in (*missed, latest):
-            self._sum_up(start, end, write_up)
-
-    def _sum_up(self, start: float, end: float, write_up: WriteUp) -> None:
+        start, end = self._keeper.ask(lambda store: _first_missed(store, *latest, settings), latest)
         read = self._keeper.ask(lambda store: (store.summary(start, end), store.nights(end)), None)
         if read is not None:
             night, messages = write_up(*read)
@@ -193,20 +188,20 @@ def _is_new(store: Store, start: float, end: float) -> bool:
     return start < end and begin is not None and begin < end and not store.has_night(start, end)
 
 
-def _missed(
+def _first_missed(
     store: Store, start: float, end: float, settings: NightSettings
-) -> list[tuple[float, float]]:
-    """Nights before one, back to the last that was summed up, which were listened to.
+) -> tuple[float, float]:
+    """The oldest night since the last that was summed up which was listened to; else this one.
 
-    The device was off at their ends: the oldest first.
+    The device was off at the end of such a night.
     """
     known = store.nights(start)
     since = known[-1].end_unix_s if known else store.begin_unix_s() or start
-    spans: list[tuple[float, float]] = []
+    first = start, end
     for _ in range(_MISSED_NIGHTS):
         start, end = last_night(end - 1, settings)
         if end <= since:
             break
         if _is_new(store, start, end) and store.summary(start, end).monitored_s > 0:
-            spans.insert(0, (start, end))
-    return spans
+            first = start, end
+    return first

@@ -21,7 +21,8 @@ class Report:
 
     Attributes:
         node: the device.
-        days: consecutive days with their night, the oldest first; None where none was kept.
+        days: consecutive days, each with its night or nights, the oldest first; None where none
+            was kept.
         identity: of the history, which no other has; may be empty.
     """
 

@@ -29,7 +29,7 @@ def fhir_bundle(report: Report, t: Language, version: str) -> dict[str, Any]:
         version: of this software.
 
     Returns:
-        JSON of a Bundle: a Device, then an Observation for each day. A night that was not
+        JSON of a Bundle: a Device, then an Observation for each night. One that was not
         monitored has no value and says why.
     """
     device = _device(report, t, version)

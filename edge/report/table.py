@@ -23,7 +23,7 @@ COLUMNS = (
 
 
 def csv_table(report: Report) -> str:
-    """One row for each day; a figure that is not known is an empty field, never a zero."""
+    """One row for each night; a figure that is not known is an empty field, never a zero."""
     out = io.StringIO()
     writer = csv.writer(out)
     writer.writerow(COLUMNS)

@@ -96,8 +96,8 @@ class Store:
         """Repair the time of a session that began with a wrong clock, and of all it holds.
 
         A night that is not over by the new time was summed up by the wrong one: it is forgotten,
-        and summed up when it is over. So is one in which the session only seemed to listen,
-        where it moves by more than `STIRRED_S`: what is left of it is summed up anew.
+        and summed up when it is over. Where a session moves by more than `STIRRED_S`, the nights
+        that it leaves and those that it comes into are counted anew; what was told of them stays.
 
         Args:
             session: a session that has begun.
@@ -109,17 +109,8 @@ class Store:
             BadInputError: there is no such session.
         """
         with self._db.transaction():
-            seemed_unix_s = self._session(session)[0]
+            seemed_unix_s, covered_s = self._session(session)
             shift_s = start_unix_s - seemed_unix_s
-            if abs(shift_s) > STIRRED_S:
-                self._db.execute(
-                    """DELETE FROM night WHERE start_unix_s < ? + (
-                        SELECT covered_s FROM session WHERE id = ?
-                    ) AND end_unix_s > ?""",
-                    seemed_unix_s,
-                    session,
-                    seemed_unix_s,
-                )
             self._db.execute(
                 "UPDATE session SET start_unix_s = ?, clock_synced = ? WHERE id = ?",
                 start_unix_s,
@@ -133,6 +124,9 @@ class Store:
             )
             hours.move(self._db, session, shift_s)
             self._db.execute("DELETE FROM night WHERE end_unix_s > ?", now_unix_s)
+            if abs(shift_s) > STIRRED_S:
+                for begin_unix_s in (seemed_unix_s, start_unix_s):
+                    nights.recount(self._db, begin_unix_s, begin_unix_s + covered_s)
 
     def begin_unix_s(self) -> float | None:
         """When the first session began, seconds since 1970; None when there was none."""

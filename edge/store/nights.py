@@ -78,6 +78,38 @@ def add(db: Database, night: Night) -> bool:
     )
 
 
+def recount(db: Database, start_unix_s: float, end_unix_s: float) -> None:
+    """Count the nights that a span touches anew, in a transaction; nothing for an empty span.
+
+    Whether an alert stood, and whose reports they were, stays as it was told. A night in which
+    nothing is left that was listened to is forgotten.
+    """
+    if not start_unix_s < end_unix_s:
+        return
+    rows = db.execute(
+        """SELECT start_unix_s, end_unix_s, heard FROM night
+        WHERE start_unix_s < ? AND end_unix_s > ? AND monitored_s > 0 AND json_valid(heard)""",
+        end_unix_s,
+        start_unix_s,
+    ).fetchall()
+    for start, end, heard in rows:
+        now = summary(db, start, end)
+        if not now.monitored_s > 0:
+            db.execute("DELETE FROM night WHERE end_unix_s = ?", end)
+            continue
+        counted = {
+            label: values | {"count": now.counts.get(label, 0), "spells": now.spells.get(label, 0)}
+            for label, values in json.loads(heard).items()
+        }
+        db.execute(
+            "UPDATE night SET heard = ?, monitored_s = ?, lost_s = ? WHERE end_unix_s = ?",
+            json.dumps(counted, allow_nan=False, separators=(",", ":")),
+            now.monitored_s,
+            now.lost_s,
+            end,
+        )
+
+
 def read(db: Database, until_unix_s: float) -> list[Night]:
     """Every night that is kept and over by then, the oldest first.
 

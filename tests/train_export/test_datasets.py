@@ -18,6 +18,7 @@ from train_export.datasets import (
     split_corpus,
     split_of,
 )
+from train_export.taxonomy import room_label
 
 
 def test_labels_meet_the_taxonomy(toy_corpus):
@@ -31,6 +32,13 @@ def test_labels_meet_the_taxonomy(toy_corpus):
         "sneeze": "sneeze",
         "background:fan": "background",
     }
+
+
+def test_no_cough_is_no_cough():
+    """Adjectives are known by name: what denies a cough is never taken for one."""
+    assert {room_label(kind) for kind in ("dry cough", "wet_cough", "Coughs")} == {"cough"}
+    denied = ("no_cough", "non cough", "not-cough", "throat clear no cough")
+    assert {room_label(kind) for kind in denied} == {"other"}
 
 
 def test_a_person_is_in_one_split(toy_corpus):

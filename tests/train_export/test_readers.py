@@ -191,6 +191,9 @@ def test_esc50_lies_in_any_folder(tmp_path):
     text(tmp_path / "esc50.csv", "filename,fold,category\n1-100-A-24.wav,1,coughing\n")
     (row,) = read_rows(tmp_path)
     assert (row.label, row.session) == ("coughing", "freesound-100")
+    audio(tmp_path / "augmented" / "1-100-A-24.wav")
+    with pytest.raises(BadInputError, match="take one out"):
+        read_rows(tmp_path)
 
 
 def test_room_layouts_meet_the_taxonomy(tmp_path):

@@ -109,6 +109,16 @@ def test_whose_a_sample_is_goes_by_many_names(tmp_path, name):
     assert name not in table.names
 
 
+def test_a_group_may_be_the_label(tmp_path):
+    """Where a subject is named, the last column is the label, whatever it is called."""
+    write_table(tmp_path / "t.csv")
+    content = (tmp_path / "t.csv").read_text().replace("label", "group", 1)
+    (tmp_path / "t.csv").write_text(content)
+    table = read_features(tmp_path / "t.csv")
+    assert table.grouped
+    assert set(table.labels) == set("abc")
+
+
 def test_the_group_column_is_no_feature(tmp_path):
     """Names of people never reach the network."""
     names = write_table(tmp_path / "t.csv")
@@ -127,7 +137,7 @@ def test_the_group_column_is_no_feature(tmp_path):
         ("x,y,label\n1,2,a\n1,2,a\n1,2,a\n1,2,b\n", r"label 'b' has 1 people or rows"),
         ("x,y,subject\n1,2,a\n", r"the last column is 'subject'"),
         ("id,x,label\n1,2,a\n", r"'id' is no feature; call it subject"),
-        ("patient,group,x,label\n1,2,3,a\n", r"'patient' and 'group' say whose"),
+        ("patient,person,x,label\n1,2,3,a\n", r"'patient' and 'person' say whose"),
         ("subject,label\n1,a\n", r"no column of a feature"),
         ('x,y,label\n1,"2,a\n' + "1,2,a\n" * 40_000, r"line \d+: field larger"),
     ],

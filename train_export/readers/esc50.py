@@ -24,14 +24,15 @@ def read(root: Path, files: Sequence[Path]) -> list[Row]:
         BadInputError: a clip of the table is not there or is no audio.
     """
     rows = []
-    clips = {path.name: path for path in files if path.suffix.lower() in AUDIO_SUFFIXES}
+    clips: dict[str, list[Path]] = {}
+    for path in files:
+        if path.suffix.lower() in AUDIO_SUFFIXES:
+            clips.setdefault(path.name, []).append(path)
     for table in files:
         if table.name != "esc50.csv":
             continue
         for where, values in read_table(table, COLUMNS):
-            path = clips.get(values["filename"])
-            if path is None:
-                raise BadInputError(f"{where}: no file {values['filename']} below {root}")
+            path = _one(clips.get(values["filename"], []), table, where, root, values["filename"])
             # 1-100032-A-0.wav: fold, upload, take, class.
             upload = values.get("src_file") or path.stem.split("-")[1 if "-" in path.stem else 0]
             rows.append(
@@ -42,3 +43,15 @@ def read(root: Path, files: Sequence[Path]) -> list[Row]:
                 )
             )  # fmt: skip
     return rows
+
+
+def _one(found: list[Path], table: Path, where: str, root: Path, name: str) -> Path:
+    """The clip of a name; where there are several, the one in the archive's own place."""
+    usual = table.parent.parent / "audio" / name
+    if usual in found:
+        return usual
+    if not found:
+        raise BadInputError(f"{where}: no file {name} below {root}")
+    if len(found) > 1:
+        raise BadInputError(f"{where}: {found[0]} and {found[1]}; take one out")
+    return found[0]

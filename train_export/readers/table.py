@@ -92,17 +92,17 @@ def _lines(path: Path) -> Iterator[tuple[str, list[str]]]:
 
 def _group_column(path: Path, header: list[str]) -> int | None:
     """Which column says whose a sample is; None when none does."""
-    plain = [re.sub("[^a-z]", "", name.lower()) for name in header]
-    if "id" in plain:
+    plain = [re.sub("[^a-z0-9]", "", name.lower()) for name in header]
+    if "id" in plain[:-1]:
         raise BadInputError(
             f"{path}, line 1: the column {header[plain.index('id')]!r} is no feature; call it "
             "subject where it says whose a sample is, or take it out"
         )
-    found = [at for at, name in enumerate(plain) if GROUP_NAME.fullmatch(name)]
+    found = [at for at, name in enumerate(plain[:-1]) if GROUP_NAME.fullmatch(name)]
     if len(found) > 1:
         names = " and ".join(repr(header[at]) for at in found)
         raise BadInputError(f"{path}, line 1: {names} say whose a sample is; leave one")
-    if found and found[0] == len(header) - 1:
+    if not found and GROUP_NAME.fullmatch(plain[-1]):
         raise BadInputError(f"{path}, line 1: the last column is {header[-1]!r}, not the label")
     return found[0] if found else None
 

@@ -30,7 +30,8 @@ def nights_plot(
     """Draw coughs an hour over the nights.
 
     Args:
-        days: consecutive nights, the oldest first, at least one; None where none was kept.
+        days: nights of consecutive days, the oldest first, at least one; None where none was
+            kept.
         frame: where.
         language: of the titles and of the dates below.
         words: what the drawing shows.
