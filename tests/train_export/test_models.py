@@ -101,12 +101,14 @@ def probe() -> dict[str, dict]:
             step = build_step(config)
             step.set_weights(model.get_weights())
             states = [np.zeros((len(x), config.units), np.float32)] * (len(step.inputs) - 1)
-            walked = []
+            walked, largest = [], 0.0
             for start in range(0, x.shape[1] - config.front_frames + 1, config.step_frames):
                 logits, *states = step([x[:, start : start + config.front_frames], *states])
                 states = [np.asarray(state) for state in states]
+                largest = max(largest, *(float(np.abs(state).max()) for state in states))
                 walked.append(np.asarray(logits))
             out[name]["walked"] = np.stack(walked[config.reach_steps :], axis=1)
+            out[name]["largest"] = largest
     config = SMALL["cnn"]
     from train_export.finetune import activation_ranges
 
@@ -192,6 +194,12 @@ def test_a_score_hears_no_further_than_stated(probes, name):
 def test_the_step_network_walks_to_the_same_scores(probes, name):
     """Step by step with its state carried along, a recurrent network says the same."""
     np.testing.assert_allclose(probes[name]["walked"], probes[name]["scores"], atol=1e-4)
+
+
+@pytest.mark.parametrize("name", ["gru", "lstm"])
+def test_a_state_stays_within_one(probes, name):
+    """However long a recurrent network listens, int8 holds what it remembers in steps of 1/127."""
+    assert 0.1 < probes[name]["largest"] <= 1.0
 
 
 def test_the_norm_is_layer_normalisation(probes):

@@ -27,7 +27,7 @@ def add(commands: Any) -> None:
     parser.add_argument("--hours", type=float, default=3.0, help="of training scenes")
     parser.add_argument("--epochs", type=int, default=6)
     parser.add_argument("--validation-hours", type=float, default=0.5)
-    parser.add_argument("--test-hours", type=float, default=1.0)
+    parser.add_argument("--test-hours", type=float, default=4.0)
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--scheduler", default=LOCAL, help="local, or tcp://HOST:PORT of Dask's")
     parser.set_defaults(command=_compare)
