@@ -8,6 +8,7 @@ import argparse
 import contextlib
 import io
 import json
+import os
 import platform
 import sys
 from collections.abc import Callable, Iterator, Sequence
@@ -70,9 +71,20 @@ def main(argv: Sequence[str] | None = None) -> int:
         return InputOutputError.exit_code
     except OSError as error:
         print(f"airway: {error.strerror or error}: {error.filename or 'output'}", file=sys.stderr)
+        _drop_output()
         return InputOutputError.exit_code
     except KeyboardInterrupt:
         return 130
+
+
+def _drop_output() -> None:
+    """Forget what can't be written: the interpreter would try again, and end with its own code."""
+    try:
+        sys.stdout.flush()
+    except OSError:
+        nowhere = os.open(os.devnull, os.O_WRONLY)
+        os.dup2(nowhere, sys.stdout.fileno())
+        os.close(nowhere)
 
 
 def _parser() -> argparse.ArgumentParser:

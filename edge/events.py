@@ -79,7 +79,9 @@ class Detector:
                 self._last = step
                 if step - self._onset + 1 >= rule.max_steps:
                     return self._close()
-        elif self._onset >= 0 and step - self._last >= rule.gap_steps:
+        elif self._onset >= 0 and (
+            step - self._last >= rule.gap_steps or step - self._onset + 1 >= rule.max_steps
+        ):
             return self._close()
         return []
 

@@ -39,7 +39,8 @@ static bool advanced(airway_detector *detector, int32_t total, airway_span *span
             detector->last = step;
             return step - detector->onset + 1 >= rule->max_steps && closed(detector, span);
         }
-    } else if (detector->onset >= 0 && step - detector->last >= rule->gap_steps) {
+    } else if (detector->onset >= 0 && (step - detector->last >= rule->gap_steps ||
+                                        step - detector->onset + 1 >= rule->max_steps)) {
         return closed(detector, span);
     }
     return false;

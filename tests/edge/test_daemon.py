@@ -354,8 +354,8 @@ def test_a_source_that_fails_ends_with_its_own_code(tmp_path, caplog):
     soundfile.write(settings.source.path, pcm, RATE_HZ, subtype="FLOAT")
     assert run(settings, Bursts, ABOUT) == BadInputError.exit_code == 65
     assert [record.getMessage() for record in caplog.records if record.levelno >= 40] == [
-        f"the source failed: {settings.source.path} has nan as sample 120000, which is not a "
-        "sound; export it again"
+        f"the source failed: {settings.source.path} has nan as sample 120000, full scale "
+        "being 1.0; divide integers by 32768, or export it again"
     ]
     assert stored(settings)[0] == {"burst": 1}
 

@@ -91,6 +91,15 @@ def test_every_event_keeps_the_rule(rule, logits):
         assert later.onset >= max(earlier.offset, earlier.onset + rule.refractory_steps)
 
 
+def test_a_gap_makes_no_event_longer_than_the_rule():
+    """What falls silent just before its greatest length ends there, and does not reach beyond."""
+    rule = EventRule(label="cough", open=0, close=0, gap_steps=2, max_steps=11)
+    assert [(span.onset, span.offset) for span in find(rule, [0] * 10 + [-1, 0, -1, -1])] == [
+        (0, 10),
+        (11, 12),
+    ]
+
+
 @given(rules, logit_rows, logit_rows)
 def test_reset_forgets(rule, before, after):
     """After a reset the past has no influence."""
