@@ -171,7 +171,7 @@ def measure(task: Task, pcm: Pcm, rate_hz: int) -> TaskResult:
     if task.name == COUGH:
         loud = float(np.sort(levels)[::-1][: round(COUGH_S / FRAME_S)][-1])
     clipped = len(pcm) > 0 and (np.abs(pcm.astype(np.int32)) >= 32_700).mean() > MOST_CLIPPED
-    held_s = longest_held_s(pcm, rate_hz) if task.name == VOWEL else None
+    held_s = longest_held_s(levels, voiced(pcm, rate_hz)) if task.name == VOWEL else None
     checks = {
         SHORT: len(pcm) < task.least_s * rate_hz,
         QUIET: loud < LEAST_LEVEL_DBFS,
@@ -189,9 +189,11 @@ def measure(task: Task, pcm: Pcm, rate_hz: int) -> TaskResult:
     )
 
 
-def longest_held_s(pcm: Pcm, rate_hz: int) -> float:
-    """The longest voiced stretch within `HELD_DB` of the loud frames, in seconds; 0 of none."""
-    levels, voice = frame_levels(pcm, rate_hz), voiced(pcm, rate_hz)
+def longest_held_s(levels: NDArray[np.float64], voice: NDArray[np.bool_]) -> float:
+    """The longest voiced stretch within `HELD_DB` of the loud frames, in seconds; 0 of none.
+
+    Takes what `frame_levels` and `voiced` give of one recording.
+    """
     loud = float(np.quantile(levels, LOUD_SHARE))
     if loud < LEAST_LEVEL_DBFS or not len(voice):
         return 0.0

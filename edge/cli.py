@@ -67,7 +67,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         print(f"airway: {error}", file=sys.stderr)
         return error.exit_code
     except BrokenPipeError:
-        sys.stderr.close()  # the reader left; the interpreter must not complain about it
+        _drop_output()  # the reader left
         return InputOutputError.exit_code
     except OSError as error:
         print(f"airway: {error.strerror or error}: {error.filename or 'output'}", file=sys.stderr)

@@ -77,11 +77,8 @@ class Detector:
             if self._onset >= 0:
                 self._peak = max(self._peak, total)
                 self._last = step
-                if step - self._onset + 1 >= rule.max_steps:
-                    return self._close()
-        elif self._onset >= 0 and (
-            step - self._last >= rule.gap_steps or step - self._onset + 1 >= rule.max_steps
-        ):
+        silent, long = step - self._last, step - self._onset + 1
+        if self._onset >= 0 and (silent >= rule.gap_steps or long >= rule.max_steps):
             return self._close()
         return []
 

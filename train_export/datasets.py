@@ -16,7 +16,7 @@ import soundfile as sf
 from numpy.typing import NDArray
 
 from edge.capture.mix import mono
-from edge.capture.recording import MOST_PEAK
+from edge.capture.recording import refuse_not_a_sample
 from edge.errors import BadInputError, InputOutputError
 from edge.frontend.extractor import resampler
 from train_export.readers import Row, layout_of, read_rows
@@ -161,11 +161,7 @@ def decoded(path: Path) -> tuple[NDArray[np.int16], int]:
         raise BadInputError(f"{path} can't be decoded: {error}") from error
     if not np.isfinite(values).all():
         raise BadInputError(f"{path} holds samples that are no numbers; record it again")
-    if (peak := np.abs(values).max(initial=0.0)) > MOST_PEAK:
-        raise BadInputError(
-            f"{path} has {peak:g} as a sample, full scale being 1.0; divide integers by 32768, or "
-            "export it again"
-        )
+    refuse_not_a_sample(values, path, 0)
     return np.clip(np.rint(values * 32768), -32768, 32767).astype(np.int16), rate
 
 

@@ -18,7 +18,7 @@ from train_export.readers import layout_of, refuse_inside
 from train_export.sounds import RATE_HZ
 from train_export.soundscape import Recipe, Truth, mix_scene
 from train_export.synthetic import bank_of
-from train_export.taxonomy import BEDS
+from train_export.taxonomy import BEDS, ROOM_LABELS, events_of
 
 COLUMNS = (
     "path", "source", "subject", "session", "label_event", "label_disease",
@@ -105,14 +105,10 @@ def _scenes(
 
 
 def _without_events(clips: list[Clip], layout: str) -> list[Clip]:
-    """The clips in which no event is to be found: one's own labels are all found but `other`."""
-    rest = ("other", *BEDS)
-    kept = [
-        clip
-        for clip in clips
-        if clip.label != "rir"
-        and (clip.label in rest if layout == "folder" else clip.label != "cough")
-    ]
+    """The clips in which no event is to be found."""
+    own = sorted({clip.label for clip in clips} - {*BEDS})
+    told = events_of(tuple(own) if layout == "folder" else ROOM_LABELS)
+    kept = [clip for clip in clips if clip.label not in (*told, "rir")]
     if not kept:
         raise BadInputError(
             "every clip of this split is a sound to find; add folders `other` and `background`"

@@ -52,7 +52,7 @@ def refuse_bad_container(file: BinaryIO, size: int, path: Path) -> None:
     if size == 0:
         raise BadInputError(f"{path} is empty; copy or record it again")
     head = file.read(12)
-    if head[:4] in (b"RIFF", b"RIFX", b"RF64") and head[8:] == b"WAVE":
+    if _is_wave(head):
         _refuse_bad_riff(file, head, size, path)
     elif head[:4] != b"fLaC":
         if other := _other_file(head):
@@ -68,9 +68,13 @@ def kind_of_file(head: bytes) -> str:
     Args:
         head: its first 12 bytes.
     """
-    if head[:4] in (b"RIFF", b"RIFX", b"RF64") and head[8:12] == b"WAVE":
+    if _is_wave(head):
         return "a WAV file"
     return "a FLAC file" if head[:4] == b"fLaC" else _other_file(head)
+
+
+def _is_wave(head: bytes) -> bool:
+    return head[:4] in (b"RIFF", b"RIFX", b"RF64") and head[8:] == b"WAVE"
 
 
 def _other_file(head: bytes) -> str:

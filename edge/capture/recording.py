@@ -89,7 +89,7 @@ class Recording:
                 if not len(values):
                     break
                 if dtype == "float64":
-                    _refuse_not_a_sample(values, self.path, done)
+                    refuse_not_a_sample(values, self.path, done)
                 pcm = mono(values, scale)
                 for at in range(0, len(pcm), block_samples):
                     part = pcm[at : at + block_samples]
@@ -182,8 +182,17 @@ def _refuse_short_flac(file: Any, path: Path) -> None:
         raise BadInputError(f"{path} is a FLAC file that is cut short or damaged; {AGAIN}")
 
 
-def _refuse_not_a_sample(values: NDArray[np.float64], path: Path, start: int) -> None:
-    """Full scale is 1.0: nan, infinity and integers written as floats are no sound."""
+def refuse_not_a_sample(values: NDArray[np.float64], path: Path, start: int) -> None:
+    """Full scale is 1.0: nan, infinity and integers written as floats are no sound.
+
+    Args:
+        values: float [samples, channels].
+        path: the recording.
+        start: which of its samples comes first.
+
+    Raises:
+        BadInputError: names the first such sample.
+    """
     bad = ~(np.abs(values) <= MOST_PEAK)
     if bad.any():
         at, channel = np.argwhere(bad)[0]

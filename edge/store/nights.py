@@ -60,7 +60,6 @@ def summary(db: Database, start_unix_s: float, end_unix_s: float) -> Summary:
 
 def add(db: Database, night: Night) -> bool:
     """Keep a night, in a transaction; returns False, and keeps nothing, when it is there."""
-    heard = {label: asdict(found) for label, found in night.heard.items()}
     return bool(
         db.execute(
             """INSERT OR IGNORE INTO night
@@ -69,7 +68,7 @@ def add(db: Database, night: Night) -> bool:
             night.end_unix_s,
             night.date.isoformat(),
             night.start_unix_s,
-            json.dumps(heard, allow_nan=False, separators=(",", ":")),
+            _packed({label: asdict(found) for label, found in night.heard.items()}),
             night.monitored_s,
             night.lost_s,
             night.model,
@@ -103,7 +102,7 @@ def recount(db: Database, start_unix_s: float, end_unix_s: float) -> None:
         }
         db.execute(
             "UPDATE night SET heard = ?, monitored_s = ?, lost_s = ? WHERE end_unix_s = ?",
-            json.dumps(counted, allow_nan=False, separators=(",", ":")),
+            _packed(counted),
             now.monitored_s,
             now.lost_s,
             end,
@@ -136,6 +135,10 @@ def read(db: Database, until_unix_s: float) -> list[Night]:
         )
         for day, start, end, heard, monitored_s, lost_s, model, alert in rows
     ]
+
+
+def _packed(heard: dict[str, Any]) -> str:
+    return json.dumps(heard, allow_nan=False, separators=(",", ":"))
 
 
 def _heard(values: dict[str, Any]) -> Heard:

@@ -37,13 +37,12 @@ static bool advanced(airway_detector *detector, int32_t total, airway_span *span
         if (detector->onset >= 0) {
             detector->peak = total > detector->peak ? total : detector->peak;
             detector->last = step;
-            return step - detector->onset + 1 >= rule->max_steps && closed(detector, span);
         }
-    } else if (detector->onset >= 0 && (step - detector->last >= rule->gap_steps ||
-                                        step - detector->onset + 1 >= rule->max_steps)) {
-        return closed(detector, span);
     }
-    return false;
+    return detector->onset >= 0 &&
+           (step - detector->last >= rule->gap_steps ||
+            step - detector->onset + 1 >= rule->max_steps) &&
+           closed(detector, span);
 }
 
 bool airway_detector_take(airway_detector *detector, int8_t logit, airway_span *span) {
