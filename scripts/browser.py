@@ -12,7 +12,7 @@ from waitress import create_server
 # Debian's names, the small one first; chrome is what other systems have.
 NAMES = ("chromium-headless-shell", "chromium", "chromium-browser", "google-chrome")
 
-_PATIENCE_MS = 120_000  # for one step, on a machine that has other things to do
+PATIENCE_MS = 120_000  # for one step, on a machine that has other things to do
 
 
 def find_browser() -> str | None:
@@ -58,8 +58,9 @@ class Browser:
         self._chromium.close()
         self._driver.stop()
 
-    def page(self, size: tuple[int, int], scheme: str, language: str) -> Any:
-        """A new page of a new profile.
+    @contextlib.contextmanager
+    def page(self, size: tuple[int, int], scheme: str, language: str) -> Iterator[Any]:
+        """A new page of a new profile, closed at the end.
 
         Args:
             size: width and height in CSS pixels.
@@ -71,13 +72,19 @@ class Browser:
             color_scheme=scheme,
             locale=language,
         )
-        context.set_default_timeout(_PATIENCE_MS)
+        context.set_default_timeout(PATIENCE_MS)
         page = context.new_page()
         page.on("console", lambda said: self._hear(said.type, said.text))
         page.on("pageerror", lambda error: self.complaints.append(str(error)))
-        page.on("requestfailed", lambda request: self.complaints.append(request.url))
-        return page
+        page.on("requestfailed", lambda request: self._miss(request.url, request.failure))
+        with contextlib.closing(context):
+            yield page
 
     def _hear(self, kind: str, text: str) -> None:
         if kind in ("error", "warning"):
             self.complaints.append(f"{kind}: {text}")
+
+    def _miss(self, address: str, reason: str) -> None:
+        # A page that is left or closed while it loads gives up its own requests.
+        if reason != "net::ERR_ABORTED":
+            self.complaints.append(f"{reason}: {address}")

@@ -41,10 +41,9 @@ def main(folder: Path) -> int:
         site = Site(Pages(database, "synthetic", UTC, lambda: now), Gate(None, lambda: now))
         with serving(site) as address, Browser() as browser:
             for (name, path, size, scheme), language in product(PICTURES, LANGUAGES):
-                page = browser.page(size, scheme, language)
-                page.goto(address + path)
-                page.screenshot(path=folder / f"{name}-{language}.png")
-                page.context.close()
+                with browser.page(size, scheme, language) as page:
+                    page.goto(address + path)
+                    page.screenshot(path=folder / f"{name}-{language}.png")
                 print(folder / f"{name}-{language}.png")
     return 0
 
