@@ -211,8 +211,8 @@ def count_coughs(pcm: Pcm, rate_hz: int, bundle: Bundle, classifier: Classifier)
 
 PROBLEMS = {
     SHORT: {"en": "it is too short", "zh": "时间太短"},
-    QUIET: {"en": "it is too quiet: come closer", "zh": "声音太小：请靠近麦克风"},
-    LOUD: {"en": "it is too loud and distorted: move away", "zh": "声音过大而失真：请离远一些"},
+    QUIET: {"en": "it is too quiet, come closer", "zh": "声音太小，请靠近麦克风"},
+    LOUD: {"en": "it is too loud and distorted, move away", "zh": "声音过大而失真，请离远一些"},
     NOISY: {"en": "the room is too noisy", "zh": "环境噪声太大"},
     UNVOICED: {"en": "no held voice was heard", "zh": "没有听到持续的发音"},
 }

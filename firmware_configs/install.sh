@@ -19,6 +19,12 @@ while [ $# -gt 0 ]; do
     --root) root=${2:?--root needs a folder} && shift ;;
     --extras) extras=${2?--extras needs a list, or an empty word} && shift ;;
     --uninstall) uninstall=yes && service+=("$1") ;;
+    --board)
+        [ -f "$here/firmware_configs/boards/${2:?--board needs a name}.toml" ] || {
+            echo "install: no board $2; see firmware_configs/boards" >&2 && exit 64
+        }
+        service+=("$1" "$2") && shift
+        ;;
     -h | --help) sed -n '2,/^set/{/^set/d;s/^# \{0,1\}//;p}' "$0" && exit ;;
     *) service+=("$1") ;;
     esac

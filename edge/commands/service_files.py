@@ -41,8 +41,10 @@ class Write:
 
     def carry_out(self) -> str:
         """Write it whole or not at all; says what happened."""
-        if self.path.is_file() and (self.keep or self._same()):
+        if self.path.is_file() and self._same():
             return f"kept {self.path}"
+        if self.path.is_file() and self.keep:
+            return f"kept {self.path} as it is: a node, a board or a key is changed there by hand"
         self.path.parent.mkdir(parents=True, exist_ok=True)
         fresh = self.path.with_name(self.path.name + ".new")
         fresh.write_text(self.content, encoding="utf-8")
@@ -52,7 +54,7 @@ class Write:
 
     def _same(self) -> bool:
         mode = self.path.stat().st_mode & 0o777
-        return mode == self.mode and self.path.read_text(encoding="utf-8") == self.content
+        return mode == self.mode and self.path.read_bytes() == self.content.encode()
 
 
 @dataclass(frozen=True, slots=True)
@@ -196,12 +198,13 @@ def installation(root: Path, program: Path, board: str, node: str, coral: bool) 
             ]
         actions += [
             Call(("systemctl", "daemon-reload")),
-            Call(("systemctl", "restart", _UNIT)),
+            # It need not run yet: the microphone or the broker may still have to be named.
+            Call(("systemctl", "--no-block", "restart", _UNIT)),
         ]
     return Plan(
         tuple(actions),
         f"The configuration is {root / _CONFIG_DIR / 'config.toml'}: set the microphone and the "
-        "broker, then systemctl reload airway.",
+        "broker, then systemctl restart airway; systemctl status airway says how it does.",
     )
 
 

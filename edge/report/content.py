@@ -138,12 +138,14 @@ def report_of(
 
     Raises:
         TryAgainError: no night is kept yet.
-        UsageError: the period is empty or too long.
+        UsageError: the period is empty, too long, or begins after the latest night.
     """
     if not views:
-        raise TryAgainError("no night has been summed up yet; the first report is due tomorrow")
+        raise TryAgainError("no night has been summed up yet; the first is there when it is over")
     end = last or views[-1].date
     begin = first or max(end - min(USUAL, end - date.min), min(end, views[0].date))
+    if begin > end and last is None:
+        raise UsageError(f"the latest night that is kept began on {end}; give a --from up to then")
     if begin > end:
         raise UsageError(f"the period from {begin} to {end} is empty; give --from before --to")
     if (end - begin).days >= MOST_DAYS:

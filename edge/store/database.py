@@ -166,7 +166,7 @@ class Database:
                 ) from error
             if code == sqlite3.SQLITE_NOTADB:
                 raise ConfigError(
-                    f"{self.path} is not a database; set store.path to a file of its own"
+                    f"{self.path} is not a database; set store.path to another file"
                 ) from error
             if code in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED):
                 raise TryAgainError(

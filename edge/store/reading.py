@@ -196,7 +196,11 @@ class Reader:
 class _ReadOnly(Database):
     def __init__(self, path: Path) -> None:
         self.path = path
-        if not path.is_file():
+        try:
+            there = path.is_file()
+        except OSError as error:
+            raise InputOutputError(self._cannot_open(error.strerror)) from error
+        if not there:
             raise InputOutputError(
                 f"there is no history at {path}; start airway run first, or name its store.path"
             )
@@ -220,6 +224,12 @@ class _ReadOnly(Database):
             uri=True,
             timeout=_BUSY_TIMEOUT_S,
             isolation_level=None,
+        )
+
+    def _cannot_open(self, reason: str | None) -> str:
+        return (
+            f"can't read the history {self.path}: {reason}; where it is another user's, as a "
+            "service's is, use sudo"
         )
 
     def _readable_version(self) -> int:

@@ -1,13 +1,16 @@
 """The pages on a port."""
 
+import errno
 from collections.abc import Callable, Iterable
 from typing import Any
 
-from edge.errors import ConfigError
+from edge.errors import ConfigError, TryAgainError
 from edge.pages.templates import import_extra
 from edge.web.access import is_loopback_name
 
 _THREADS = 2  # a household looks at it; each holds some megabytes while it draws
+# Another program has the port, or the network is not up yet: what time mends.
+_PASSING = (errno.EADDRINUSE, errno.EADDRNOTAVAIL)
 
 
 def is_loopback(host: str) -> bool:
@@ -27,7 +30,8 @@ def serve(
         ready: called with the address, such as http://127.0.0.1:8420/, once it answers.
 
     Raises:
-        ConfigError: the port can't be had.
+        ConfigError: the address is none, or the port is not this user's to take.
+        TryAgainError: the port is taken, or the network does not have the address yet.
         UsageError: the server is not installed.
     """
     waitress = import_extra("waitress", "web")
@@ -46,7 +50,8 @@ def serve(
         )
     except (OSError, ValueError) as error:
         reason = getattr(error, "strerror", None) or str(error)
-        raise ConfigError(
+        fault = TryAgainError if getattr(error, "errno", None) in _PASSING else ConfigError
+        raise fault(
             f"can't listen on {host}:{port} ({reason}); choose another --host or --port"
         ) from error
     shown = f"[{host}]" if ":" in host else host

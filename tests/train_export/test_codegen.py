@@ -318,7 +318,7 @@ def same_in_time(writer: ModelWriter) -> None:
 @pytest.mark.parametrize(
     ("change", "words"),
     [
-        (softmax, "uses SOFTMAX, which has no C kernel"),
+        (softmax, "uses SOFTMAX, for which there is no C kernel"),
         (float_tensor, "t0 is not int8"),
         (tanh, "activation 4 has no C kernel"),
         (same_in_time, "pads a convolution in time"),

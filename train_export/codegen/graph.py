@@ -68,7 +68,7 @@ class _Reader:
         if unknown:
             known = ", ".join(NAMES[code] for code in self._readers)
             raise BadInputError(
-                f"the model uses {', '.join(unknown)}, which has no C kernel; "
+                f"the model uses {', '.join(unknown)}, for which there is no C kernel; "
                 f"choose a network of {known}"
             )
         nodes = [

@@ -220,7 +220,7 @@ def test_the_command_serves_and_ends(history: Path):
         second = subprocess.run(
             [*command, "--port", port], capture_output=True, text=True, check=False, timeout=60
         )
-        assert second.returncode == 78
+        assert second.returncode == 75
         assert f"can't listen on 127.0.0.1:{port}" in second.stderr
     finally:
         process.terminate()
