@@ -108,7 +108,9 @@ def page(bundle: Bundle, found: dict[str, dict[str, Any]], peer: dict[str, list[
     for kind, numbers in found.items():
         if numbers["true"]:
             at = ", ".join(
-                f"{rate}: {value:.2f}" for rate, value in numbers["sensitivity_at"].items()
+                f"{rate}: {value:.2f}"
+                for rate, value in numbers["sensitivity_at"].items()
+                if value is not None  # the hours are too few to tell
             )
             lines.append(
                 f"| {kind} | {numbers['count_concordance']:.3f} | {numbers['ece']:.3f} | "

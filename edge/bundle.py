@@ -163,6 +163,10 @@ def _assemble(card: dict[str, Any], card_digest: str, files: dict[str, bytes]) -
             f"bundle {card['name']}: its tables do not belong to its frontend spec; export it again"
         )
     golden = _arrays(files, "golden.npz")
+    rules = tuple(EventRule.from_dict(rule) for rule in card["events"])
+    for rule in rules:
+        if rule.label not in card["labels"] or rule.label not in card["calibration"]:
+            raise ValueError(f"the label or the odds of the event {rule.label!r}")
     return Bundle(
         name=card["name"],
         version=card["version"],
@@ -171,7 +175,7 @@ def _assemble(card: dict[str, Any], card_digest: str, files: dict[str, bytes]) -
         spec=spec,
         tables=tables,
         layout=Layout(**card["layout"]),
-        rules=tuple(EventRule.from_dict(rule) for rule in card["events"]),
+        rules=rules,
         calibration={
             label: Calibration(**numbers) for label, numbers in card["calibration"].items()
         },

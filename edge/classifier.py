@@ -51,8 +51,13 @@ class Classifier:
             BadInputError: the model is not what the card says.
         """
         _check_target(bundle, runtime)
-        self.runtime_name, self._interpreter = _interpreter(bundle, runtime)
-        self._interpreter.allocate_tensors()
+        try:
+            self.runtime_name, self._interpreter = _interpreter(bundle, runtime)
+            self._interpreter.allocate_tensors()
+        except (ValueError, RuntimeError) as error:
+            raise BadInputError(
+                f"bundle {bundle.name}: no runtime takes its model ({error}); export it again"
+            ) from error
         self._input = self._interpreter.get_input_details()[0]
         self._output = self._interpreter.get_output_details()[0]
         self.layout = bundle.layout

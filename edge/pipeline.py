@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from edge.bundle import Bundle
 from edge.card import sigmoid
 from edge.classifier import Classifier
+from edge.errors import BadInputError
 from edge.events import Detector, Span
 from edge.frontend import Frontend, FrontendSpec, resampler
 from edge.gate import Gate, bundle_gate, skip_samples, source_gate
@@ -289,5 +290,10 @@ def golden_difference(bundle: Bundle, classifier: Classifier) -> tuple[bool, int
     frames = Frontend(bundle.spec, bundle.tables).push(golden["pcm"]).frames
     scorer = Scorer(bundle, classifier)
     logits = np.concatenate([scorer.push(golden["features"]).logits, scorer.finish().logits])
+    if logits.shape != golden["logits"].shape:
+        raise BadInputError(
+            f"bundle {bundle.name}: its golden audio gives {logits.shape} scores and the golden "
+            f"ones are {golden['logits'].shape}; export it again"
+        )
     difference = np.abs(logits.astype(int) - golden["logits"].astype(int)).max(initial=0)
     return bool(np.array_equal(frames, golden["features"])), int(difference)

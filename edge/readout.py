@@ -90,4 +90,7 @@ class Readout:
 
 def readouts_of(card: dict[str, Any]) -> dict[str, Readout]:
     """The readouts of a bundle's card by kind of unit; none where the model needs none."""
-    return {kind: Readout.from_dict(values) for kind, values in card.get("readouts", {}).items()}
+    readouts = card.get("readouts", {})
+    if not isinstance(readouts, dict):
+        raise BadInputError("readout: the card's readouts are no table; export the bundle again")
+    return {kind: Readout.from_dict(values) for kind, values in readouts.items()}

@@ -51,7 +51,7 @@ def chest_row(numbers: dict[str, Any], names: tuple[str, ...]) -> list[str]:
     ("heading", "figures"),
     [
         ("Patient-grouped cross-validation on", "cross_validation"),
-        ("SPRSound's intra-subject test, the", "test_intra"),
+        ("SPRSound's intra-subject test. Events", "test_intra"),
     ],
 )
 def test_the_tasks_are_the_cards(heading: str, figures: str):

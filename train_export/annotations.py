@@ -45,14 +45,23 @@ def read_manifest(manifest: Path) -> list[Annotation]:
 
     Raises:
         InputOutputError: it can't be read.
-        BadInputError: a column is missing or a time is no number.
+        BadInputError: a column is missing, a time is no number, or a row repeats another.
     """
     files: dict[str, list[TrueEvent]] = {}
+    seen: set[tuple[str, str, float, float]] = set()
     for where, row in read_table(manifest, ("path", "label_event", "start_s", "end_s")):
         events = files.setdefault(row["path"], [])
         label = row["label_event"].strip()
         if label and label not in _WHOLE and not label.startswith(_WHOLE_PREFIXES):
-            events.append(_event(row, label, where))
+            event = _event(row, label, where)
+            what = (row["path"], label, event.onset_s, event.offset_s)
+            if what in seen:
+                raise BadInputError(
+                    f"{where}: a {label} of {row['path']} at {event.onset_s:g} s again; "
+                    "take the row out"
+                )
+            seen.add(what)
+            events.append(event)
     if not files:
         raise BadInputError(f"{manifest} lists no recording; add a row for each")
     return [

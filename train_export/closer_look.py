@@ -33,6 +33,9 @@ def closer_look(bundle: Bundle, rule: EventRule, outcomes: Sequence[Outcome]) ->
             for outcome in outcomes
         ],
     )
+    hours = sum(outcome.hours for outcome in outcomes)
+    events = sum(len(outcome.truth) for outcome in outcomes)
+    at = {rate: sensitivity_at(points, rate, hours) if events else None for rate in AT_FALSE_ALARMS}
     odds = [
         (event.p, int(number in hits))
         for outcome in outcomes
@@ -44,7 +47,7 @@ def closer_look(bundle: Bundle, rule: EventRule, outcomes: Sequence[Outcome]) ->
     blamed = Counter(sound for outcome in outcomes for sound in _blamed(outcome))
     return {
         "sensitivity_at": {
-            f"{rate:g}": round(sensitivity_at(points, rate), 4) for rate in AT_FALSE_ALARMS
+            f"{rate:g}": None if share is None else round(share, 4) for rate, share in at.items()
         },
         "ece": round(expected_calibration_error(bins), 4) if bins else None,
         "reliability": bins,

@@ -23,8 +23,6 @@ from train_export.outcome import Outcome
 from train_export.recordings import blocks_of
 from train_export.taxonomy import ROOM_LABELS, kind_of, room_label
 
-# A row that spans more than this, and all of its recording, does not say where the sound is.
-LEAST_CLIP_S = 1.0
 MATCHING = "one to one, onsets within 0.25 s"
 
 
@@ -39,11 +37,13 @@ def evaluate(
     """
     labels = tuple(rule.label for rule in bundle.rules)
     classifier = Classifier(bundle, runtime)
-    outcomes = [
-        outcome
-        for annotation in tqdm(read_manifest(manifest), desc="evaluating", unit="file")
-        for outcome in _outcomes(bundle, classifier, annotation, labels)
-    ]
+    annotations = read_manifest(manifest)
+    with tqdm(annotations, desc="evaluating", unit="file") as progress:
+        outcomes = [
+            outcome
+            for annotation in progress
+            for outcome in _outcomes(bundle, classifier, annotation, labels)
+        ]
     report = {
         "type": "evaluation",
         "bundle": bundle.name,
@@ -100,7 +100,9 @@ def _in_words(label: str, numbers: dict[str, Any]) -> str:
     for name in ("sensitivity", "precision", "f1", "false_alarms_per_hour"):
         bounds = numbers["interval_95"][name]
         span = f" [{bounds[0]:.3f}, {bounds[1]:.3f}]" if bounds else ""
-        words.append(f"{name.replace('_', ' ')} {numbers[name]:.3f}{span}")
+        value = numbers[name]
+        told = "–" if value is None else f"{value:.3f}"
+        words.append(f"{name.replace('_', ' ')} {told}{span}")
     if "clips" in numbers:
         clips = numbers["clips"]
         words.append(f"heard in {clips['heard']} of {clips['true']} clips without times")
@@ -137,7 +139,7 @@ def _outcomes(
             duration_s / 3600,
             tuple(others),
             logits[:, bundle.labels.index(label)],
-            clip=duration_s > LEAST_CLIP_S and any(_is_whole(event, duration_s) for event in truth),
+            clip=any(_is_whole(event, duration_s) for event in truth),
         )
 
 
@@ -165,7 +167,8 @@ def _means(spelled: str, label: str, bundle: Bundle) -> bool:
 def summarise(outcomes: list[Outcome]) -> dict[str, Any]:
     """Counts, rates and intervals of one label.
 
-    Sensitivity is resampled over people; what depends on false alarms, over recordings.
+    Sensitivity is resampled over people; what depends on false alarms, over recordings. A share
+    of nothing is None.
     """
     whole = total(outcome.score for outcome in outcomes)
     people: dict[str, list[float]] = {}
@@ -185,16 +188,17 @@ def summarise(outcomes: list[Outcome]) -> dict[str, Any]:
         "f1": bootstrap(recordings, lambda s: ratio(2 * s[0], 2 * s[0] + s[1] + s[2])),
         "false_alarms_per_hour": bootstrap(recordings, lambda s: ratio(s[2], s[3])),
     }
+    true, found = whole.matched + whole.missed, whole.matched + whole.extra
     rates = {
-        "sensitivity": whole.sensitivity,
-        "precision": whole.precision,
-        "f1": whole.f1,
-        "false_alarms_per_hour": whole.false_alarms_per_hour,
+        "sensitivity": whole.sensitivity if true else None,
+        "precision": whole.precision if found else None,
+        "f1": whole.f1 if true or found else None,
+        "false_alarms_per_hour": whole.false_alarms_per_hour if whole.hours else None,
     }
     return _counts(whole) | {
         "people": len(people),
         "recordings": len(outcomes),
-        **{name: round(value, 4) for name, value in rates.items()},
+        **{name: None if value is None else round(value, 4) for name, value in rates.items()},
         "count_concordance": _concordance(outcomes),
         "interval_95": {
             name: None if bounds[0] != bounds[0] else [round(bound, 4) for bound in bounds]
@@ -204,10 +208,10 @@ def summarise(outcomes: list[Outcome]) -> dict[str, Any]:
 
 
 def _concordance(outcomes: list[Outcome]) -> float | None:
-    """Of the counts of each recording; None without one."""
-    if not outcomes:
-        return None
+    """Of the counts of each recording; None where the true ones do not differ."""
     true = [len(outcome.truth) for outcome in outcomes]
+    if len(set(true)) < 2:
+        return None
     found = [len(outcome.found) for outcome in outcomes]
     return round(concordance(true, found), 4)
 

@@ -219,11 +219,15 @@ def load_scenes(folder: Path) -> SceneSet:
         )
         kept = folder / "hints.npy"
         hints = np.load(kept, mmap_mode="r") if kept.is_file() else None
+        truths = tuple(tuple(Truth(**truth) for truth in truths) for truths in rows)
     except OSError as error:
         raise InputOutputError(
             f"{folder} holds no scenes ({error.strerror}); give a folder that training mixed"
         ) from error
-    truths = tuple(tuple(Truth(**truth) for truth in truths) for truths in rows)
+    except (ValueError, TypeError, EOFError) as error:
+        raise BadInputError(
+            f"{folder} holds damaged scenes ({error}); remove it and mix the scenes again"
+        ) from error
     return SceneSet(features, targets, truths, _labels(folder, targets.shape[2]), hints)
 
 

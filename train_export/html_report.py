@@ -17,6 +17,7 @@ _STYLE = """
 body { max-width: 60rem; margin: 2rem auto; padding: 0 1rem }
 table { border-collapse: collapse; margin: 1rem 0 }
 th, td { text-align: left; padding: .2rem .8rem .2rem 0; border-bottom: 1px solid #8886 }
+td { overflow-wrap: anywhere }
 figure { margin: 1rem 0 } img { max-width: 100%; background: white }
 """
 _RATES = ("sensitivity", "precision", "f1", "false_alarms_per_hour")
@@ -33,7 +34,8 @@ def write_html(report: dict[str, Any], path: Path) -> None:
         InputOutputError: it can't be written.
     """
     parts = [
-        "<!doctype html><html lang=en><meta charset=utf-8>",
+        "<!doctype html><html lang=en><meta charset=utf-8>"
+        "<meta name=viewport content='width=device-width'>",
         f"<title>{_text(report['bundle'])}: evaluation</title><style>{_STYLE}</style>",
         f"<h1>{_text(report['bundle'])}: evaluation</h1>",
         f"<p>Digest {_text(report['digest'][:16])}, trained by commit {_text(report['commit'])}, "
@@ -59,22 +61,32 @@ def _section(label: str, numbers: dict[str, Any]) -> list[str]:
         ["false alarms a thousand other sounds", _number(numbers["false_alarms_per_1000_others"])],
     ]
     rows += [
-        [f"sensitivity at {rate} false alarms an hour", f"{value:.3f}"]
+        [f"sensitivity at {rate} false alarms an hour", _number(value)]
         for rate, value in numbers["sensitivity_at"].items()
     ]
+    if "clips" in numbers:
+        clips = numbers["clips"]
+        rows.append(["clips without times it is heard in", f"{clips['heard']} of {clips['true']}"])
     parts = [
         f"<h2>{_text(label)}</h2>",
         f"<p>{numbers['true']} true events of {numbers['people']} people in "
         f"{numbers['recordings']} recordings, {numbers['hours']:.2f} h.</p>",
         _table(["figure", "value"], rows),
-        _picture("Detection error trade-off", lambda axes: _draw_det(axes, numbers["det"])),
-        _picture(
-            "Stated and observed probability",
-            lambda axes: _draw_reliability(axes, numbers["reliability"]),
-        ),
-        "<h3>What the false alarms were on</h3>",
-        _table(["sound", "false alarms"], list(numbers["false_alarms_by_sound"].items())),
     ]
+    if numbers["true"]:
+        parts.append(_picture("Detection error trade-off", lambda axes: _draw_det(axes, numbers)))
+    if numbers["reliability"]:
+        parts.append(
+            _picture(
+                "Stated and observed probability",
+                lambda axes: _draw_reliability(axes, numbers["reliability"]),
+            )
+        )
+    if numbers["false_alarms_by_sound"]:
+        parts += [
+            "<h3>What the false alarms were on</h3>",
+            _table(["sound", "false alarms"], list(numbers["false_alarms_by_sound"].items())),
+        ]
     for trait, values in numbers["slices"].items():
         if values:
             rows = [
@@ -88,7 +100,7 @@ def _section(label: str, numbers: dict[str, Any]) -> list[str]:
 def _figure(numbers: dict[str, Any], name: str) -> str:
     bounds = numbers["interval_95"][name]
     span = f" [{bounds[0]:.3f}, {bounds[1]:.3f}]" if bounds else ""
-    return f"{numbers[name]:.3f}{span}"
+    return f"{_number(numbers[name])}{span}"
 
 
 def _number(value: float | None) -> str:
@@ -117,12 +129,22 @@ def _picture(title: str, draw: Callable[[Axes], None]) -> str:
     return f'<figure><img alt="{_text(title)}" src="data:image/png;base64,{data}"></figure>'
 
 
-def _draw_det(axes: Axes, points: Sequence[dict[str, float]]) -> None:
+def _draw_det(axes: Axes, numbers: dict[str, Any]) -> None:
+    points = [point for point in numbers["det"] if point["false_alarms_per_hour"] > 0]
     axes.plot(
-        [max(point["false_alarms_per_hour"], 0.05) for point in points],
+        [point["false_alarms_per_hour"] for point in points],
         [1 - point["sensitivity"] for point in points],
         marker=".",
     )
+    # A logarithm has no place for no false alarm at all: the best such level is a line of its own.
+    silent = [p["sensitivity"] for p in numbers["det"] if p["false_alarms_per_hour"] == 0]
+    if silent:
+        label = f"no false alarm in {numbers['hours']:.2f} h"
+        axes.axhline(1 - max(silent), color="0.5", linestyle=":", label=label)
+    if numbers["false_alarms_per_hour"]:
+        own = numbers["false_alarms_per_hour"], 1 - numbers["sensitivity"]
+        axes.plot(*own, "o", color="C3", label="the bundle's own rule")
+    axes.legend()
     axes.set_xscale("log")
     axes.set_xlabel("false alarms an hour")
     axes.set_ylabel("share of events missed")

@@ -12,6 +12,9 @@ from numpy.typing import NDArray
 
 RESAMPLES = 2_000
 LEVEL = 0.95
+# Of two people or recordings the resamples are these two: a range, which is no interval. Of a few
+# an interval is too narrow; reports say beside it how many there were.
+LEAST_CLUSTERS = 3
 
 
 def bootstrap(
@@ -27,10 +30,10 @@ def bootstrap(
         seed: of the resampling.
 
     Returns:
-        The lower and upper bound; both NaN when there are fewer than two clusters, or the
+        The lower and upper bound; both NaN when there are fewer than `LEAST_CLUSTERS`, or the
         statistic is undefined in every resample.
     """
-    if len(clusters) < 2:
+    if len(clusters) < LEAST_CLUSTERS:
         return float("nan"), float("nan")
     counts = np.asarray(clusters, dtype=np.float64)
     rng = np.random.default_rng(seed)

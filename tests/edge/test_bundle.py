@@ -2,12 +2,14 @@
 
 import shutil
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
 
-from edge.bundle import Bundle, load_bundle, shipped_bundles
+from edge.bundle import Bundle, load_bundle, shipped_bundles, write_bundle
 from edge.classifier import Classifier, installed_runtimes, load_runtime, quantize
+from edge.cli import main
 from edge.errors import BadInputError, ConfigError, DeviceUnavailableError, InputOutputError
 from edge.pipeline import golden_difference
 
@@ -51,6 +53,37 @@ def test_a_missing_file_is_named(room_copy, name):
     (room_copy / name).unlink()
     with pytest.raises(InputOutputError, match=name):
         load_bundle(str(room_copy))
+
+
+def resealed(folder: Path, card: dict | None = None, **files: object) -> None:
+    """Write a copy's files anew, with a card that fits them."""
+    bundle = load_bundle(str(folder))
+    parts = {"model": bundle.model, "tables": bundle.tables, "golden": bundle.golden} | files
+    write_bundle(folder, bundle.card | (card or {}), **parts)
+
+
+def test_scores_of_another_model_do_not_verify(room_copy, capsys):
+    """Golden scores that the model does not give are told, whoever sealed them."""
+    golden = load_bundle(str(room_copy)).golden
+    resealed(room_copy, golden=golden | {"logits": ~golden["logits"]})
+    assert main(["model", "verify", str(room_copy)]) == 65
+    assert "from the golden ones" in capsys.readouterr().err
+    resealed(room_copy, golden=golden | {"logits": golden["logits"][1:]})
+    assert main(["model", "verify", str(room_copy)]) == 65
+
+
+def test_an_event_needs_its_label_and_its_odds(room_copy):
+    """A card whose parts do not fit is refused when it is read, not at the first cough."""
+    resealed(room_copy, card={"calibration": {}})
+    with pytest.raises(BadInputError, match="the odds of the event 'cough'"):
+        load_bundle(str(room_copy))
+
+
+def test_what_is_no_model_is_told(room_copy):
+    """A runtime's own complaint becomes one sentence."""
+    resealed(room_copy, model=b"no model")
+    with pytest.raises(BadInputError, match="no runtime takes its model"):
+        Classifier(load_bundle(str(room_copy)))
 
 
 def test_a_missing_bundle_names_the_shipped_ones():

@@ -108,7 +108,7 @@ def test_faults_are_one_sentence(folder, arguments, code, words):
 
 
 def test_the_bundle_verifies():
-    """Every byte is as signed, and this machine gives the golden features and scores."""
+    """Every byte is as its card says, and this machine gives the golden features and scores."""
     done = airway("model", "verify", "screen-chest")
     assert done.returncode == 0, done.stderr
     assert "within 0 of the golden ones" in done.stdout

@@ -18,6 +18,7 @@ from edge.readout import readouts_of
 from train_export.chest.evaluate import evaluate
 from train_export.chest.golden import RATE_HZ, chest_pcm
 from train_export.chest.labels import KINDS
+from train_export.chest.units import sorted_out
 from train_export.quantize import float_tensors
 
 pytestmark = pytest.mark.skipif("chest" not in shipped_bundles(), reason="no chest bundle here")
@@ -106,8 +107,36 @@ def test_a_stretch_behind_the_end_is_told(bundle, manifest, tmp_path):
         "path": name, "label_event": "Wheeze", "start_s": "1000", "end_s": "1001",
     }  # fmt: skip
     path.write_text(lines[0] + "\n" + ",".join(row.values()) + "\n")
-    with pytest.raises(BadInputError, match="ends before 1000 s"):
+    with pytest.raises(BadInputError, match="ends before 1001 s"):
         evaluate(bundle, path)
+    path.write_text(path.read_text().replace("1000", "0"))
+    with pytest.raises(BadInputError, match="ends before 1001 s"):
+        evaluate(bundle, path)
+
+
+def test_a_recording_that_was_cut_short_is_refused(bundle, manifest, tmp_path):
+    """As by the device: what its header promises and the file lacks would be scored as sound."""
+    whole = (manifest.parent / "0.wav").read_bytes()
+    (tmp_path / "half.wav").write_bytes(whole[: len(whole) // 2])
+    path = tmp_path / "m.csv"
+    path.write_text("path,label_event,start_s,end_s\nhalf.wav,record:Normal,0,9\n")
+    with pytest.raises(BadInputError, match="cut short"):
+        evaluate(bundle, path)
+
+
+def test_a_label_in_other_letters_is_the_same(tmp_path):
+    """Letters matter where they tell an event from a cycle; other labels are told."""
+    path = tmp_path / "m.csv"
+    labels = ("fine crackle", "RECORD:cas", "wheeze", "Wheeze", "cough")
+    path.write_text(
+        "path,label_event,start_s,end_s\n" + "".join(f"a.wav,{label},0,1\n" for label in labels)
+    )
+    units, others = sorted_out(path)
+    assert [(unit.kind, unit.label) for unit in units] == [
+        ("event", "Fine Crackle"), ("record", "record:CAS"), ("cycle", "wheeze"),
+        ("event", "Wheeze"),
+    ]  # fmt: skip
+    assert others == {"cough": 1}
 
 
 def test_a_manifest_without_units_is_refused(bundle, tmp_path):

@@ -372,6 +372,16 @@ def test_index_tells_of_contradictions(tmp_path, capsys):
     assert "1 of them under labels that contradict" in capsys.readouterr().out
 
 
+def test_index_refuses_what_lies_behind_the_end(tmp_path, capsys):
+    """A manifest's times are compared with the files."""
+    audio(tmp_path / "a.wav", seconds=1)
+    (tmp_path / "manifest.csv").write_text(
+        "path,source,subject,session,label_event,start_s,end_s\na.wav,s,P1,1,cough,0,500\n"
+    )
+    assert main(["index", "--corpus", str(tmp_path)]) == 65
+    assert "lasts 1.00 s, but a row of it (cough) ends at 500 s" in capsys.readouterr().err
+
+
 @pytest.mark.corpus
 def test_the_real_lists_of_icbhi_agree_with_the_corpus(corpus, tmp_path):
     """The official annotation files, read as on a user's disk, give the corpus' own rows."""

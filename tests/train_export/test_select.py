@@ -120,6 +120,15 @@ def test_a_subsample_takes_people_by_turns(tmp_path):
     assert subsample(segments[::-1], 7) == chosen
 
 
+@pytest.mark.parametrize(
+    "option", [("--folds", "1"), ("--clips", "0"), ("--keep", "0"), ("--seed", "-1")]
+)
+def test_numbers_out_of_range_are_refused_at_once(option, tmp_path, capsys):
+    """Before a corpus is read."""
+    assert main(["select", "--corpus", "nowhere", "--out", str(tmp_path), *option]) == 64
+    assert f"{option[0]} {option[1]}: give" in capsys.readouterr().err
+
+
 def test_the_command_writes_report_figure_and_spec(toy_corpus, tmp_path):
     """From a corpus to a spec that loads, in one command."""
     out = tmp_path / "selected"

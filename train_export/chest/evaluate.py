@@ -30,6 +30,7 @@ from train_export.chest.scores import (
     unmerged,
 )
 from train_export.chest.units import Unit, frame_at, frames_of, sorted_out, stretch
+from train_export.datasets import NEARLY_S
 
 Logits = NDArray[np.float64]
 
@@ -89,11 +90,15 @@ def unit_logits(
         recordings.setdefault(unit.path, []).append(unit)
     for path, members in tqdm(recordings.items(), desc="scoring", unit="file"):
         frames = frames_of(path, spec, tables)
+        if not len(frames):
+            raise BadInputError(f"{path} holds no frame of sound; fetch the recording again")
+        end_s = (len(frames) * spec.hop_samples + spec.window_samples) / spec.rate_hz
         recording = recording_logits(classifier, frames)
         for unit in members:
-            if frame_at(unit.start_s, spec) >= len(frames):
+            beyond = unit.end_s if unit.end_s > end_s + NEARLY_S else unit.start_s
+            if beyond > end_s or frame_at(unit.start_s, spec) >= len(frames):
                 raise BadInputError(
-                    f"{unit.name} ends before {unit.start_s:g} s; correct the times, or fetch the "
+                    f"{unit.name} ends before {beyond:g} s; correct the times, or fetch the "
                     "recording again"
                 )
             own = recording
@@ -106,6 +111,8 @@ def unit_logits(
 def read_all(bundle: Bundle, classifier: Classifier, units: Sequence[Unit]) -> Iterator[Reading]:
     """What the bundle says of each unit."""
     readouts = readouts_of(bundle.card)
+    for kind in {unit.kind for unit in units} - set(readouts):
+        raise BadInputError(f"bundle {bundle.name} has no readout of a {kind}; export it again")
     for unit, own, recording in unit_logits(bundle, classifier, units):
         yield reading(readouts[unit.kind], unit, inputs_of(unit.kind, own, recording))
 
@@ -171,17 +178,21 @@ def _row(reading: Reading, labels: Sequence[str], words: Mapping[str, str]) -> d
 def in_words(report: dict[str, Any]) -> list[str]:
     """The report's main figures, a line each."""
     said = []
-    if report["rows_left_out"]:
-        said.append(f"{report['rows_left_out']} rows name no sound of the chest: left out")
+    if left_out := report["rows_left_out"]:
+        said.append(
+            f"{sum(left_out.values())} rows name no sound of the chest, left out: "
+            f"{', '.join(sorted(left_out)[:8])}"
+        )
     said += [
         f"SPRSound task {name}: {_words(numbers, SPRSOUND)}"
         for name, numbers in report["tasks"].items()
     ]
     groups = report["icbhi"]
     if groups:
-        said.append(f"ICBHI: {_words(groups['all'], ICBHI)}")
+        said.append(f"cycles, by ICBHI's rule: {_words(groups['all'], ICBHI)}")
         said += [
-            f"  {device}: {_words(numbers, ICBHI)}" for device, numbers in groups["devices"].items()
+            f"  {device or '(no recorder named)'}: {_words(numbers, ICBHI)}"
+            for device, numbers in groups["devices"].items()
         ]
     return said
 

@@ -36,6 +36,12 @@ WHEEZES = frozenset({"Wheeze", "Rhonchi", "Stridor", "Wheeze+Crackle", "crackle+
 KINDS = {"event": EVENTS, "record": RECORDS, "cycle": CYCLES}
 # How others spell a cycle's class: the project's own four, and KAUH.
 SPELLINGS = {"normal": "normal_cycle", "both": "crackle+wheeze", "I E W": "wheeze"}
+# Large and small letters tell SPRSound's words from a cycle's where both have the word.
+_ANY_CASE = {
+    label.casefold(): label
+    for label in (*EVENTS, *RECORDS, *CYCLES)
+    if label.casefold() not in {"normal", "wheeze"}
+}
 
 
 def canonical(label: str) -> str:
@@ -43,7 +49,7 @@ def canonical(label: str) -> str:
     if kind_of(label):
         return label
     plain = taxonomy.kind_of(label)
-    return SPELLINGS.get(plain, plain)
+    return SPELLINGS.get(plain) or _ANY_CASE.get(plain.casefold(), plain)
 
 
 def kind_of(label: str) -> str | None:

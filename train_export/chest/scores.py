@@ -102,7 +102,8 @@ def rated(
 
     Returns:
         Of each measure its value, and under `NAME_95` its interval; None where the units hold
-        no normal or no abnormal one. `units` and `people` say how many there were.
+        no normal or no abnormal one, or too few people. `units` and `people` say how many there
+        were.
     """
     rows = list(people.values())
     sums = np.sum(rows, axis=0) if rows else np.zeros(4)
@@ -113,8 +114,9 @@ def rated(
     for name, measure in measures.items():
         value = measure(sums)
         result[name], result[f"{name}_95"] = rounded(value), None
-        if len(rows) > 1 and not np.isnan(value):
-            result[f"{name}_95"] = [round(bound, 4) for bound in bootstrap(rows, measure)]
+        bounds = bootstrap(rows, measure)
+        if not np.isnan([value, *bounds]).any():
+            result[f"{name}_95"] = [round(bound, 4) for bound in bounds]
     return result
 
 

@@ -1,5 +1,6 @@
 """The scored units of a chest manifest: events, records and breathing cycles."""
 
+from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -9,8 +10,8 @@ from numpy.typing import NDArray
 from edge.errors import BadInputError
 from edge.frontend import Frontend, FrontendSpec, FrontendTables
 from train_export.chest.labels import canonical, kind_of
-from train_export.datasets import load_pcm
 from train_export.readers.rows import read_table, span
+from train_export.recordings import blocks_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,12 +51,16 @@ def read_units(manifest: Path) -> list[Unit]:
     return sorted_out(manifest)[0]
 
 
-def sorted_out(manifest: Path) -> tuple[list[Unit], int]:
-    """As `read_units`, and how many rows were left out."""
-    rows = read_table(manifest, ("path", "label_event", "start_s", "end_s"))
-    found = [_unit(row, where, manifest.parent) for where, row in rows]
-    units = [unit for unit in found if unit is not None]
-    return units, len(found) - len(units)
+def sorted_out(manifest: Path) -> tuple[list[Unit], dict[str, int]]:
+    """As `read_units`, and how many rows of each other label were left out."""
+    units, others = [], Counter[str]()
+    for where, row in read_table(manifest, ("path", "label_event", "start_s", "end_s")):
+        unit = _unit(row, where, manifest.parent)
+        if unit is None:
+            others[row["label_event"]] += 1
+        else:
+            units.append(unit)
+    return units, dict(others)
 
 
 def _unit(row: dict[str, str], where: str, folder: Path) -> Unit | None:
@@ -82,8 +87,16 @@ def _unit(row: dict[str, str], where: str, folder: Path) -> Unit | None:
 
 
 def frames_of(path: Path, spec: FrontendSpec, tables: FrontendTables) -> NDArray[np.int16]:
-    """Feature frames of a whole recording, int16 [frames, coefficients]."""
-    return Frontend(spec, tables).push(load_pcm(path, spec.rate_hz)).frames
+    """Feature frames of a whole recording, int16 [frames, coefficients].
+
+    Raises:
+        InputOutputError: the file can't be read.
+        BadInputError: it can't be decoded, or ends before its header says so.
+    """
+    rate_hz, blocks = blocks_of(path)
+    frontend = Frontend(spec, tables, rate_hz)
+    empty = np.zeros((0, spec.coefficients), np.int16)
+    return np.concatenate([empty, *(frontend.push(pcm).frames for pcm in blocks)])
 
 
 def frame_at(time_s: float, spec: FrontendSpec) -> int:

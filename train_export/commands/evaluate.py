@@ -9,7 +9,7 @@ from typing import Any
 
 from edge.bundle import load_bundle
 from edge.classifier import RUNTIMES
-from edge.errors import UsageError
+from edge.errors import BadInputError, InputOutputError, UsageError
 
 # Task of a bundle -> the module that scores it: evaluate(bundle, manifest, runtime) gives the
 # report and the rows of the predictions file, in_words(report) its main figures, a line each.
@@ -39,8 +39,13 @@ def task_of(card: dict[str, Any]) -> str:
 
 
 def _evaluate(arguments: argparse.Namespace) -> int:
+    _refuse_outputs(arguments.manifest, arguments.predictions, arguments.html)
     bundle = load_bundle(arguments.bundle)
     task = task_of(bundle.card)
+    if task not in TASKS:
+        raise BadInputError(
+            f"bundle {bundle.name} is for {task!r}, none of {', '.join(TASKS)}; export it again"
+        )
     if arguments.html and task != "events":
         raise UsageError(f"--html is for events, {bundle.name} is for {task}; leave it out")
     scoring = import_module(TASKS[task])
@@ -56,8 +61,26 @@ def _evaluate(arguments: argparse.Namespace) -> int:
     return 0
 
 
+def _refuse_outputs(manifest: Path, *outputs: Path | None) -> None:
+    """Before minutes of scoring: no output may take another file's place, each needs a folder."""
+    taken = {manifest.resolve()}
+    for path in outputs:
+        if path is None:
+            continue
+        if path.resolve() in taken:
+            raise UsageError(f"{path} is named twice; give each output a file of its own")
+        if not path.parent.is_dir():
+            raise InputOutputError(f"{path} can't be written: there is no folder {path.parent}")
+        taken.add(path.resolve())
+
+
 def _write_rows(path: Path, columns: list[str], rows: list[dict[str, Any]]) -> None:
-    with path.open("w", newline="", encoding="utf-8") as file:
-        writer = csv.DictWriter(file, columns)
-        writer.writeheader()
-        writer.writerows(rows)
+    try:
+        with path.open("w", newline="", encoding="utf-8") as file:
+            writer = csv.DictWriter(file, columns)
+            writer.writeheader()
+            writer.writerows(rows)
+    except OSError as error:
+        raise InputOutputError(
+            f"{path} can't be written ({error.strerror}); choose another --predictions"
+        ) from error

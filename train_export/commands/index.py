@@ -9,8 +9,10 @@ from pathlib import Path
 
 from tqdm import tqdm
 
-from train_export.datasets import same_sound
+from edge.errors import BadInputError
+from train_export.datasets import NEARLY_S, same_sound
 from train_export.readers import LAYOUTS, Row, layout_of, read_rows, refuse_inside
+from train_export.readers.rows import seconds_of
 from train_export.taxonomy import chest_label, kind_of, own_label, room_label
 
 COLUMNS = (
@@ -40,12 +42,29 @@ def _index(arguments: argparse.Namespace) -> int:
     if arguments.out and layout == "folder":
         refuse_inside(arguments.out, arguments.corpus)  # the labels are one's own, not the room's
     rows = read_rows(arguments.corpus, layout)
+    refuse_beyond(rows)
     print("\n".join(summary(rows, layout)))
     print("\n".join(duplicates(rows)))
     if arguments.out:
         write_manifest(rows, arguments.out)
         print(arguments.out)
     return 0
+
+
+def refuse_beyond(rows: Sequence[Row]) -> None:
+    """A row that ends behind its file is of another file, or told in other units.
+
+    Raises:
+        BadInputError: there is one.
+    """
+    lengths = {path: seconds_of(path) for path in {row.path for row in rows}}
+    for row in rows:
+        seconds = lengths[row.path]
+        if row.end_s > seconds + NEARLY_S:
+            raise BadInputError(
+                f"{row.path} lasts {seconds:.2f} s, but a row of it ({row.label}) ends at "
+                f"{row.end_s:g} s; give seconds of that file"
+            )
 
 
 def summary(rows: Sequence[Row], layout: str) -> list[str]:

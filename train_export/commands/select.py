@@ -3,6 +3,7 @@
 import argparse
 from pathlib import Path
 
+from edge.errors import UsageError
 from train_export.commands.index import add_layout
 
 
@@ -25,6 +26,10 @@ def _select(arguments: argparse.Namespace) -> int:
     from train_export import feature_select, feature_table
     from train_export.feature_report import write_report
 
+    least = {"clips": 1, "keep": 1, "folds": 2, "seed": 0}
+    for name, bound in least.items():
+        if (value := getattr(arguments, name)) < bound:
+            raise UsageError(f"--{name} {value}: give {bound} or more")
     profile = arguments.profile
     segments = feature_table.SEGMENTS[profile](arguments.corpus, arguments.layout, arguments.clips)
     spec = feature_table.candidates(profile)

@@ -71,7 +71,11 @@ def read_rows(root: Path, layout: str = "auto") -> list[Row]:
         ) from error
     empty = sorted({row.path for row in rows if row.end_s == 0})
     if empty:
-        print(f"{root}: {len(empty)} files hold no sample: {empty[0]}, …", file=sys.stderr)
+        print(
+            f"{root}: {len(empty)} files hold no sample, or a row of theirs ends at 0 s: "
+            f"{empty[0]}, …",
+            file=sys.stderr,
+        )
     kept = [row for row in rows if row.end_s > 0]
     if not kept:
         raise InputOutputError(f"{root}: nothing to read as layout {name!r}")

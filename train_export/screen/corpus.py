@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from edge.errors import BadInputError
 from edge.frontend import Frontend, FrontendSpec
 from train_export.datasets import load_pcm
 from train_export.readers.rows import read_table, span
@@ -59,7 +60,7 @@ def read_manifest(manifest: Path) -> list[Recorded]:
 
     Raises:
         InputOutputError: it can't be read.
-        BadInputError: a column is missing or a time is no number.
+        BadInputError: a column is missing, a time is no number, or a file has two diseases.
     """
     rows: dict[str, list[Placed]] = {}
     for where, row in read_table(manifest, ("path", "label_disease")):
@@ -69,13 +70,19 @@ def read_manifest(manifest: Path) -> list[Recorded]:
 
 def _recorded(folder: Path, rows: list[Placed]) -> Recorded:
     first = rows[0][1]
+    diseases = {row["label_disease"]: where for where, row in rows if row["label_disease"]}
+    if len(diseases) > 1:
+        raise BadInputError(
+            f"{list(diseases.values())[-1]}: {first['path']} is {' and '.join(diseases)}; a "
+            "recording has one label_disease"
+        )
     pairs = (part.strip().partition("=") for part in first.get("extra", "").split(";"))
     return Recorded(
         path=folder / first["path"],
         name=first["path"],
         source=first.get("source", ""),
         subject=first.get("subject") or first["path"],
-        disease=next((row["label_disease"] for _, row in rows if row["label_disease"]), ""),
+        disease=next(iter(diseases), ""),
         recorder=first.get("recorder", ""),
         split=first.get("split", ""),
         extra={name: value for name, equals, value in pairs if equals},

@@ -18,6 +18,8 @@ from train_export.screen import calibration, protocol
 from train_export.screen.corpus import Recorded, read_manifest
 from train_export.screen.labels import labels_of
 
+_TOO_LONG = f"longer than {MOST_S:g} s"
+
 
 def evaluate(
     bundle: Bundle, manifest: Path, runtime: str = "auto"
@@ -29,7 +31,8 @@ def evaluate(
         each recording, in the columns of the predictions file. `truth` is the group that the
         disease belongs to: the first one when any of its members is named, else the last.
         `predicted` is the likelier group; `decision` may be to abstain. Recordings of a disease
-        that is neither known to the taxonomy nor to be none are left out, and counted.
+        that is neither known to the taxonomy nor to be none are left out, and counted; so are those
+        that are longer than the device takes.
 
     Raises:
         InputOutputError: the manifest or a file can't be read.
@@ -41,9 +44,14 @@ def evaluate(
     rows = []
     people = []
     for recorded in tqdm(recordings, desc="screening", unit="file"):
-        truth = truth_of(recorded.disease, screener)
-        rows.append(_row(recorded, truth, _screened(recorded, screener)))
+        result = _screened(recorded, screener)
+        if result is None:
+            left_out[_TOO_LONG] = left_out.get(_TOO_LONG, 0) + 1
+            continue
+        rows.append(_row(recorded, truth_of(recorded.disease, screener), result))
         people.append(recorded.subject)
+    if not rows:
+        raise BadInputError(f"{manifest}: every recording is {_TOO_LONG}; cut them")
     report = {
         "type": "screening_evaluation",
         "bundle": bundle.name,
@@ -87,11 +95,13 @@ def in_words(report: dict[str, Any]) -> list[str]:
     said += [f"{count} of {name!r} left out" for name, count in report["left_out"].items()]
     for name in ("auroc", "auroc_by_person", "ece", "error_100", "error_80"):
         if name in report:
-            low, high = report[name]["interval_95"]
-            value = report[name]["value"]
-            said.append(f"{name.replace('_', ' ')} {value:.3f} [{low:.3f}, {high:.3f}]")
+            bounds = report[name]["interval_95"]
+            span = f" [{bounds[0]:.3f}, {bounds[1]:.3f}]" if bounds else ""
+            said.append(f"{name.replace('_', ' ')} {report[name]['value']:.3f}{span}")
     decisions = report["decisions"]
-    said.append(f"decided {decisions['coverage']:.0%}, wrong {decisions['wrong_among_decided']}")
+    wrong = decisions["wrong_among_decided"]
+    of_them = "" if wrong is None else f", {wrong:.1%} of these wrong"
+    said.append(f"decided {decisions['coverage']:.0%}{of_them}")
     return said
 
 
@@ -101,10 +111,11 @@ def truth_of(disease: str, screener: Screener) -> str:
     return first if labels_of(disease) & set(screener.rule.members[first]) else last
 
 
-def _screened(recorded: Recorded, screener: Screener) -> Screening:
+def _screened(recorded: Recorded, screener: Screener) -> Screening | None:
+    """What the device would say; None of what is too long for it."""
     rate_hz, recording = blocks_of(recorded.path)
     pcm = np.concatenate([np.zeros(0, np.int16), *recording])
-    return screener.screen(pcm[: round(MOST_S * rate_hz)], rate_hz)
+    return screener.screen(pcm, rate_hz) if len(pcm) <= MOST_S * rate_hz else None
 
 
 def _row(recorded: Recorded, truth: str, result: Screening) -> dict[str, Any]:

@@ -5,6 +5,7 @@ were chosen inside the other folds. Intervals resample people. A claim needs the
 interval above every baseline.
 """
 
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -12,6 +13,7 @@ from typing import Any
 import numpy as np
 from scipy.stats import rankdata
 
+from train_export.intervals import LEAST_CLUSTERS
 from train_export.screen.calibration import (
     error_at,
     expected_calibration_error,
@@ -74,6 +76,12 @@ def auroc(scores: Scores) -> float:
     return float(np.mean(above) / (count * (len(positive) - count)))
 
 
+def is_one_person_one_truth(scores: Scores) -> bool:
+    """Whether people can be told apart: nobody's recordings differ in truth, and both occur."""
+    means = [scores.truth[scores.people == name].mean() for name in np.unique(scores.people)]
+    return set(means) == {0.0, 1.0}
+
+
 def by_person(scores: Scores) -> Scores:
     """One row a person: the mean of its recordings."""
     names, first, person = np.unique(scores.people, return_index=True, return_inverse=True)
@@ -84,8 +92,13 @@ def by_person(scores: Scores) -> Scores:
 def over_people(
     scores: Scores, statistic: Callable[[Scores], float], seed: int = 0
 ) -> tuple[float, float]:
-    """95 % percentile interval of a statistic, people resampled with all their recordings."""
+    """95 % percentile interval of a statistic, people resampled with all their recordings.
+
+    Both bounds are NaN where there are fewer than `LEAST_CLUSTERS` people.
+    """
     rows = [np.flatnonzero(scores.people == name) for name in np.unique(scores.people)]
+    if len(rows) < LEAST_CLUSTERS:
+        return math.nan, math.nan
     rng = np.random.default_rng(seed)
     values = []
     while len(values) < RESAMPLES:
@@ -135,20 +148,19 @@ def report(scores: Scores) -> dict[str, Any]:
         "error_80": lambda s: _mean(lambda p, t: error_at(p, t, 0.8), s),
     }
     persons = by_person(scores)
+    whose = {"auroc_by_person": (persons, auroc)} if is_one_person_one_truth(scores) else {}
     return {
         "people": len(persons.truth),
         "people_positive": int(persons.truth.sum()),
         "recordings": len(scores.truth),
         **{
             name: {
-                "value": round(statistic(scores), 4),
-                "interval_95": _rounded(over_people(scores, statistic)),
+                "value": round(statistic(part), 4),
+                "interval_95": _rounded(over_people(part, statistic)),
             }
-            for name, statistic in statistics.items()
-        },
-        "auroc_by_person": {
-            "value": round(auroc(persons), 4),
-            "interval_95": _rounded(over_people(persons, auroc)),
+            for name, (part, statistic) in (
+                {name: (scores, statistic) for name, statistic in statistics.items()} | whose
+            ).items()
         },
         "ece_of_perfect_probabilities": round(expected_error_of_ece(scores), 4),
     }
@@ -158,5 +170,5 @@ def _mean(statistic: Callable[[Any, Truth], float], scores: Scores) -> float:
     return float(np.mean([statistic(p, scores.truth) for p in scores.p]))
 
 
-def _rounded(bounds: Sequence[float]) -> list[float]:
-    return [round(bound, 4) for bound in bounds]
+def _rounded(bounds: Sequence[float]) -> list[float] | None:
+    return None if math.isnan(bounds[0]) else [round(bound, 4) for bound in bounds]

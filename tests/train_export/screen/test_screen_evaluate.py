@@ -97,6 +97,40 @@ def test_figures_follow_the_rows():
     assert bad["by_recorder"]["Littmann"]["auroc"] == 0.0
 
 
+def test_people_that_can_not_be_told_apart_have_no_figure():
+    """One name for all, or a person in both groups: figures by recording alone, and an end."""
+    rows = [
+        {
+            "truth": truth, "p_obstructive": 0.5, "reasons": "", "decision": truth,
+            "recorder": "",
+        }
+        for truth in ["obstructive", "other"] * 6
+    ]  # fmt: skip
+    for people in (["anon"] * 12, ["P1", "P1", *(f"P{number}" for number in range(2, 12))]):
+        found = figures(rows, np.array(people), "obstructive")
+        assert found["auroc"]["value"] == 0.5
+        assert "auroc_by_person" not in found
+
+
+def test_a_recording_has_one_disease(tmp_path):
+    """Two that contradict are told, not chosen from."""
+    path = tmp_path / "m.csv"
+    path.write_text("path,label_disease\na.wav,Asthma\na.wav,Normal\n")
+    with pytest.raises(BadInputError, match=r"line 3: a\.wav is Asthma and Normal"):
+        read_manifest(path)
+
+
+def test_what_the_device_refuses_is_left_out(manifest, tmp_path):
+    """A recording longer than the screen takes has no row, and is counted."""
+    long = np.zeros(4_000 * 121, np.int16)
+    sf.write(manifest.parent / "long.wav", long, 4_000, "PCM_16")
+    path = manifest.parent / "long.csv"
+    path.write_text("path,label_disease\nlong.wav,Asthma\n0.wav,Asthma\n2.wav,Normal\n")
+    report, rows = evaluate(load_bundle("screen-chest"), path)
+    assert [row["path"] for row in rows] == ["0.wav", "2.wav"]
+    assert report["left_out"] == {"longer than 120 s": 1}
+
+
 def test_a_disease_may_stand_in_any_row_of_a_file(tmp_path):
     """Rows of events come before the one with the diagnosis; a person need not be named."""
     path = tmp_path / "m.csv"
