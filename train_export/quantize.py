@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 from edge.classifier import MODULES, installed_runtimes
 from edge.errors import BadInputError
 from train_export.compact import compact
-from train_export.models.config import NetworkConfig, RnnConfig, config_from_dict
+from train_export.models.config import NetworkConfig, RnnConfig, StepConfig, config_from_dict
 
 REPRESENTATIVE_PATCHES = 400
 Weights = Sequence[NDArray[np.float32]]
@@ -133,14 +133,25 @@ def plain_interpreter(model: bytes) -> Any:
 
 
 def _convert_patch(folder: Path, job: dict[str, Any]) -> bytes:
+    from train_export.bias import settle_bias
     from train_export.models.network import build
+    from train_export.rounding import round_kernels
 
     config = config_from_dict(job["network"])
     # A fixed batch of one: a free batch puts shape arithmetic into the graph.
     model = build(config, config.patch_frames(job["steps"]), batch=1)
     model.set_weights(_weights(folder))
     representative = np.load(folder / "representative.npy")
-    return converted(model, lambda: ({"features": patch[None]} for patch in representative))
+
+    def convert() -> bytes:
+        return converted(model, lambda: ({"features": patch[None]} for patch in representative))
+
+    if not isinstance(config, StepConfig):
+        return convert()
+    floats = model.predict(representative, batch_size=1, verbose=0)
+    round_kernels(model, representative)
+    settle_bias(model, floats, convert(), representative)
+    return convert()
 
 
 def _convert_step(folder: Path, job: dict[str, Any]) -> bytes:

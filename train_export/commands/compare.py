@@ -24,7 +24,7 @@ def add(commands: Any) -> None:
         "--models", default=",".join(STEP_CONFIGS), help="architectures, comma-separated; the "
         "first is what the others' time is relative to",
     )  # fmt: skip
-    parser.add_argument("--hours", type=float, default=3.0, help="of training scenes")
+    parser.add_argument("--hours", type=float, default=6.0, help="of training scenes")
     parser.add_argument("--epochs", type=int, default=6)
     parser.add_argument("--validation-hours", type=float, default=0.5)
     parser.add_argument("--test-hours", type=float, default=4.0)

@@ -1,0 +1,42 @@
+"""The bias of the logits after quantization: what int8 is off in the mean is taken back."""
+
+import importlib.util
+
+import numpy as np
+import pytest
+
+from train_export.models.config import CnnConfig
+from train_export.room import in_own_process
+
+pytestmark = pytest.mark.skipif(
+    importlib.util.find_spec("keras") is None, reason="the train extra is not installed"
+)
+
+SMALL = CnnConfig(stem=16, blocks=((16, 1, 1), (16, 2, 2), (16, 1, 2), (16, 1, 1)), trunk=16)
+OFF, SURE = 0.5, 30.0
+
+
+def off_and_settled() -> tuple[np.ndarray, np.ndarray]:
+    """The logits' bias of a small network whose int8 model says `OFF` too little; then settled."""
+    from train_export.bias import settle_bias
+    from train_export.models.cnn import build
+    from train_export.quantize import converted
+
+    model = build(SMALL, SMALL.patch_frames(12), batch=1)
+    patches = np.random.default_rng(0).uniform(0, 3, (40, *model.input_shape[1:])).astype("f4")
+    layer = model.get_layer("logits")
+    before = np.zeros(SMALL.labels, np.float32)
+    before[-1] = -SURE
+    layer.bias.assign(before)
+    flatbuffer = converted(model, lambda: ({"features": patch[None]} for patch in patches))
+    layer.bias.assign(before + OFF)
+    settle_bias(model, model.predict(patches, batch_size=1, verbose=0), flatbuffer, patches)
+    return before + OFF, np.asarray(layer.bias)
+
+
+def test_a_mean_error_is_taken_back():
+    """What int8 says too little is added to the bias; a label that is never in doubt stays."""
+    before, after = in_own_process(off_and_settled)
+    # An output's step is 30 / 255 here: rounding leaves less than one of them in a mean.
+    np.testing.assert_allclose(after[:-1] - before[:-1], OFF, atol=SURE / 255)
+    assert after[-1] == before[-1]
