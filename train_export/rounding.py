@@ -28,16 +28,17 @@ def round_kernels(model: keras.Model, patches: NDArray[np.float32], seed: int = 
         patches: float32 [patches, frames, bands, 1] from training subjects.
         seed: of the positions that are looked at.
     """
-    convolutions = [layer for layer in model.layers if isinstance(layer, layers_with_kernels())]
+    kinds = keras.layers.Conv2D, keras.layers.DepthwiseConv2D
+    convolutions = [layer for layer in model.layers if isinstance(layer, kinds)]
     rng = np.random.default_rng(seed)
-    for layer in convolutions:
-        heard = keras.Model(model.inputs, layer.input).predict(patches, batch_size=1, verbose=0)
-        _round(layer, _windows(layer, heard, rng))
-
-
-def layers_with_kernels() -> tuple[type, ...]:
-    """What is rounded."""
-    return keras.layers.Conv2D, keras.layers.DepthwiseConv2D
+    probe = keras.Model(model.inputs, [layer.input for layer in convolutions])
+    share = -(-POSITIONS // len(patches))
+    heard = [
+        [_windows(layer, x[0], share, rng) for layer, x in zip(convolutions, inputs, strict=True)]
+        for inputs in (probe.predict_on_batch(patch[None]) for patch in patches)
+    ]
+    for layer, windows in zip(convolutions, zip(*heard, strict=True), strict=True):
+        _round(layer, np.concatenate(windows))
 
 
 def _round(layer: keras.Layer, windows: Floats) -> None:
@@ -48,11 +49,14 @@ def _round(layer: keras.Layer, windows: Floats) -> None:
     gain = _gain(norm) if norm else np.ones(kernel.shape[2 if apart else 3])
     columns = kernel.reshape(-1, len(gain)) * gain  # of each output, folded
     rounded, shift = np.empty_like(columns), np.zeros(len(gain))
-    whole = windows.reshape(len(windows), -1)
+    # A depthwise kernel has inputs of its own for each output, another one the same for all.
+    seen = windows.transpose(2, 0, 1) if apart else windows.reshape(1, len(windows), -1)
+    means = seen.mean(axis=1)
+    covariances = [np.cov(x, rowvar=False, bias=True) for x in seen]
     for output, column in enumerate(columns.T):
-        x = windows[:, :, output] if apart else whole
-        rounded[:, output] = round_column(column, np.cov(x, rowvar=False, bias=True))
-        shift[output] = x.mean(axis=0) @ (rounded[:, output] - column)
+        own = output if apart else 0
+        rounded[:, output] = round_column(column, covariances[own])
+        shift[output] = means[own] @ (rounded[:, output] - column)
     layer.kernel.assign((rounded / gain).reshape(kernel.shape))
     bias = norm.beta if norm else layer.bias
     bias.assign(bias - shift)
@@ -95,21 +99,29 @@ def round_column(column: Floats, covariance: Floats) -> Floats:
     return min(compensated, nearest, key=cost)
 
 
-def _windows(layer: keras.Layer, heard: NDArray[np.float32], rng: np.random.Generator) -> Floats:
-    """What a layer's kernel lies over at random positions; [positions, rows * columns, inputs]."""
-    rows, columns = layer.kernel_size
-    (down, across), (apart_down, apart_across) = layer.strides, layer.dilation_rate
-    count, height, width, inputs = heard.shape
-    patch = rng.integers(count, size=POSITIONS)
-    top = rng.integers((height - (rows - 1) * apart_down - 1) // down + 1, size=POSITIONS) * down
-    left = (
-        rng.integers((width - (columns - 1) * apart_across - 1) // across + 1, size=POSITIONS)
-        * across
-    )
-    y = top[:, None, None] + np.arange(rows)[:, None] * apart_down
-    x = left[:, None, None] + np.arange(columns) * apart_across
-    windows = heard[patch[:, None, None], y, x]  # [positions, rows, columns, inputs]
-    return windows.reshape(POSITIONS, rows * columns, inputs).astype(np.float64)
+def _windows(
+    layer: keras.Layer, heard: NDArray[np.float32], count: int, rng: np.random.Generator
+) -> Floats:
+    """What a layer's kernel lies over at random positions of its input.
+
+    Args:
+        layer: a valid convolution.
+        heard: its input, float32 [rows, columns, inputs].
+        count: of positions.
+        rng: chooses them.
+
+    Returns:
+        float64 [count, rows * columns of the kernel, inputs].
+    """
+    starts = []
+    for length, size, stride, dilation in zip(
+        heard.shape, layer.kernel_size, layer.strides, layer.dilation_rate, strict=False
+    ):
+        places = (length - (size - 1) * dilation - 1) // stride + 1
+        first = rng.integers(places, size=count) * stride
+        starts.append(first[:, None] + np.arange(size) * dilation)  # [count, size]
+    windows = heard[starts[0][:, :, None], starts[1][:, None, :]]  # [count, rows, columns, inputs]
+    return windows.reshape(count, -1, heard.shape[-1]).astype(np.float64)
 
 
 def _norm_behind(layer: keras.Layer) -> keras.layers.BatchNormalization | None:
