@@ -95,6 +95,6 @@ def nearest(kernel: np.ndarray) -> np.ndarray:
 
 
 def test_a_network_moves_less():
-    """Over all its layers, logits move by a quarter less than nearest rounding moves them."""
+    """Over all its layers, logits move by a tenth less than nearest rounding moves them."""
     apart, settled = in_own_process(lively_errors)
-    assert 0 < settled < 0.75 * apart
+    assert 0 < settled < 0.9 * apart
