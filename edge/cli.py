@@ -39,6 +39,8 @@ from edge.records import Event
 
 # A second of audio a block: large enough for NumPy, small enough for memory.
 BLOCK_S = 1.0
+# Runtimes round alike but for a step or a few (docs/boards.md); more is another model.
+_MOST_DIFFERENCE = 16
 
 
 class _Parser(argparse.ArgumentParser):
@@ -75,10 +77,6 @@ def main(argv: Sequence[str] | None = None) -> int:
         return InputOutputError.exit_code
     except KeyboardInterrupt:
         return 130
-
-
-# Runtimes round alike but for a step or a few (docs/boards.md); more is another model.
-_MOST_DIFFERENCE = 16
 
 
 def _drop_output() -> None:

@@ -41,6 +41,7 @@ def settle_bias(
 
 def int8_outputs(flatbuffer: bytes, patches: NDArray[np.float32]) -> NDArray[np.float32]:
     """What an int8 model says of patches, as numbers: float32 [patches, ...]."""
+    # The device's own runtime can't share a process with TensorFlow.
     interpreter = tf.lite.Interpreter(model_content=flatbuffer)
     interpreter.allocate_tensors()
     (heard,), (said,) = interpreter.get_input_details(), interpreter.get_output_details()

@@ -9,6 +9,7 @@ from edge.card import EventRule
 from edge.records import Event
 from train_export.annotations import TrueEvent
 from train_export.curve import AT_FALSE_ALARMS, Scored, detection_curve, sensitivity_at
+from train_export.intervals import rounded
 from train_export.outcome import Outcome
 from train_export.reliability import expected_calibration_error, reliability
 
@@ -35,7 +36,6 @@ def closer_look(bundle: Bundle, rule: EventRule, outcomes: Sequence[Outcome]) ->
     )
     hours = sum(outcome.hours for outcome in outcomes)
     events = sum(len(outcome.truth) for outcome in outcomes)
-    at = {rate: sensitivity_at(points, rate, hours) if events else None for rate in AT_FALSE_ALARMS}
     odds = [
         (event.p, int(number in hits))
         for outcome in outcomes
@@ -47,7 +47,8 @@ def closer_look(bundle: Bundle, rule: EventRule, outcomes: Sequence[Outcome]) ->
     blamed = Counter(sound for outcome in outcomes for sound in _blamed(outcome))
     return {
         "sensitivity_at": {
-            f"{rate:g}": None if share is None else round(share, 4) for rate, share in at.items()
+            f"{rate:g}": rounded(sensitivity_at(points, rate, hours)) if events else None
+            for rate in AT_FALSE_ALARMS
         },
         "ece": round(expected_calibration_error(bins), 4) if bins else None,
         "reliability": bins,

@@ -65,13 +65,13 @@ def detection_curve(
 
 def sensitivity_at(
     points: Sequence[dict[str, float]], false_alarms_per_hour: float, hours: float
-) -> float | None:
+) -> float:
     """The highest sensitivity of a point with at most so many false alarms; 0 when none is.
 
-    None where the recordings are too short to tell: not one false alarm would be allowed in them.
+    NaN where the recordings are too short to tell: not one false alarm would be allowed in them.
     """
     if false_alarms_per_hour * hours < 1:
-        return None
+        return float("nan")
     allowed = [
         point["sensitivity"]
         for point in points

@@ -1,7 +1,7 @@
 """Scores a bundle on annotated recordings, through the device's own pipeline."""
 
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +17,14 @@ from edge.records import Event
 from train_export.annotations import Annotation, TrueEvent, read_manifest
 from train_export.closer_look import closer_look
 from train_export.datasets import NEARLY_S
-from train_export.intervals import bootstrap, ratio
+from train_export.intervals import (
+    bootstrap,
+    in_figures,
+    of_all,
+    ratio,
+    rounded,
+    rounded_bounds,
+)
 from train_export.metrics import EventScore, concordance, match_onsets, total
 from train_export.outcome import Outcome
 from train_export.recordings import blocks_of
@@ -98,11 +105,8 @@ def _in_words(label: str, numbers: dict[str, Any]) -> str:
         f"{label}: {numbers['matched']} of {numbers['true']} found in {numbers['hours']:.2f} h"
     ]
     for name in ("sensitivity", "precision", "f1", "false_alarms_per_hour"):
-        bounds = numbers["interval_95"][name]
-        span = f" [{bounds[0]:.3f}, {bounds[1]:.3f}]" if bounds else ""
-        value = numbers[name]
-        told = "–" if value is None else f"{value:.3f}"
-        words.append(f"{name.replace('_', ' ')} {told}{span}")
+        figure = in_figures(numbers[name], numbers["interval_95"][name])
+        words.append(f"{name.replace('_', ' ')} {figure}")
     if "clips" in numbers:
         clips = numbers["clips"]
         words.append(f"heard in {clips['heard']} of {clips['true']} clips without times")
@@ -170,7 +174,6 @@ def summarise(outcomes: list[Outcome]) -> dict[str, Any]:
     Sensitivity is resampled over people; what depends on false alarms, over recordings. A share
     of nothing is None.
     """
-    whole = total(outcome.score for outcome in outcomes)
     people: dict[str, list[float]] = {}
     for outcome in outcomes:
         hits = {i for i, _ in outcome.pairs}
@@ -182,28 +185,18 @@ def summarise(outcomes: list[Outcome]) -> dict[str, Any]:
         (score.matched, score.missed, score.extra, score.hours)
         for score in (outcome.score for outcome in outcomes)
     ]
-    intervals = {
-        "sensitivity": bootstrap(list(people.values()), lambda s: ratio(s[0], s[1])),
-        "precision": bootstrap(recordings, lambda s: ratio(s[0], s[0] + s[2])),
-        "f1": bootstrap(recordings, lambda s: ratio(2 * s[0], 2 * s[0] + s[1] + s[2])),
-        "false_alarms_per_hour": bootstrap(recordings, lambda s: ratio(s[2], s[3])),
+    rates: dict[str, tuple[Sequence[Sequence[float]], Callable[[Any], float]]] = {
+        "sensitivity": (list(people.values()), lambda s: ratio(s[0], s[1])),
+        "precision": (recordings, lambda s: ratio(s[0], s[0] + s[2])),
+        "f1": (recordings, lambda s: ratio(2 * s[0], 2 * s[0] + s[1] + s[2])),
+        "false_alarms_per_hour": (recordings, lambda s: ratio(s[2], s[3])),
     }
-    true, found = whole.matched + whole.missed, whole.matched + whole.extra
-    rates = {
-        "sensitivity": whole.sensitivity if true else None,
-        "precision": whole.precision if found else None,
-        "f1": whole.f1 if true or found else None,
-        "false_alarms_per_hour": whole.false_alarms_per_hour if whole.hours else None,
-    }
-    return _counts(whole) | {
+    return _counts(total(outcome.score for outcome in outcomes)) | {
         "people": len(people),
         "recordings": len(outcomes),
-        **{name: None if value is None else round(value, 4) for name, value in rates.items()},
+        **{name: rounded(of_all(*rate)) for name, rate in rates.items()},
         "count_concordance": _concordance(outcomes),
-        "interval_95": {
-            name: None if bounds[0] != bounds[0] else [round(bound, 4) for bound in bounds]
-            for name, bounds in intervals.items()
-        },
+        "interval_95": {name: rounded_bounds(bootstrap(*rate)) for name, rate in rates.items()},
     }
 
 

@@ -11,6 +11,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from edge.errors import InputOutputError
+from train_export.intervals import in_figures
 
 _STYLE = """
 :root { color-scheme: light dark; font: 16px/1.5 system-ui, sans-serif }
@@ -20,6 +21,7 @@ th, td { text-align: left; padding: .2rem .8rem .2rem 0; border-bottom: 1px soli
 td { overflow-wrap: anywhere }
 figure { margin: 1rem 0 } img { max-width: 100%; background: white }
 """
+_NOTHING = "not measured"
 _RATES = ("sensitivity", "precision", "f1", "false_alarms_per_hour")
 
 
@@ -98,13 +100,11 @@ def _section(label: str, numbers: dict[str, Any]) -> list[str]:
 
 
 def _figure(numbers: dict[str, Any], name: str) -> str:
-    bounds = numbers["interval_95"][name]
-    span = f" [{bounds[0]:.3f}, {bounds[1]:.3f}]" if bounds else ""
-    return f"{_number(numbers[name])}{span}"
+    return in_figures(numbers[name], numbers["interval_95"][name], _NOTHING)
 
 
 def _number(value: float | None) -> str:
-    return "not measured" if value is None else f"{value:.3f}"
+    return in_figures(value, None, _NOTHING)
 
 
 def _table(heads: Sequence[str], rows: Sequence[Sequence[Any]]) -> str:

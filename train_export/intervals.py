@@ -49,3 +49,27 @@ def bootstrap(
 def ratio(numerator: float, denominator: float) -> float:
     """A share; NaN of nothing."""
     return numerator / denominator if denominator else float("nan")
+
+
+def of_all(
+    clusters: Sequence[Sequence[float]], statistic: Callable[[NDArray[np.float64]], float]
+) -> float:
+    """What `bootstrap` gives the interval of: the statistic of the sums; NaN without a cluster."""
+    return statistic(np.sum(clusters, axis=0)) if len(clusters) else float("nan")
+
+
+def rounded(value: float) -> float | None:
+    """Four places; JSON knows no NaN."""
+    return None if np.isnan(value) else round(float(value), 4)
+
+
+def rounded_bounds(bounds: tuple[float, float]) -> list[float] | None:
+    """Both ends of an interval, four places; None where there is none."""
+    return None if np.isnan(bounds).any() else [round(bound, 4) for bound in bounds]
+
+
+def in_figures(value: float | None, bounds: Sequence[float] | None, nothing: str = "–") -> str:
+    """A value with its interval, where it has one; `nothing` for a share of nothing."""
+    if value is None:
+        return nothing
+    return f"{value:.3f} [{bounds[0]:.3f}, {bounds[1]:.3f}]" if bounds else f"{value:.3f}"

@@ -134,8 +134,8 @@ def plain_interpreter(model: bytes) -> Any:
 
 def _convert_patch(folder: Path, job: dict[str, Any]) -> bytes:
     from train_export.bias import settle_bias
+    from train_export.kernels import round_kernels
     from train_export.models.network import build
-    from train_export.rounding import round_kernels
 
     config = config_from_dict(job["network"])
     # A fixed batch of one: a free batch puts shape arithmetic into the graph.

@@ -41,10 +41,13 @@ class Write:
 
     def carry_out(self) -> str:
         """Write it whole or not at all; says what happened."""
-        if self.path.is_file() and self._same():
-            return f"kept {self.path}"
-        if self.path.is_file() and self.keep:
-            return f"kept {self.path} as it is: a node, a board or a key is changed there by hand"
+        if self.path.is_file():
+            if self._same():
+                return f"kept {self.path}"
+            if self.keep:
+                return (
+                    f"kept {self.path} as it is: a node, a board or a key is changed there by hand"
+                )
         self.path.parent.mkdir(parents=True, exist_ok=True)
         fresh = self.path.with_name(self.path.name + ".new")
         fresh.write_text(self.content, encoding="utf-8")

@@ -4,15 +4,14 @@ import importlib.util
 
 import numpy as np
 import pytest
+from small_network import SMALL
 
-from train_export.models.config import CnnConfig
 from train_export.room import in_own_process
 
 pytestmark = pytest.mark.skipif(
     importlib.util.find_spec("keras") is None, reason="the train extra is not installed"
 )
 
-SMALL = CnnConfig(stem=16, blocks=((16, 1, 1), (16, 2, 2), (16, 1, 2), (16, 1, 1)), trunk=16)
 OFF, SURE = 0.5, 30.0
 
 

@@ -16,6 +16,7 @@ from edge.demo import demo_night
 from edge.errors import BadInputError, InputOutputError
 from train_export.annotations import read_manifest
 from train_export.cli import main
+from train_export.curve import sensitivity_at
 from train_export.evaluate import evaluate, in_words
 from train_export.intervals import bootstrap, ratio
 
@@ -62,6 +63,8 @@ def test_evaluate_prints_one_object_and_a_row_an_event(manifest, tmp_path):
     assert sum(part["count"] for part in cough["reliability"]) == cough["found"]
     rates = [point["false_alarms_per_hour"] for point in cough["det"]]
     assert rates[0] >= rates[-1]
+    at = [sensitivity_at(cough["det"], rate, hours=4.0) for rate in (10.0, 1.0)]
+    assert at[0] >= at[1]
 
 
 def manifest_of(folder, recording, label, start_s, end_s):

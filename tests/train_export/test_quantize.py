@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from small_network import SMALL, lively
 
 from edge.bundle import load_bundle
 from edge.card import EventRule
@@ -33,9 +34,6 @@ from train_export.soundscape import Recipe
 pytestmark = pytest.mark.skipif(
     importlib.util.find_spec("keras") is None, reason="the train extra is not installed"
 )
-
-# Sixteen channels: TensorFlow 2.21 corrupts its heap in the gradient of eight.
-SMALL = CnnConfig(stem=16, blocks=((16, 1, 1), (16, 2, 2), (16, 1, 2), (16, 1, 1)), trunk=16)
 
 
 @pytest.fixture(scope="module")
@@ -115,12 +113,6 @@ def receptive_probe() -> tuple[float, float]:
         model.predict(probe, verbose=0)[0][step] for probe in (x, outside, inside)
     )
     return float(np.abs(still - plain).max()), float(np.abs(moved - plain).max())
-
-
-def lively(rng: np.random.Generator, shape: tuple[int, ...]) -> np.ndarray:
-    """He's initialisation of a convolution kernel (rows, columns, inputs, outputs)."""
-    inputs = shape[0] * shape[1] * (1 if shape[3] == 1 else shape[2])
-    return rng.normal(0, (2 / inputs) ** 0.5, shape)
 
 
 def stretches_probe(scenes) -> tuple[np.ndarray, np.ndarray, np.ndarray]:

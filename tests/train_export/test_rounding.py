@@ -6,15 +6,14 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from small_network import SMALL, lively
 
-from train_export.models.config import CnnConfig
 from train_export.room import in_own_process
+from train_export.rounding import round_column
 
 pytestmark = pytest.mark.skipif(
     importlib.util.find_spec("keras") is None, reason="the train extra is not installed"
 )
-
-SMALL = CnnConfig(stem=16, blocks=((16, 1, 1), (16, 2, 2), (16, 1, 2), (16, 1, 1)), trunk=16)
 
 
 def correlated(rng: np.random.Generator, inputs: int) -> np.ndarray:
@@ -28,8 +27,6 @@ def correlated(rng: np.random.Generator, inputs: int) -> np.ndarray:
 @given(st.integers(0, 2**32 - 1), st.integers(1, 40))
 def test_a_column_stays_on_its_grid_and_costs_no_more(seed, inputs):
     """Multiples of the largest weight's 127th, that weight as it was, and never a worse output."""
-    from train_export.rounding import round_column
-
     rng = np.random.default_rng(seed)
     column = rng.normal(size=inputs)
     covariance = np.atleast_2d(np.cov(correlated(rng, inputs), rowvar=False))
@@ -51,8 +48,6 @@ def test_a_column_stays_on_its_grid_and_costs_no_more(seed, inputs):
 
 def test_a_column_of_nothing_stays():
     """No weight, no grid."""
-    from train_export.rounding import round_column
-
     np.testing.assert_array_equal(round_column(np.zeros(5), np.eye(5)), np.zeros(5))
 
 
@@ -60,8 +55,8 @@ def lively_errors() -> tuple[float, float]:
     """How far logits move when kernels are rounded to the nearest value, and with compensation."""
     import keras
 
+    from train_export.kernels import round_kernels
     from train_export.models.cnn import build
-    from train_export.rounding import round_kernels
 
     rng = np.random.default_rng(0)
     model = build(SMALL, SMALL.patch_frames(12), batch=1)
@@ -79,12 +74,6 @@ def lively_errors() -> tuple[float, float]:
     round_kernels(model, patches)
     settled = model.predict(patches, batch_size=1, verbose=0) - floats
     return tuple(float(np.sqrt(np.mean(error**2))) for error in (apart, settled))
-
-
-def lively(rng: np.random.Generator, shape: tuple[int, ...]) -> np.ndarray:
-    """He's initialisation of a convolution kernel (rows, columns, inputs, outputs)."""
-    inputs = shape[0] * shape[1] * (1 if shape[3] == 1 else shape[2])
-    return rng.normal(0, (2 / inputs) ** 0.5, shape)
 
 
 def nearest(kernel: np.ndarray) -> np.ndarray:

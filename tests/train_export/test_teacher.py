@@ -7,10 +7,10 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from small_network import SMALL
 
 from edge.errors import BadInputError, InputOutputError, UsageError
 from train_export.features import BEFORE_FRAMES, STEP_FRAMES, SceneSet, prepare_scenes
-from train_export.models.config import CnnConfig
 from train_export.room import Plan, in_own_process
 from train_export.soundscape import Recipe
 from train_export.taxonomy import ROOM_LABELS
@@ -19,7 +19,6 @@ from train_export.teacher import CLASSES, HOP_STEPS, RATE_HZ, WINDOW_STEPS, Teac
 needs_keras = pytest.mark.skipif(
     importlib.util.find_spec("keras") is None, reason="the train extra is not installed"
 )
-SMALL = CnnConfig(blocks=((16, 1, 1), (16, 2, 2), (16, 1, 2), (16, 1, 1)), trunk=16)
 
 
 @pytest.fixture(scope="module")

@@ -10,10 +10,10 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from small_network import SMALL
 
 from edge.errors import UsageError
 from train_export.features import SceneSet, load_scenes, prepare_scenes
-from train_export.models.config import CnnConfig
 from train_export.room import in_own_process
 from train_export.soundscape import Recipe
 
@@ -25,8 +25,6 @@ pytestmark = [
     pytest.mark.timeout(900),
 ]
 
-# As far-sighted as every network that scores steps: the scenes' targets count on it.
-SMALL = CnnConfig(blocks=((16, 1, 1), (16, 2, 2), (16, 1, 2), (16, 1, 1)), trunk=16)
 EPOCHS = 3
 
 

@@ -16,6 +16,7 @@ from tqdm import tqdm
 from edge.bundle import Bundle
 from edge.classifier import Classifier
 from edge.errors import BadInputError
+from edge.frontend import FrontendSpec
 from edge.patches import recording_logits
 from edge.readout import Readout, readouts_of
 from train_export.chest.inputs import inputs_of
@@ -31,6 +32,7 @@ from train_export.chest.scores import (
 )
 from train_export.chest.units import Unit, frame_at, frames_of, sorted_out, stretch
 from train_export.datasets import NEARLY_S
+from train_export.intervals import in_figures
 
 Logits = NDArray[np.float64]
 
@@ -92,20 +94,28 @@ def unit_logits(
         frames = frames_of(path, spec, tables)
         if not len(frames):
             raise BadInputError(f"{path} holds no frame of sound; fetch the recording again")
-        end_s = (len(frames) * spec.hop_samples + spec.window_samples) / spec.rate_hz
         recording = recording_logits(classifier, frames)
         for unit in members:
-            beyond = unit.end_s if unit.end_s > end_s + NEARLY_S else unit.start_s
-            if beyond > end_s or frame_at(unit.start_s, spec) >= len(frames):
-                raise BadInputError(
-                    f"{unit.name} ends before {beyond:g} s; correct the times, or fetch the "
-                    "recording again"
-                )
+            _refuse_beyond(unit, len(frames), spec)
             own = recording
             if unit.kind != "record":
                 part = stretch(frames, unit.start_s, unit.end_s, spec)
                 own = recording_logits(classifier, part)
             yield unit, own, recording
+
+
+def _refuse_beyond(unit: Unit, frames: int, spec: FrontendSpec) -> None:
+    """A unit that its recording does not hold is of another file, or told in other units."""
+    end_s = (frames * spec.hop_samples + spec.window_samples) / spec.rate_hz
+    if unit.end_s > end_s + NEARLY_S:
+        beyond_s = unit.end_s
+    elif frame_at(unit.start_s, spec) >= frames:
+        beyond_s = unit.start_s
+    else:
+        return
+    raise BadInputError(
+        f"{unit.name} ends before {beyond_s:g} s; correct the times, or fetch the recording again"
+    )
 
 
 def read_all(bundle: Bundle, classifier: Classifier, units: Sequence[Unit]) -> Iterator[Reading]:
@@ -199,8 +209,5 @@ def in_words(report: dict[str, Any]) -> list[str]:
 
 def _words(numbers: dict[str, Any], measures: dict[str, Any]) -> str:
     words = [f"{numbers['units']} units of {numbers['people']} people"]
-    for name in measures:
-        value, bounds = numbers[name], numbers[f"{name}_95"]
-        span = f" [{bounds[0]:.3f}, {bounds[1]:.3f}]" if bounds else ""
-        words.append(f"{name} {value:.3f}{span}" if value is not None else f"{name} –")
+    words += [f"{name} {in_figures(numbers[name], numbers[f'{name}_95'])}" for name in measures]
     return ", ".join(words)

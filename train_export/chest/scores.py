@@ -11,7 +11,7 @@ from collections.abc import Callable, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from train_export.intervals import bootstrap, ratio
+from train_export.intervals import bootstrap, of_all, ratio, rounded, rounded_bounds
 
 NORMAL = {"event": "Normal", "record": "record:Normal", "cycle": "normal_cycle"}
 Merge = Callable[[str], str]
@@ -106,20 +106,11 @@ def rated(
         were.
     """
     rows = list(people.values())
-    sums = np.sum(rows, axis=0) if rows else np.zeros(4)
     result: dict[str, float | int | list[float] | None] = {
-        "units": int(sums[1] + sums[3]),
+        "units": int(sum(row[1] + row[3] for row in rows)),
         "people": len(rows),
     }
     for name, measure in measures.items():
-        value = measure(sums)
-        result[name], result[f"{name}_95"] = rounded(value), None
-        bounds = bootstrap(rows, measure)
-        if not np.isnan([value, *bounds]).any():
-            result[f"{name}_95"] = [round(bound, 4) for bound in bounds]
+        result[name] = rounded(of_all(rows, measure))
+        result[f"{name}_95"] = rounded_bounds(bootstrap(rows, measure))
     return result
-
-
-def rounded(value: float) -> float | None:
-    """Four places; JSON knows no NaN."""
-    return None if np.isnan(value) else round(float(value), 4)

@@ -13,6 +13,7 @@ from edge.classifier import Classifier
 from edge.errors import BadInputError
 from edge.records import Screening
 from edge.screening import ABSTAIN, MOST_S, UNFAMILIAR, Screener
+from train_export.intervals import in_figures
 from train_export.recordings import blocks_of
 from train_export.screen import calibration, protocol
 from train_export.screen.corpus import Recorded, read_manifest
@@ -95,9 +96,8 @@ def in_words(report: dict[str, Any]) -> list[str]:
     said += [f"{count} of {name!r} left out" for name, count in report["left_out"].items()]
     for name in ("auroc", "auroc_by_person", "ece", "error_100", "error_80"):
         if name in report:
-            bounds = report[name]["interval_95"]
-            span = f" [{bounds[0]:.3f}, {bounds[1]:.3f}]" if bounds else ""
-            said.append(f"{name.replace('_', ' ')} {report[name]['value']:.3f}{span}")
+            figure = in_figures(report[name]["value"], report[name]["interval_95"])
+            said.append(f"{name.replace('_', ' ')} {figure}")
     decisions = report["decisions"]
     wrong = decisions["wrong_among_decided"]
     of_them = "" if wrong is None else f", {wrong:.1%} of these wrong"

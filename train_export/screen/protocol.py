@@ -6,14 +6,14 @@ interval above every baseline.
 """
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from scipy.stats import rankdata
 
-from train_export.intervals import LEAST_CLUSTERS
+from train_export.intervals import LEAST_CLUSTERS, rounded_bounds
 from train_export.screen.calibration import (
     error_at,
     expected_calibration_error,
@@ -147,28 +147,24 @@ def report(scores: Scores) -> dict[str, Any]:
         "error_100": lambda s: _mean(lambda p, t: error_at(p, t, 1.0), s),
         "error_80": lambda s: _mean(lambda p, t: error_at(p, t, 0.8), s),
     }
+
+    def figure(part: Scores, statistic: Callable[[Scores], float]) -> dict[str, Any]:
+        return {
+            "value": round(statistic(part), 4),
+            "interval_95": rounded_bounds(over_people(part, statistic)),
+        }
+
     persons = by_person(scores)
-    whose = {"auroc_by_person": (persons, auroc)} if is_one_person_one_truth(scores) else {}
+    apart = is_one_person_one_truth(scores)
     return {
         "people": len(persons.truth),
         "people_positive": int(persons.truth.sum()),
         "recordings": len(scores.truth),
-        **{
-            name: {
-                "value": round(statistic(part), 4),
-                "interval_95": _rounded(over_people(part, statistic)),
-            }
-            for name, (part, statistic) in (
-                {name: (scores, statistic) for name, statistic in statistics.items()} | whose
-            ).items()
-        },
+        **{name: figure(scores, statistic) for name, statistic in statistics.items()},
+        **({"auroc_by_person": figure(persons, auroc)} if apart else {}),
         "ece_of_perfect_probabilities": round(expected_error_of_ece(scores), 4),
     }
 
 
 def _mean(statistic: Callable[[Any, Truth], float], scores: Scores) -> float:
     return float(np.mean([statistic(p, scores.truth) for p in scores.p]))
-
-
-def _rounded(bounds: Sequence[float]) -> list[float] | None:
-    return None if math.isnan(bounds[0]) else [round(bound, 4) for bound in bounds]
