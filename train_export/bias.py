@@ -41,8 +41,10 @@ def settle_bias(
 
 def int8_outputs(flatbuffer: bytes, patches: NDArray[np.float32]) -> NDArray[np.float32]:
     """What an int8 model says of patches, as numbers: float32 [patches, ...]."""
-    # The device's own runtime can't share a process with TensorFlow.
-    interpreter = tf.lite.Interpreter(model_content=flatbuffer)
+    # The device's own runtime can't share a process with TensorFlow, whose delegate multiplies
+    # matrices as if the second one's zero point were 0: the plain kernels don't.
+    plain = tf.lite.experimental.OpResolverType.BUILTIN_WITHOUT_DEFAULT_DELEGATES
+    interpreter = tf.lite.Interpreter(model_content=flatbuffer, experimental_op_resolver_type=plain)
     interpreter.allocate_tensors()
     (heard,), (said,) = interpreter.get_input_details(), interpreter.get_output_details()
     (scale, zero), (unit, origin) = heard["quantization"], said["quantization"]
