@@ -40,11 +40,15 @@ class PlainBlocks:
         """Convolve each channel by itself, dilated in time and frequency; ReLU6."""
         return self.seen(_relu6(self._depthwise(x, kernel, name, strides, dilation)))
 
+    def project(self, x: keras.KerasTensor, channels: int, name: str) -> keras.KerasTensor:
+        """A 1x1 convolution alone, no ReLU."""
+        return self.seen(self._conv(x, channels, 1, name, 1))
+
     def mix_into(
         self, y: keras.KerasTensor, x: keras.KerasTensor, channels: int, name: str
     ) -> keras.KerasTensor:
         """A 1x1 convolution of `y`, added to `x`; ReLU."""
-        y = self.seen(self._conv(y, channels, 1, name, 1))
+        y = self.project(y, channels, name)
         return self.seen(layers.ReLU()(layers.Add()([y, x])))
 
     def logits(self, x: keras.KerasTensor, labels: int) -> keras.KerasTensor:
