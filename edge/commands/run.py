@@ -13,7 +13,7 @@ from edge.bundle import Bundle, load_bundle, shipped_bundles
 from edge.card import measured_detectors
 from edge.classifier import Classifier
 from edge.config import Settings, json_schema, load_settings
-from edge.errors import ConfigError, InputOutputError
+from edge.errors import AirwayError, ConfigError, InputOutputError
 from edge.logs import configure_logging
 from edge.pipeline import Pipeline
 
@@ -60,9 +60,15 @@ def _check_config(arguments: argparse.Namespace) -> int:
     if arguments.schema:
         print(json.dumps(json_schema(), indent=2, ensure_ascii=False))
         return 0
+    from edge.capture import open_wav_or_flac
     from edge.uplink.link import Link
 
     settings = load_settings(arguments.config, os.environ)
+    if settings.source.kind == "wav":
+        try:
+            open_wav_or_flac(Path(settings.source.path))
+        except AirwayError as error:
+            raise ConfigError(f"{arguments.config}: source.path: {error}") from error
     _listening(settings, arguments.config)
     if settings.mqtt.enabled:
         Link(settings.mqtt, settings.node, 1)  # refuses files that it can't use

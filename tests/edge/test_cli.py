@@ -228,6 +228,19 @@ def test_a_model_that_cannot_listen_is_a_wrong_configuration(text, words, tmp_pa
         assert_one_sentence(airway(*command), 78, *words)
 
 
+def test_a_recording_that_cannot_be_played_is_a_wrong_configuration(night_wav, tmp_path):
+    """check-config looks at the recording that it names: gone, no recording, and good."""
+    path, text = tmp_path / "config.toml", tmp_path / "text.wav"
+    text.write_text("no sound")
+    for recording, words in (("gone.wav", ["gone.wav"]), (text, ["text.wav"]), (night_wav, None)):
+        path.write_text(f'node = "n"\n[source]\nkind = "wav"\npath = "{tmp_path / recording}"\n')
+        checked = airway("check-config", path)
+        if words:
+            assert_one_sentence(checked, 78, "source.path", *words)
+        else:
+            assert checked.returncode == 0
+
+
 def test_a_screen_finds_no_events(night_wav):
     """A recording is not said to be without coughs by a model that hears none."""
     assert_one_sentence(airway("replay", "--bundle", "screen-chest", night_wav), 65, "no events")
