@@ -226,9 +226,10 @@ figures of the shipped model**, which trains on far more.
   which at so small a budget favours a network.
 - Events are matched one to one, onsets within 0.25 s. Float and int8 use the same rule; the
   float logits are rounded to the int8 output's unit first. int8 runs on the device's path.
-- int8 is post-training quantization. Training patches give the ranges, and the covariance by which
-  the convolutions' rounding errors cancel (`train_export/rounding.py`); what the logits are off in
-  the mean where a label is in doubt goes back into their bias (`train_export/bias.py`).
+- int8 is post-training quantization. Training patches give the ranges, the gains that let each
+  channel use its range (`train_export/equalize.py`), and the covariance by which the convolutions'
+  rounding errors cancel (`train_export/rounding.py`); what the logits are off in the mean where a
+  label is in doubt goes back into their bias (`train_export/bias.py`).
 - Top class: of a 40 ms step, the label with the highest logit, or none where no logit is above
   zero. Top label in sound: the highest label over the steps that a label fills by half or more.
 - Time is processor time of one patch ({PATCH_S:.2f} s of audio), median, the models by turns in

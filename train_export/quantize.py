@@ -134,6 +134,7 @@ def plain_interpreter(model: bytes) -> Any:
 
 def _convert_patch(folder: Path, job: dict[str, Any]) -> bytes:
     from train_export.bias import settle_bias
+    from train_export.equalize import equalize_channels
     from train_export.kernels import round_kernels
     from train_export.models.network import build
 
@@ -149,6 +150,7 @@ def _convert_patch(folder: Path, job: dict[str, Any]) -> bytes:
     if not isinstance(config, StepConfig):
         return convert()
     floats = model.predict(representative, batch_size=1, verbose=0)
+    equalize_channels(model, representative)
     round_kernels(model, representative)
     settle_bias(model, floats, convert(), representative)
     return convert()

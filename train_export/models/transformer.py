@@ -25,10 +25,10 @@ def build(config: TransformerConfig, frames: int, batch: int | None = None) -> k
     x = front(inputs, config, blocks)  # [batch, positions, 1, trunk]
     x = Positions(name="positions")(x)
     for number in range(config.layers):
-        y = _attend(x, config, blocks, number)
-        x = blocks.mix_into(_drop(y, config), x, config.trunk, f"merge{number}")
-        y = blocks.conv(x, config.feed_forward, 1, f"forward{number}")
-        x = blocks.mix_into(_drop(y, config), x, config.trunk, f"back{number}")
+        y = _drop(_attend(x, config, blocks, number), config)
+        x = _add(blocks.project(y, config.trunk, f"merge{number}"), x, blocks)
+        y = _drop(blocks.conv(x, config.feed_forward, 1, f"forward{number}"), config)
+        x = _add(blocks.project(y, config.trunk, f"back{number}"), x, blocks)
     # Every position attended to every other; only the last ones are scored.
     x = layers.Cropping2D(((config.reach_steps, 0), (0, 0)))(x)  # [batch, steps, 1, trunk]
     x = blocks.logits(x, config.labels)
@@ -52,6 +52,11 @@ def _attend(
     weights = layers.Softmax()(weights)  # [batch, heads, positions, positions]
     y = ops.transpose(ops.matmul(weights, value), (0, 2, 1, 3))
     return layers.Reshape((positions, 1, config.trunk))(y)
+
+
+def _add(y: keras.KerasTensor, x: keras.KerasTensor, blocks: PlainBlocks) -> keras.KerasTensor:
+    """The sum, bounded: what sums up over the layers would leave int8 a coarse grid."""
+    return blocks.seen(layers.ReLU(max_value=6.0)(layers.Add()([y, x])))
 
 
 def _drop(x: keras.KerasTensor, config: TransformerConfig) -> keras.KerasTensor:
