@@ -64,9 +64,9 @@ def _check_config(arguments: argparse.Namespace) -> int:
     from edge.uplink.link import Link
 
     settings = load_settings(arguments.config, os.environ)
-    if settings.source.kind == "wav":
+    if settings.source.path is not None:
         try:
-            open_wav_or_flac(Path(settings.source.path))
+            open_wav_or_flac(settings.source.path)
         except AirwayError as error:
             raise ConfigError(f"{arguments.config}: source.path: {error}") from error
     _listening(settings, arguments.config)
