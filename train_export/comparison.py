@@ -209,14 +209,15 @@ def _arena(model: bytes) -> str:
 
 
 def _protocol(results: dict[str, Result], budget: Budget) -> str:
-    true = next(iter(results.values())).test[RUNTIMES[0]].true
+    first = next(iter(results.values()))
+    true, commit = first.test[RUNTIMES[0]].true, first.bundle.card["commit"]
     stretches = ", ".join(f"{name} {default_config(name).stretch_steps()}" for name in results)
     return f"""# Architectures at equal data
 
 Written by `airway-train compare`. Each network has the same convolutional front and the same
 reach into the past and the future, and gets the same {budget.hours:g} h of training scenes for
-{budget.epochs} epochs (seed {budget.seed}): a small budget, equal for all. **These are not the
-figures of the shipped model**, which trains on far more.
+{budget.epochs} epochs (seed {budget.seed}, commit `{commit[:12]}`): a small budget, equal for all.
+**These are not the figures of the shipped model**, which trains on far more.
 
 - Epoch and event rule are chosen on {budget.validation_hours:g} h of scenes of validation
   people; the test scenes are {budget.test_hours:g} h of people that neither heard, with {true}
