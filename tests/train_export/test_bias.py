@@ -66,14 +66,15 @@ def said_by_tensorflow() -> tuple[bytes, np.ndarray, np.ndarray]:
 
 
 def test_int8_says_what_the_device_says():
-    """TensorFlow's int8 outputs are those of the device's runtimes, within three of their steps.
+    """TensorFlow's int8 outputs are in the mean those of the device's runtimes, within a step.
 
     Its delegate's are not, where matrices are multiplied: a bias settled by them goes astray.
     """
     flatbuffer, patches, expected = in_own_process(said_by_tensorflow)
     for runtime in installed_runtimes():
         said, unit = in_own_process(said_by_runtime, runtime, flatbuffer, patches)
-        assert np.abs(said - expected).max() <= 3.01 * unit
+        steps_off = np.abs((said - expected).mean(axis=(0, 1))) / unit  # of each label
+        assert steps_off.max() < 1.0, runtime
 
 
 def said_by_runtime(
