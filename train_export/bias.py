@@ -10,6 +10,8 @@ import numpy as np
 import tensorflow as tf
 from numpy.typing import NDArray
 
+from train_export.quantize import int8_outputs
+
 # Where a label is in doubt: its logit is within this of even odds. Far from there neither a
 # class nor an event hangs on an error, and the output may saturate.
 DOUBT = 2.0
@@ -31,7 +33,7 @@ def settle_bias(
         flatbuffer: what it was converted to.
         patches: float32 [patches, frames, bands, 1] from training subjects.
     """
-    error = int8_outputs(flatbuffer, patches) - floats  # [patches, steps, labels]
+    error = tensorflow_outputs(flatbuffer, patches) - floats  # [patches, steps, labels]
     doubt = np.abs(floats) < DOUBT
     known = doubt.sum(axis=(0, 1)) >= LEAST_SCORES
     mean = np.mean(error, axis=(0, 1), where=doubt | ~known)
@@ -39,20 +41,11 @@ def settle_bias(
     layer.bias.assign(layer.bias - np.where(known, mean, 0.0))
 
 
-def int8_outputs(flatbuffer: bytes, patches: NDArray[np.float32]) -> NDArray[np.float32]:
-    """What an int8 model says of patches, as numbers: float32 [patches, ...]."""
+def tensorflow_outputs(flatbuffer: bytes, patches: NDArray[np.float32]) -> NDArray[np.float32]:
+    """What TensorFlow makes of an int8 model: `int8_outputs` in its process."""
     # The device's own runtime can't share a process with TensorFlow, whose delegate multiplies
     # matrices as if the second one's zero point were 0: the plain kernels don't.
     plain = tf.lite.experimental.OpResolverType.BUILTIN_WITHOUT_DEFAULT_DELEGATES
     interpreter = tf.lite.Interpreter(model_content=flatbuffer, experimental_op_resolver_type=plain)
     interpreter.allocate_tensors()
-    (heard,), (said,) = interpreter.get_input_details(), interpreter.get_output_details()
-    (scale, zero), (unit, origin) = heard["quantization"], said["quantization"]
-    outputs = []
-    for patch in patches:
-        rounded = np.clip(np.round(patch[None] / scale) + zero, -128, 127).astype(np.int8)
-        interpreter.set_tensor(heard["index"], rounded)
-        interpreter.invoke()
-        integers = interpreter.get_tensor(said["index"])[0].astype(np.float32)
-        outputs.append((integers - origin) * unit)
-    return np.stack(outputs)
+    return int8_outputs(interpreter, patches)

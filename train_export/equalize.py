@@ -12,6 +12,8 @@ import numpy as np
 from keras import layers
 from numpy.typing import NDArray
 
+from train_export.kernels import hearing
+
 TOP = 6.0  # where a ReLU6 saturates
 # Beyond it there is little to win, and the kernel behind would be left with a few weights' steps.
 MOST_GAIN = 4.0
@@ -39,21 +41,15 @@ def equalize_channels(model: keras.Model, patches: NDArray[np.float32]) -> None:
         behind.kernel.assign(behind.kernel / gain[:, None])
 
 
-def _pair_at(
-    relu: layers.Layer,
-) -> tuple[layers.BatchNormalization, layers.Layer] | None:
+def _pair_at(relu: layers.Layer) -> tuple[layers.BatchNormalization, layers.Layer] | None:
     """The normalisation before a ReLU6 and the convolution that alone hears it, if that is so."""
     if not isinstance(relu, layers.ReLU) or relu.max_value != TOP:
         return None
     norm = relu.input._keras_history.operation
-    behind: list[layers.Layer] = _hearing(relu)
+    behind: list[layers.Layer] = hearing(relu)
     while len(behind) == 1 and isinstance(behind[0], PASSING):
-        behind = _hearing(behind[0])
+        behind = hearing(behind[0])
     alone = len(behind) == 1 and isinstance(behind[0], (layers.Conv2D, layers.DepthwiseConv2D))
     if not alone or not isinstance(norm, layers.BatchNormalization):
         return None
     return norm, behind[0]
-
-
-def _hearing(layer: layers.Layer) -> list[layers.Layer]:
-    return [node.operation for node in layer._outbound_nodes]

@@ -83,10 +83,16 @@ def _windows(
     return windows.reshape(count, -1, heard.shape[-1]).astype(np.float64)
 
 
+def hearing(layer: keras.Layer) -> list[keras.Layer]:
+    """The layers that take a layer's output."""
+    return [node.operation for node in layer._outbound_nodes]
+
+
 def _norm_behind(layer: keras.Layer) -> keras.layers.BatchNormalization | None:
     """The batch normalisation that takes a layer's output alone, if one does."""
-    behind = [node.operation for node in layer._outbound_nodes]
-    norms = [other for other in behind if isinstance(other, keras.layers.BatchNormalization)]
+    norms = [
+        other for other in hearing(layer) if isinstance(other, keras.layers.BatchNormalization)
+    ]
     return norms[0] if norms else None
 
 

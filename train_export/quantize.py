@@ -132,6 +132,28 @@ def plain_interpreter(model: bytes) -> Any:
     return interpreter
 
 
+def int8_outputs(interpreter: Any, patches: NDArray[np.float32]) -> NDArray[np.float32]:
+    """What an int8 model says of patches, as numbers.
+
+    Args:
+        interpreter: any runtime's, ready to run, with one input and one output.
+        patches: float32 [patches, ...]; each is rounded to the input's grid.
+
+    Returns:
+        float32 [patches, ...].
+    """
+    (heard,), (said,) = interpreter.get_input_details(), interpreter.get_output_details()
+    (scale, zero), (unit, origin) = heard["quantization"], said["quantization"]
+    outputs = []
+    for patch in patches:
+        rounded = np.clip(np.round(patch[None] / scale) + zero, -128, 127).astype(np.int8)
+        interpreter.set_tensor(heard["index"], rounded)
+        interpreter.invoke()
+        integers = interpreter.get_tensor(said["index"])[0].astype(np.float32)
+        outputs.append((integers - origin) * unit)
+    return np.stack(outputs)
+
+
 def _convert_patch(folder: Path, job: dict[str, Any]) -> bytes:
     from train_export.bias import settle_bias
     from train_export.equalize import equalize_channels

@@ -2,11 +2,12 @@
 
 import numpy as np
 
-from train_export.models.config import CnnConfig
+from train_export.models.config import CnnConfig, TransformerConfig
 
 # As far-sighted as every network that scores steps: the scenes' targets count on it. Sixteen
 # channels: TensorFlow 2.21 corrupts its heap in the gradient of eight.
 SMALL = CnnConfig(stem=16, blocks=((16, 1, 1), (16, 2, 2), (16, 1, 2), (16, 1, 1)), trunk=16)
+ATTENTIVE = TransformerConfig(blocks=SMALL.blocks, trunk=16, feed_forward=16, reach_steps=6)
 
 
 def lively(rng: np.random.Generator, shape: tuple[int, ...]) -> np.ndarray:

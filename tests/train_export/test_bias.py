@@ -5,10 +5,10 @@ import importlib.util
 
 import numpy as np
 import pytest
-from small_network import SMALL
+from small_network import ATTENTIVE, SMALL
 
 from edge.classifier import MODULES, installed_runtimes
-from train_export.models.config import TransformerConfig
+from train_export.quantize import int8_outputs, quantization
 from train_export.room import in_own_process
 
 pytestmark = pytest.mark.skipif(
@@ -16,9 +16,6 @@ pytestmark = pytest.mark.skipif(
 )
 
 OFF, SURE = 0.5, 30.0
-ATTENTIVE = TransformerConfig(
-    stem=SMALL.stem, blocks=SMALL.blocks, trunk=16, feed_forward=16, reach_steps=6
-)
 
 
 def off_and_settled() -> tuple[np.ndarray, np.ndarray]:
@@ -51,7 +48,7 @@ def said_by_tensorflow() -> tuple[bytes, np.ndarray, np.ndarray]:
     """A small network with an attention in int8, patches, and what it says of them."""
     import keras
 
-    from train_export.bias import int8_outputs
+    from train_export.bias import tensorflow_outputs
     from train_export.models.transformer import build
     from train_export.quantize import converted
 
@@ -62,7 +59,7 @@ def said_by_tensorflow() -> tuple[bytes, np.ndarray, np.ndarray]:
             layer.beta.assign(layer.beta + 0.5)  # a zero point that is none
     patches = np.random.default_rng(0).uniform(0, 3, (20, *model.input_shape[1:])).astype("f4")
     flatbuffer = converted(model, lambda: ({"features": patch[None]} for patch in patches))
-    return flatbuffer, patches, int8_outputs(flatbuffer, patches)
+    return flatbuffer, patches, tensorflow_outputs(flatbuffer, patches)
 
 
 def test_int8_says_what_the_device_says():
@@ -71,24 +68,15 @@ def test_int8_says_what_the_device_says():
     Its delegate's are not, where matrices are multiplied: a bias settled by them goes astray.
     """
     flatbuffer, patches, expected = in_own_process(said_by_tensorflow)
+    _, (unit, _) = quantization(flatbuffer)
     for runtime in installed_runtimes():
-        said, unit = in_own_process(said_by_runtime, runtime, flatbuffer, patches)
+        said = in_own_process(said_by_runtime, runtime, flatbuffer, patches)
         steps_off = np.abs((said - expected).mean(axis=(0, 1))) / unit  # of each label
         assert steps_off.max() < 1.0, runtime
 
 
-def said_by_runtime(
-    runtime: str, flatbuffer: bytes, patches: np.ndarray
-) -> tuple[np.ndarray, float]:
-    """The same of a runtime as it is on a device, and the step of its outputs."""
+def said_by_runtime(runtime: str, flatbuffer: bytes, patches: np.ndarray) -> np.ndarray:
+    """The same of a runtime as it is on a device."""
     net = importlib.import_module(MODULES[runtime]).Interpreter(model_content=flatbuffer)
     net.allocate_tensors()
-    (heard,), (said,) = net.get_input_details(), net.get_output_details()
-    (scale, zero), (unit, origin) = heard["quantization"], said["quantization"]
-    outputs = []
-    for patch in patches:
-        rounded = np.clip(np.round(patch[None] / scale) + zero, -128, 127).astype(np.int8)
-        net.set_tensor(heard["index"], rounded)
-        net.invoke()
-        outputs.append((net.get_tensor(said["index"])[0].astype(float) - origin) * unit)
-    return np.stack(outputs), unit
+    return int8_outputs(net, patches)

@@ -23,7 +23,7 @@ def probe() -> dict[str, np.ndarray]:
     """A small network with loud and soft channels, in float and int8, before and after."""
     import keras
 
-    from train_export.bias import int8_outputs
+    from train_export.bias import tensorflow_outputs
     from train_export.equalize import equalize_channels
     from train_export.kernels import round_kernels
     from train_export.models.cnn import build
@@ -53,7 +53,7 @@ def probe() -> dict[str, np.ndarray]:
         weights = model.get_weights()
         round_kernels(model, patches)
         feed = [{"features": patch[None]} for patch in patches]
-        outputs = int8_outputs(converted(model, lambda: iter(feed)), patches)
+        outputs = tensorflow_outputs(converted(model, lambda: iter(feed)), patches)
         model.set_weights(weights)
         return outputs
 
