@@ -7,7 +7,7 @@ from datetime import tzinfo
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
-from edge.config import load_settings
+from edge.config import NightSettings, load_settings
 
 DEFAULT_CONFIG = Path("/etc/airway/config.toml")
 
@@ -19,12 +19,17 @@ class History:
     Attributes:
         database: where it is.
         node: the device's name.
-        zone: for local times; None is the device's own.
+        night: when its nights are.
     """
 
     database: Path
     node: str
-    zone: tzinfo | None
+    night: NightSettings
+
+    @property
+    def zone(self) -> tzinfo | None:
+        """For local times; None is the device's own."""
+        return ZoneInfo(self.night.timezone) if self.night.timezone else None
 
 
 def add_where(parser: argparse.ArgumentParser) -> None:
@@ -43,7 +48,8 @@ def history_of(arguments: argparse.Namespace) -> History:
         ConfigError: the configuration is wrong.
     """
     if arguments.db is not None:
-        return History(arguments.db, arguments.db.stem, None)
+        # A name that is not UTF-8 could be written nowhere.
+        node = os.fsencode(arguments.db.stem).decode(errors="replace")
+        return History(arguments.db, node, NightSettings())
     settings = load_settings(arguments.config, os.environ)
-    zone = ZoneInfo(settings.night.timezone) if settings.night.timezone else None
-    return History(settings.store.path, settings.node, zone)
+    return History(settings.store.path, settings.node, settings.night)

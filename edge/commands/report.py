@@ -4,12 +4,13 @@ import argparse
 import json
 import sys
 import time
-from datetime import date, datetime, timedelta
+from datetime import date
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from edge import __version__
 from edge.commands.history import add_where, history_of
+from edge.daemon.night import last_night, local_day
 from edge.errors import BadInputError, InputOutputError, UsageError
 from edge.pages.texts import LANGUAGES, language
 from edge.records import TREND_LABEL
@@ -60,7 +61,8 @@ def _report(arguments: argparse.Namespace) -> int:
             "report needs such nights"
         )
     if nights and arguments.last:
-        over = max(nights[-1].date, datetime.now(history.zone).date() - timedelta(days=1))
+        start_unix_s, _ = last_night(time.time(), history.night)
+        over = max(nights[-1].date, local_day(start_unix_s, history.night))
         if arguments.last > over:
             raise UsageError(
                 f"the night of {arguments.last} is not over; the latest that is began on {over}"

@@ -25,7 +25,8 @@ class AlertSpan:
         """Why it stands, in words for a person."""
         if self.change is None:
             return t("alert_since", day=t.day(self.first))
-        return reason(self.change)[t.code]
+        # Its figures are of that night: they stay while the alert goes on.
+        return t("alert_raised", day=t.day(self.first)) + reason(self.change)[t.code]
 
 
 def day_by_day(
@@ -50,8 +51,18 @@ def correction(views: Sequence[NightView]) -> str:
     return "corrected" if True in kinds else "uncorrected"
 
 
-def alert_spans(views: Sequence[NightView]) -> list[AlertSpan]:
-    """The alerts of some nights, the oldest first; a night without one ends an alert."""
+def alert_spans(
+    views: Sequence[NightView], first: date = date.min, last: date = date.max
+) -> list[AlertSpan]:
+    """The alerts that stood in a period, the oldest first; a night without one ends an alert.
+
+    One that began before the period has its true first day, so that its length is told.
+
+    Args:
+        views: every night that is kept, the oldest first.
+        first: local day on which the period's first night began.
+        last: local day on which its last one began; an alert that goes on is told up to then.
+    """
     spans: list[AlertSpan] = []
     standing = False
     for view in views:
@@ -60,4 +71,5 @@ def alert_spans(views: Sequence[NightView]) -> list[AlertSpan]:
         elif view.alert:
             spans.append(AlertSpan(view.date, view.date, view.change))
         standing = view.alert is True
-    return spans
+    inside = [span for span in spans if span.first <= last and span.last >= first]
+    return [replace(span, last=min(span.last, last)) for span in inside]

@@ -24,11 +24,13 @@ class Report:
         days: consecutive days, each with its night or nights, the oldest first; None where none
             was kept.
         identity: of the history, which no other has; may be empty.
+        alerts: that stood in the period, the oldest first; each with its own first day.
     """
 
     node: str
     days: Sequence[tuple[date, NightView | None]]
     identity: str = ""
+    alerts: Sequence[AlertSpan] = ()
 
     @property
     def first(self) -> date:
@@ -74,11 +76,6 @@ class Report:
     def alerted(self) -> int:
         """Monitored nights at whose end an alert stood."""
         return sum(night.alert is True for night in self.monitored)
-
-    @property
-    def alerts(self) -> list[AlertSpan]:
-        """The alerts, the oldest first."""
-        return alert_spans(self.kept)
 
     def figures(self, t: Language) -> list[tuple[str, str]]:
         """The key figures, as (name, value)."""
@@ -153,4 +150,5 @@ def report_of(
             f"the period from {begin} to {end} has {(end - begin).days + 1} days and a report "
             f"holds {MOST_DAYS} at most; make several"
         )
-    return Report(node, day_by_day(views, begin, end), identity)
+    alerts = alert_spans(views, begin, end)
+    return Report(node, day_by_day(views, begin, end), identity, alerts)

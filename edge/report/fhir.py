@@ -29,14 +29,16 @@ def fhir_bundle(report: Report, t: Language, version: str) -> dict[str, Any]:
         version: of this software.
 
     Returns:
-        JSON of a Bundle: a Device, then an Observation for each night. One that was not
-        monitored has no value and says why.
+        JSON of a Bundle: a Device, then an Observation for each night that is kept. One that was
+        not monitored has no value and says why. Of a day without a kept night nothing is known:
+        what an earlier report said of it, before it was deleted here, still holds.
     """
     device = _device(report, t, version)
     names = _names([day for day, _ in report.days])
     nights = [
-        _observation(report, name, day, night, t)
-        for name, (day, night) in zip(names, report.days, strict=True)
+        _observation(report, name, night, t)
+        for name, (_, night) in zip(names, report.days, strict=True)
+        if night is not None
     ]
     resources = [device, *nights]
     return {
@@ -68,18 +70,19 @@ def _names(days: Sequence[date]) -> list[str]:
     ]
 
 
-def _observation(
-    report: Report, name: str, day: date, night: NightView | None, t: Language
-) -> dict[str, Any]:
+def _observation(report: Report, name: str, night: NightView, t: Language) -> dict[str, Any]:
     observation: dict[str, Any] = {
         "resourceType": "Observation",
         "id": _id(report, name),
         "status": "final",
         "code": _code("cough-rate-night", t),
-        **_effective(day, night),
+        "effectivePeriod": {
+            "start": rfc3339(night.start_unix_s),
+            "end": rfc3339(night.end_unix_s),
+        },
         "device": {"reference": f"urn:uuid:{_id(report, 'device')}"},
     }
-    if night is None or not night.listened:
+    if not night.listened:
         return {**observation, "dataAbsentReason": _absent("not-performed", t("not_monitored"))}
     components = [
         _part("coughs-reported", t, valueInteger=night.coughs),
@@ -106,14 +109,6 @@ def _observation(
 def _absent(code: str, words: str) -> dict[str, Any]:
     """Why there is no rate."""
     return {"coding": [{"system": _ABSENT, "code": code}], "text": words}
-
-
-def _effective(day: date, night: NightView | None) -> dict[str, Any]:
-    """When it was: the night, which lies on two days; else the day on which it was due."""
-    if night is None:
-        return {"effectiveDateTime": day.isoformat()}
-    period = {"start": rfc3339(night.start_unix_s), "end": rfc3339(night.end_unix_s)}
-    return {"effectivePeriod": period}
 
 
 def _part(code: str, t: Language, **value: Any) -> dict[str, Any]:

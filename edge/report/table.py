@@ -33,7 +33,7 @@ def csv_table(report: Report) -> str:
 
 def _row(node: str, day: date, night: NightView | None) -> list[object]:
     if night is None:
-        return [day, node, 0.0, *[""] * (len(COLUMNS) - 3)]
+        return [day, node, *[""] * (len(COLUMNS) - 2)]
     if night.rate_per_h is None:
         listened = (round(night.covered_s / 3600, 4), night.coughs if night.covered_s else "")
         return [day, node, *listened, *[""] * (len(COLUMNS) - 4)]

@@ -164,6 +164,10 @@ class Reader:
         """What no other history is called; empty where it was kept before there were any."""
         return self._setting(IDENTITY)
 
+    def labels(self) -> tuple[str, ...]:
+        """What the bundle that listened last can report; empty where nothing kept it."""
+        return tuple(filter(None, self._setting("labels").split("\n")))
+
     def muted(self) -> bool:
         """Whether a person has muted the microphone."""
         return self._setting("mute") == "on"

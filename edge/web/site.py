@@ -135,6 +135,13 @@ class Site:
                 "text/plain; charset=utf-8",
             )
         if request.authorization.lower().startswith("bearer"):  # a proxy may pass its own on
+            if self._gate.must_wait():
+                return Answer(
+                    "Too many wrong tokens; wait a minute.\n",
+                    "429 Too Many Requests",
+                    "text/plain; charset=utf-8",
+                    (("Retry-After", "60"),),
+                )
             return Answer(
                 "That is not the token of this device.\n",
                 "401 Unauthorized",

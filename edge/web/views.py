@@ -12,7 +12,7 @@ from edge.pages.hourly import Hour, by_hour, count_bars, coverage_bars
 from edge.pages.nights import AlertSpan, alert_spans, correction, day_by_day
 from edge.pages.templates import environment
 from edge.pages.texts import Language
-from edge.records import TREND_LABEL
+from edge.records import TREND_LABEL, Night
 from edge.store import Reader, StoredEvent
 from edge.trend import NightView, views
 
@@ -75,14 +75,17 @@ class Pages:
         now = self.clock()
         start = now - DAY_S
         with Reader(self.database) as reader:
-            nights = views(reader.nights(now))
+            kept = reader.nights(now)
+            counting = _counts_coughs(reader, kept)
             hours = _hours(reader, start, now)
             events = reader.events(start, now, EVENTS_TODAY)
             heard_until, muted = reader.heard_until_unix_s(now), reader.muted()
+        nights = views(kept)
         return self.fill(
             "today",
             language,
             shared=shared,
+            counting=counting,
             night=nights[-1] if nights else None,
             correction=correction(nights[-1:]),
             recent=bool(nights) and now - nights[-1].end_unix_s < RECENT_S,
@@ -100,7 +103,9 @@ class Pages:
     def nights(self, language: Language, shared: Shared, before: date | None) -> str:
         """A page of the list of nights, the newest first."""
         with Reader(self.database) as reader:
-            found = views(reader.nights(self.clock()))
+            kept = reader.nights(self.clock())
+            counting = _counts_coughs(reader, kept)
+        found = views(kept)
         last = found[-1].date if found else date.min
         if before is not None and found:
             last = min(last, max(before, found[0].date) - timedelta(days=1))
@@ -113,6 +118,7 @@ class Pages:
             language,
             shared=shared,
             listed=listed,
+            counting=counting,
             kept=bool(found),
             correction=correction([view for _, view in listed if view is not None]),
             older=listed[-1][0] if listed and listed[-1][0] > found[0].date else None,
@@ -145,7 +151,9 @@ class Pages:
     def trend(self, language: Language, shared: Shared, days: int) -> str:
         """Coughs an hour over many nights, with the usual range and the alerts."""
         with Reader(self.database) as reader:
-            found = views(reader.nights(self.clock()))
+            kept = reader.nights(self.clock())
+            counting = _counts_coughs(reader, kept)
+        found = views(kept)
         shown: Sequence[tuple[date, NightView | None]] = []
         if found:
             last = found[-1].date
@@ -157,7 +165,7 @@ class Pages:
         words = language(
             "chart_trend_aria",
             nights=sum(view.rate_per_h is not None for view in inside),
-            alerts=sum(view.alert is True for view in inside),
+            alerts=sum(view.alert is True and view.rate_per_h is not None for view in inside),
         )
         plot = shown and _twice(lambda frame: nights_plot(shown, frame, language, words))
         return self.fill(
@@ -165,11 +173,12 @@ class Pages:
             language,
             shared=shared,
             days=days,
+            counting=counting,
             first=shown[0][0] if shown else None,
             last=shown[-1][0] if shown else None,
             choices=TREND_DAYS,
             plot=plot,
-            alerts=alert_spans(inside)[::-1],
+            alerts=alert_spans(found, shown[0][0], shown[-1][0])[::-1] if shown else [],
             correction=correction(inside),
         )
 
@@ -246,6 +255,12 @@ def _hours(reader: Reader, start_unix_s: float, end_unix_s: float) -> list[Hour]
     spans = reader.spans(start_unix_s, end_unix_s)
     onsets = reader.onsets(TREND_LABEL, start_unix_s, end_unix_s)
     return by_hour(spans, onsets, start_unix_s, end_unix_s)
+
+
+def _counts_coughs(reader: Reader, kept: Sequence[Night]) -> bool:
+    """Whether what listens reports coughs; taken for granted where nothing says what it does."""
+    labels = reader.labels() or (kept[-1].heard if kept else ())
+    return not labels or TREND_LABEL in labels
 
 
 def _standing(nights: Sequence[NightView]) -> AlertSpan | None:

@@ -69,6 +69,9 @@ WORDS = {
     "latest_night": "Latest night",
     "last_night_none": "No night has been summed up yet.",
     "last_24h": "Last 24 hours",
+    "counts_none": (
+        "The model that listens now does not count coughs: what it hears is listed as events."
+    ),
     "microphone": "Microphone",
     "listening": "Listening",
     "muted": "Muted",
@@ -89,6 +92,7 @@ WORDS = {
     "minutes_of": "{minutes} min",
     "alert_title": "More coughing than usual",
     "alert_stood": "When it last listened at night: more coughing than usual",
+    "alert_raised": "Raised by the night of {day}. ",
     "alert_since": (
         "Since the night of {day} there is more coughing than this person's usual range. Sounds of "
         "others in the room count as well. If it worries you, or comes with trouble breathing, "

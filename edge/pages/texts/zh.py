@@ -63,6 +63,7 @@ WORDS = {
     "latest_night": "最近记录的一夜",
     "last_night_none": "还没有完成汇总的夜晚。",
     "last_24h": "最近 24 小时",
+    "counts_none": "当前监测所用的模型不统计咳嗽次数；它听到的声音列在事件中。",
     "microphone": "麦克风",
     "listening": "正在监测",
     "muted": "已静音",
@@ -83,6 +84,7 @@ WORDS = {
     "minutes_of": "{minutes} 分钟",
     "alert_stood": "最近一次夜间监测时：咳嗽比平时多",
     "alert_title": "咳嗽比平时多",
+    "alert_raised": "由 {day} 夜间触发。",
     "alert_since": (
         "自 {day} 夜间起，咳嗽多于此人的平时范围。房间里其他人的声音也会计入。"
         "如果您感到担心，或伴有呼吸困难、发热、咯血，请咨询医生。"

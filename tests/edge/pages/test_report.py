@@ -3,11 +3,12 @@
 import io
 import json
 import math
+import os
 import re
 import subprocess
 import sys
 from dataclasses import replace
-from datetime import date, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from html.parser import HTMLParser
 from pathlib import Path
 
@@ -71,6 +72,18 @@ def test_the_figures_are_those_of_the_nights(report: Report):
     assert figures["Coughs reported"] == str(report.coughs)
 
 
+def test_an_alert_keeps_its_first_day(history: Path, report: Report):
+    """A period that begins inside an alert says when it really began, and ends where it ends."""
+    (alert,) = report.alerts
+    inside = LAST - timedelta(days=1)
+    with Reader(history) as reader:
+        short = report_of(views(reader.nights(math.inf)), "bedroom", inside, inside)
+    assert short.alerts == [replace(alert, last=inside)]
+    assert EN("alert_span", first=EN.day(alert.first), last=EN.day(inside)) in html_page(
+        short, EN, "1.0"
+    )
+
+
 def test_pandas_reads_the_table(report: Report):
     """Types come out right, and an unmonitored night is empty instead of zero."""
     pandas = pytest.importorskip("pandas")
@@ -120,19 +133,25 @@ def test_fhir_says_no_more_than_is_known(report: Report):
     assert len(set(urls)) == len(urls)
     device, *nights = (entry["resource"] for entry in bundle["entry"])
     assert "not a diagnosis" in device["note"][0]["text"]
-    for (day, view), night in zip(report.days, nights, strict=True):
+    for (day, _), night in zip(report.days, nights, strict=True):
         assert night["device"]["reference"] == urls[0]
         assert ("valueQuantity" in night) != ("dataAbsentReason" in night)
         assert ("dataAbsentReason" in night) == (day in MISSING)
         if day not in MISSING:
             assert night["valueQuantity"]["code"] == "/h"
-        if view is None:
-            assert night["effectiveDateTime"] == day.isoformat()
-        else:  # a night lies on two days
-            period = night["effectivePeriod"]
-            start, end = (datetime.fromisoformat(period[name]) for name in ("start", "end"))
-            assert start.date() == day
-            assert end - start == timedelta(hours=12)
+        period = night["effectivePeriod"]  # a night lies on two days
+        start, end = (datetime.fromisoformat(period[name]) for name in ("start", "end"))
+        assert start.date() == day
+        assert end - start == timedelta(hours=12)
+
+
+def test_nothing_is_told_of_a_day_without_a_night(report: Report):
+    """Who imported a night before it was deleted here keeps what was told of it."""
+    gone = replace(report, days=[(report.first, None), *report.days[1:]])
+    entries = fhir_bundle(gone, EN, "1.0")["entry"]
+    assert len(entries) == 29
+    assert entries[1:] == fhir_bundle(report, EN, "1.0")["entry"][2:]
+    assert csv_table(gone).splitlines()[1] == "2026-02-01,bedroom" + "," * 9
 
 
 def test_what_is_being_learnt_is_not_told_as_no_alert(report: Report):
@@ -334,6 +353,33 @@ def test_the_command_says_what_is_wrong(arguments, code, words, history: Path, c
     """A wrong option ends with its exit code and one clear sentence."""
     assert cli.main(["report", "--db", str(history), *arguments]) == code
     assert words in capsys.readouterr().err
+
+
+def test_a_night_that_goes_on_is_refused(history: Path, tmp_path: Path, capsys):
+    """A night is reported when it is over, not as one that nobody monitored."""
+    end = datetime.now(UTC) + timedelta(hours=2)
+    start = end - timedelta(hours=23, minutes=59)  # a night as long as a day, in its last hours
+    config = tmp_path / "config.toml"
+    config.write_text(
+        f'node = "bedroom"\n[store]\npath = "{history}"\n'
+        f'[night]\nstart = "{start:%H:%M}"\nend = "{end:%H:%M}"\ntimezone = "UTC"\n'
+    )
+    ask = ["report", "--config", str(config), "--csv", "--from"]
+    begun, over = start.date(), str(start.date() - timedelta(days=1))
+    assert cli.main([*ask, str(begun), "--to", str(begun)]) == UsageError.exit_code
+    assert f"the night of {begun} is not over; the latest that is began on {over}" in (
+        capsys.readouterr().err
+    )
+    assert cli.main([*ask, over, "--to", over]) == 0
+
+
+def test_any_name_of_a_database_will_do(history: Path, tmp_path: Path, capfdbinary):
+    """A name that is not UTF-8 is told with a replacement character, in every form."""
+    odd = Path(os.fsdecode(os.fsencode(tmp_path) + b"/b\xffd.db"))
+    odd.write_bytes(history.read_bytes())
+    for form in ("--html", "--pdf", "--csv", "--fhir"):
+        assert cli.main(["report", "--db", str(odd), form]) == 0
+    assert "b\ufffdd".encode() in capfdbinary.readouterr().out
 
 
 def test_nights_of_another_profile_are_named(tmp_path: Path, capsys):

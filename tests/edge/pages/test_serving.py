@@ -145,6 +145,9 @@ def test_guessing_is_slow(pages: Pages):
     assert tenth.status == "429 Too Many Requests"
     right = Request("POST", "/login", form={"token": TOKEN})
     assert site.answer(right).status == "303 See Other"
+    bearer = site.answer(get("/", authorization="Bearer wrong"))
+    assert (bearer.status, dict(bearer.headers)["Retry-After"]) == ("429 Too Many Requests", "60")
+    assert site.answer(get("/", authorization=f"Bearer {TOKEN}")).status == "200 OK"
     now[0] += 61
     again = site.answer(Request("POST", "/login", form={"token": "wrong"}))
     assert again.status == "403 Forbidden"

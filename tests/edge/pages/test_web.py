@@ -69,6 +69,28 @@ def test_today_tells_what_the_history_holds(site: Site, history: Path):
     assert "Listening" in page
 
 
+@pytest.mark.parametrize("told_by", ["the daemon", "the latest night"])
+def test_what_counts_no_coughs_shows_no_zero(told_by: str, tmp_path: Path):
+    """A device that listens for crackles is never said to have heard no cough."""
+    path = tmp_path / "airway.db"
+    with Store(path) as store:
+        store.start_session("s", "mic", NOW_UNIX_S - 7200, True)
+        if told_by == "the daemon":
+            store.put_setting("labels", "crackle\nwheeze")
+        else:
+            heard = {"crackle": Heard(2, 1)}
+            start = NOW_UNIX_S - 50_000
+            night = Night(date(2026, 2, 28), start, start + 3e4, heard, 3e4, 0.0, "ab" * 32)
+            store.add_night(night, [])
+    site = Site(Pages(path, "chest", UTC, lambda: NOW_UNIX_S), Gate(None, lambda: NOW_UNIX_S))
+    for where in ("/", "/nights", "/trend"):
+        page = site.answer(get(where)).body
+        assert "does not count coughs" in page
+        assert "0 coughs" not in page
+        assert "Coughs in each hour" not in page
+        assert "The first one appears here" not in page
+
+
 def test_an_event_says_that_no_audio_is_kept(site: Site, history: Path):
     """The page of an event holds its figures, and why there is no spectrogram."""
     with Reader(history) as reader:
