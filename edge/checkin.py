@@ -231,6 +231,10 @@ _WORDS = {
         "en": "Coughs counted: {count} (some may be missed, and other sounds counted).",
         "zh": "共数到 {count} 声咳嗽（可能漏数，也可能把其他声音数进来）。",
     },
+    "recorded": {
+        "en": "The recording of the {task} is good; nothing more is measured of it.",
+        "zh": "{task}录音良好，不再作进一步测量。",
+    },
     "held": {"en": "The vowel was held for {held} s.", "zh": "元音持续了 {held} 秒。"},
     "nothing": {
         "en": "These are measurements, no result about illness: there is no evidence yet that "
@@ -286,4 +290,6 @@ def _measured(results: Sequence[TaskResult], code: str) -> list[str]:
             said.append(_WORDS["coughs"][code].format(count=result.coughs))
         elif result.held_s is not None:
             said.append(_WORDS["held"][code].format(held=f"{result.held_s:.1f}"))
+        else:
+            said.append(_WORDS["recorded"][code].format(task=NAMES[result.task][code]))
     return said

@@ -133,6 +133,15 @@ def test_words_claim_nothing():
     assert "不是诊断" in words["zh"]
 
 
+@pytest.mark.parametrize("name", ["breath", "sentence"])
+def test_a_good_recording_is_told(name):
+    """Who breathes or reads well hears so, and not that nothing was measured."""
+    words = in_words([measure(BY_NAME[name], between_pauses(tone(6.0)), RATE_HZ)])
+    assert "is good" in words["en"]
+    assert "录音良好" in words["zh"]
+    assert "Nothing was measured" not in words["en"]
+
+
 def test_record_takes_as_long_as_the_task_asks():
     """Blocks are joined, what was lost is silence, the source is stopped."""
     stop = threading.Event()
