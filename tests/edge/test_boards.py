@@ -115,6 +115,31 @@ def test_systemd_accepts_the_users_unit(tmp_path):
 
 
 @pytest.mark.skipif(shutil.which("systemd-analyze") is None, reason="needs systemd-analyze")
+def test_the_service_may_ask_about_the_clock():
+    """What tells whether the clock is synchronised is neither refused nor taken away again."""
+    lines = (FOLDER / "systemd/airway.service").read_text().splitlines()
+    assert "ProtectClock=yes" not in lines
+    allowed: set[str] = set()
+    for line in lines:
+        name, _, words = line.partition("=")
+        if name != "SystemCallFilter":
+            continue
+        calls = {call for word in words.removeprefix("~").split() for call in calls_of(word)}
+        allowed = allowed - calls if words.startswith("~") else allowed | calls
+    assert {"read", "futex", "adjtimex", "clock_adjtime", "clock_adjtime64"} <= allowed
+    assert not {"clock_settime", "reboot", "setuid", "settimeofday"} & allowed
+
+
+def calls_of(word: str) -> set[str]:
+    """System calls of a group and its groups; one call is itself."""
+    if not word.startswith("@"):
+        return {word}
+    listed = said_by("systemd-analyze", "syscall-filter", word).stdout.splitlines()[1:]
+    inner = [line.strip() for line in listed if line.strip() and not line.strip().startswith("#")]
+    return {call for found in inner for call in calls_of(found)}
+
+
+@pytest.mark.skipif(shutil.which("systemd-analyze") is None, reason="needs systemd-analyze")
 def test_systemd_accepts_a_shared_capture(tmp_path):
     """With the drop-in for dsnoop the unit stays valid and keeps its user."""
     unit = tmp_path / "airway.service"
