@@ -110,7 +110,7 @@ def serve(
             if shift.damaged:
                 repairs += 1
                 notifier.alive()  # the look at a large file takes its time
-                _mend(shift.setup.settings.store.path, clocks, board, backlog)
+                _mend(shift.setup.settings.store.path, clocks, board, backlog, mute)
             if repairs > _REPAIRS:
                 _logger.error("the database broke %d times; check the disk", repairs)
                 _tell_lost(backlog)
@@ -120,12 +120,14 @@ def serve(
     return shift.code
 
 
-def _mend(path: Path, clocks: Clocks, board: Board, backlog: Backlog) -> None:
+def _mend(path: Path, clocks: Clocks, board: Board, backlog: Backlog, mute: Mute) -> None:
     """Look closely at a database that failed, and give the sound one what waits for it."""
     try:
         with claimed(path):
             if ensure_sound(path, clocks.wall(), "integrity_check") is not None:
                 board.stores_set_aside += 1
+                word = "on" if mute.muted else "off"  # may have stood on a broken page
+                backlog.add(lambda store: store.put_setting("mute", word))
             with contextlib.closing(Keeper(path, backlog, clocks.monotonic)) as keeper:
                 keeper.flush()
     except AirwayError as error:

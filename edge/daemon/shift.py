@@ -19,9 +19,9 @@ from edge.daemon.metrics import served
 from edge.daemon.pace import Pace
 from edge.daemon.reporter import Reporter
 from edge.daemon.session import About, Clocks, Session
-from edge.errors import InputOutputError, TryAgainError
+from edge.errors import AirwayError, InputOutputError, TryAgainError
 from edge.messages import ONLINE, mute_topic
-from edge.store import Store, claimed, ensure_sound
+from edge.store import DamagedError, Reader, Store, claimed, ensure_sound
 from edge.uplink import Uplink
 
 _logger = logging.getLogger(__name__)
@@ -102,6 +102,7 @@ class Shift:
         self._clocks = clocks
         self._pace, self._blocks = Pace(), BlockQueue(QUEUE_BLOCKS)
         self._uplink: Uplink | None = None
+        self._outbox_damaged = False
         self._source = open_source(setup.settings.source, stdin)
         with contextlib.ExitStack() as opening:
             opening.callback(self._let_go)
@@ -112,7 +113,7 @@ class Shift:
     def _make_threads(self, ends: Ends) -> None:
         setup, settings, clocks = self.setup, self.setup.settings, self._clocks
         pipeline = setup.pipeline_factory(self._source.rate_hz)
-        self._uplink = self._make_uplink() if settings.mqtt.enabled else None
+        self._uplink = self._make_uplink(ends) if settings.mqtt.enabled else None
         with _unless_full(settings.store.path):  # takes its time: the session begins behind it
             if ensure_sound(settings.store.path, clocks.wall()) is not None:
                 self._board.stores_set_aside += 1
@@ -121,6 +122,8 @@ class Shift:
         )
         with _unless_full(settings.store.path):
             self._begin_in_store(settings.store.path)
+        if not self._mute.known:
+            self._recall_mute(settings.store.path)
         self._feeder = Feeder(
             self._source,
             self._blocks,
@@ -154,8 +157,8 @@ class Shift:
 
     @property
     def damaged(self) -> bool:
-        """It ended because the database is broken."""
-        return self._listener.damaged
+        """The database is broken."""
+        return self._listener.damaged or self._outbox_damaged
 
     @property
     def code(self) -> int:
@@ -214,7 +217,7 @@ class Shift:
                 drain=lambda: self.is_last,
             )
 
-    def _make_uplink(self) -> Uplink:
+    def _make_uplink(self, ends: Ends) -> Uplink:
         """The uplink, which also hears of two things: a mute, and Home Assistant's birth."""
         settings = self.setup.settings
         mqtt = settings.mqtt
@@ -230,6 +233,12 @@ class Shift:
             elif body == ONLINE.encode():
                 uplink.republish()
 
+        def failed(error: AirwayError) -> None:
+            """What only the outbox's reader meets has to be mended as well."""
+            if isinstance(error, DamagedError) and not self._outbox_damaged:
+                self._outbox_damaged = True
+                ends.put(End(self, "the outbox is damaged"))
+
         uplink = Uplink(
             mqtt,
             settings.node,
@@ -237,6 +246,7 @@ class Shift:
             lambda: Store(settings.store.path),
             subscriptions=[command, birth] if mqtt.discovery else [command],
             on_message=heard,
+            on_error=failed,
         )
         return uplink
 
@@ -253,6 +263,23 @@ class Shift:
                 session.start_unix_s,
                 session.clock_synced,
             )
+            store.put_setting("labels", "\n".join(self.setup.about.labels))
+
+    def _recall_mute(self, path: Path) -> None:
+        """Be as muted as before, where a full disk keeps SQLite from opening what it may write."""
+        if not path.exists():
+            return
+        try:
+            with Reader(path) as reader:
+                self._mute.muted = reader.muted()
+        except AirwayError as error:
+            self._mute.muted = True
+            _logger.error(
+                "%s; nobody can tell whether the microphone was muted, so it is, until it is told "
+                "to listen",
+                error,
+            )
+        self._mute.known = True
 
 
 @contextlib.contextmanager

@@ -5,7 +5,7 @@ import json
 import logging
 import os
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Literal
 
@@ -63,7 +63,12 @@ def ensure_sound(
         reason = " ".join(str(said).split())
     except DamagedError as error:
         reason = str(error.__cause__ or error)
-    rows = _carry_over(path, rescued, now_unix_s)
+    try:
+        rows = _carry_over(path, rescued, now_unix_s, _TABLES)
+    except InputOutputError as error:  # mostly no room for a second copy
+        _remove(rescued)
+        rows = _carry_over(path, rescued, now_unix_s, {"setting": _TABLES["setting"]})
+        reason = f"{reason}; its history could not be carried over: {error}"
     aside = _put_aside(path, now_unix_s)
     _rename(rescued, path)
     _logger.error(
@@ -79,11 +84,15 @@ def _finish_earlier(path: Path, rescued: Path, now_unix_s: float) -> None:
     if not rescued.exists():
         return
     if path.exists():  # cut while copying: it is done anew
-        for companion in _COMPANIONS:
-            Path(f"{rescued}{companion}").unlink(missing_ok=True)
+        _remove(rescued)
         return
     _put_aside(path, now_unix_s)  # companions alone are left
     _rename(rescued, path)
+
+
+def _remove(path: Path) -> None:
+    for companion in _COMPANIONS:
+        Path(f"{path}{companion}").unlink(missing_ok=True)
 
 
 def _put_aside(path: Path, now_unix_s: float) -> Path:
@@ -117,25 +126,32 @@ def _rename(old: Path, new: Path) -> None:
         ) from error
 
 
-def _carry_over(damaged: Path, rescued: Path, now_unix_s: float) -> int:
-    """Copy every row that SQLite can still read into a new database; how many there were."""
+def _carry_over(damaged: Path, rescued: Path, now_unix_s: float, tables: Mapping[str, str]) -> int:
+    """Copy every row that SQLite can still read into a new database; how many there were.
+
+    Args:
+        damaged: where from.
+        rescued: where to; not whole until this returns.
+        now_unix_s: seconds since 1970.
+        tables: those to copy, with their keys.
+    """
     copied = 0
     with contextlib.closing(Database(rescued)) as new, contextlib.closing(_reader(damaged)) as old:
         with new.sentences():
             new.execute("PRAGMA foreign_keys = OFF")  # a session may be gone, its events not
+            # Nobody reads it before it is whole, and a log would take the same room again.
+            new.execute("PRAGMA journal_mode = OFF")
         with new.transaction():
             # The clock counts seconds, and no node says more than one thing a second for years.
             new.execute(
                 "INSERT INTO sqlite_sequence (name, seq) VALUES ('outbox', ?)",
                 max(int(now_unix_s), _last_seq(old)),
             )
-            for table, key in _TABLES.items():
+            for table, key in tables.items():
                 for order in ("ASC", "DESC"):  # from each end as far as the first broken page
                     query = f"SELECT * FROM {table} ORDER BY {key.format(order)} {order}"
                     for columns, row in _readable(old, query):
                         copied += _copy(new, table, columns, row)
-        with new.sentences():  # all of it into the one file that is renamed
-            new.execute("PRAGMA wal_checkpoint(TRUNCATE)")
     return copied
 
 

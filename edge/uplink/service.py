@@ -49,6 +49,7 @@ class Uplink:
         retry_max_s: the ceiling stops here.
         subscriptions: topics to listen to, without wildcards.
         on_message: gets topic and body; called in the thread, must neither wait nor raise.
+        on_error: gets what the outbox raises; as `on_message`.
 
     Raises:
         ConfigError: a password, certificate or key file can't be used.
@@ -65,6 +66,7 @@ class Uplink:
         retry_max_s: float = 300.0,
         subscriptions: Sequence[str] = (),
         on_message: Callable[[str, bytes], None] = lambda topic, body: None,
+        on_error: Callable[[AirwayError], None] = lambda error: None,
     ) -> None:
         Link(settings, node, _WINDOW)  # refuses a wrong file now, not in the night
         self._settings = settings
@@ -76,6 +78,7 @@ class Uplink:
         self._outbox_factory = outbox_factory
         self._subscriptions = tuple(subscriptions)
         self._on_message = on_message
+        self._on_error = on_error
         self._backoff = Backoff(retry_first_s, retry_max_s)
         self._delivery = Delivery(self._backoff.fresh())
         self._wake_in, self._wake_out = socket.socketpair()
@@ -184,6 +187,7 @@ class Uplink:
                             self._pause(outbox)
             except AirwayError as error:
                 self._complain(str(error))
+                self._on_error(error)
                 self._pause(None)
             except Exception:
                 # Nothing may end this thread: the daemon would go on, and nobody hear of it.

@@ -1,9 +1,11 @@
 """A damaged database: put aside, and what can be read carried over, whole or not at all."""
 
+import contextlib
 import math
 import random
+import resource
 import sqlite3
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -11,7 +13,6 @@ from test_retention import DAY_S, T0, event, filled, message, night, outbox_ids
 
 from edge.errors import ConfigError, InputOutputError
 from edge.store import DamagedError, Store, ensure_sound, rescue
-from edge.store.database import Database
 
 
 @pytest.fixture
@@ -124,21 +125,44 @@ def cut_at(path: Path, cut: str) -> Callable[[Path, Path], None]:
     return rename
 
 
-def test_a_rescue_without_space_leaves_the_damaged_file(path, monkeypatch):
-    """What the new file does not take is no page that can't be read: the rescue fails."""
+@contextlib.contextmanager
+def no_file_beyond(most_bytes: int) -> Iterator[None]:
+    """Every file of this process ends there, as at the end of a disk."""
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (most_bytes, before[1]))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+
+
+def test_without_room_for_a_copy_recording_goes_on(path, caplog):
+    """The rows stay in the damaged file, the settings go along, and no half copy takes the room."""
+    with Store(path) as store:
+        store.put_setting("mute", "on")
+    filled(path, 60)
+    data = bytearray(path.read_bytes())
+    middle = len(data) // 2 // 4_096 * 4_096
+    data[middle : middle + 300] = b"\xff" * 300
+    path.write_bytes(data)
+    broken = path.read_bytes()
+    with no_file_beyond(100_000):
+        aside = ensure_sound(path, T0)
+    assert aside is not None
+    assert aside.read_bytes() == broken
+    assert "its history could not be carried over" in caplog.text
+    assert not list(path.parent.glob("*.rescued*"))
+    with Store(path) as store:
+        assert store.setting("mute") == "on"
+        store.start_session("after", "mic", T0, True)
+
+
+def test_a_rescue_without_any_room_leaves_the_damaged_file(path):
+    """Where not even an empty database can be made, it fails and nothing has changed."""
     filled(path, 30)
     damage(path, "noise")
     broken = path.read_bytes()
-    insert, calls = Database.execute, []
-
-    def full(self: Database, query: str, *values: object) -> sqlite3.Cursor:
-        calls.append(query)
-        if query.startswith("INSERT OR IGNORE") and len(calls) > 200:
-            raise sqlite3.OperationalError("database or disk is full")
-        return insert(self, query, *values)
-
-    monkeypatch.setattr(Database, "execute", full)
-    with pytest.raises(InputOutputError, match="disk is full"):
+    with no_file_beyond(8_192), pytest.raises(InputOutputError, match="disk"):
         ensure_sound(path, T0)
     assert path.read_bytes() == broken
 

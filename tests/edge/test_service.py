@@ -335,6 +335,33 @@ def test_a_mute_is_known_where_nothing_can_be_written(tmp_path, monkeypatch, cap
         mute.obey()
 
 
+def test_a_mute_is_known_where_nothing_can_be_opened(tmp_path, monkeypatch, caplog):
+    """Where a full disk keeps SQLite from its log, the file is read; unreadable, it is muted."""
+    settings = configured(tmp_path, None)
+    monkeypatch.setattr(shift_module, "_is_full", lambda path: True)
+    clocks = Clocks(time.monotonic, time.time, lambda unix_s: True)
+    setup = Setup(settings, Bursts, ABOUT)
+
+    def muted() -> bool:
+        mute = Mute(False)
+        Shift(
+            setup, io.BytesIO(), clocks, Board(), Backlog(), mute, queue.SimpleQueue()
+        ).stop()  # fmt: skip
+        return mute.muted
+
+    with monkeypatch.context() as patch:
+        patch.setattr(shift_module, "Store", full)
+        patch.setattr(shift_module, "ensure_sound", full)
+        assert not muted()  # no history: nobody ever said so
+        for word in ("on", "off"):
+            with Store(settings.store.path) as store:
+                store.put_setting("mute", word)
+            assert muted() is (word == "on")
+        patch.setattr(shift_module, "Reader", full)
+        assert muted()
+    assert "nobody can tell whether the microphone was muted" in caplog.text
+
+
 def full(*_: object) -> None:
     """No space for a row."""
     raise InputOutputError("the disk is full")
