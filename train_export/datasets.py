@@ -169,11 +169,20 @@ def load_clip(clip: Clip, rate_hz: int) -> NDArray[np.int16]:
     """A clip's own stretch of its file, as `load_pcm` gives it.
 
     Sources round the length of a file: an end that is nearly the file's is the file's.
+
+    Raises:
+        BadInputError: the file holds nothing of it.
     """
     pcm = _last_decoded(clip.path, rate_hz)
     to_the_end = clip.end_s >= len(pcm) / rate_hz - NEARLY_S
     end = len(pcm) if to_the_end else round(clip.end_s * rate_hz)
-    return pcm[round(clip.start_s * rate_hz) : end]
+    own = pcm[round(clip.start_s * rate_hz) : end]
+    if not len(own):
+        raise BadInputError(
+            f"{clip.path} lasts {len(pcm) / rate_hz:.2f} s and holds nothing of a {clip.kind} from "
+            f"{clip.start_s:g} to {clip.end_s:g} s; correct its row, in seconds of that file"
+        )
+    return own
 
 
 @lru_cache(maxsize=1)
@@ -202,7 +211,10 @@ def same_sound(path: Path) -> bytes:
 def merge_duplicates(
     clips: list[Clip], content_of: Callable[[Path], bytes] = same_file
 ) -> list[Clip]:
-    """Give clips of the same content the same group, across sources too."""
+    """Give clips of the same content the same group, across sources too.
+
+    Where one of a group only trains, all of it does.
+    """
     content = cache(content_of)  # a long recording may be hundreds of clips
     first_group: dict[bytes, str] = {}
     parent: dict[str, str] = {}
@@ -215,7 +227,9 @@ def merge_duplicates(
     for clip in clips:
         kept = first_group.setdefault(content(clip.path), clip.group)
         parent[root(clip.group)] = root(kept)
-    return [replace(clip, group=root(clip.group)) for clip in clips]
+    joined = [replace(clip, group=root(clip.group)) for clip in clips]
+    unfit = {clip.group for clip in joined if clip.train_only}
+    return [replace(clip, train_only=clip.group in unfit) for clip in joined]
 
 
 def balance(clips: Sequence[Clip]) -> list[Clip]:

@@ -19,6 +19,7 @@ from tqdm import tqdm
 from edge.errors import BadInputError, InputOutputError
 from edge.frontend import PRESETS, Frontend, FrontendSpec, build_tables, digest
 from train_export.datasets import SPLITS, Clip, split_corpus, split_of
+from train_export.readers.rows import fingerprint
 from train_export.schedule import LOCAL, spread
 from train_export.sounds import SoundBank
 from train_export.soundscape import Recipe, Scene, Truth, mix_scene
@@ -156,6 +157,7 @@ def prepare_scenes(
         "split": split, "scenes": scenes, "seed": seed, "recipe": asdict(recipe),
         "frontend": digest(spec, build_tables(spec)), "labels": labels,
         "teacher": teacher_digest(teacher_model) if teacher_model else None,
+        "clips": fingerprint(split_corpus(corpus, layout)),
         "mixer": _mixer_digest(),
     }  # fmt: skip
     name = hashlib.sha256(json.dumps(key, sort_keys=True).encode()).hexdigest()[:16]
@@ -188,7 +190,7 @@ def prepare_scenes(
 def _mixer_digest() -> str:
     """SHA-256 of the code that decides what is in a scene: kept scenes of other code are others."""
     code = hashlib.sha256()
-    for name in ("features", "rhythm", "segment", "sounds", "soundscape", "synthetic"):
+    for name in ("features", "rhythm", "segment", "sounds", "soundscape", "synthetic", "teacher"):
         code.update(Path(__file__).with_name(f"{name}.py").read_bytes())
     return code.hexdigest()
 

@@ -1,6 +1,5 @@
 """From a folder of labelled recordings to a bundle: the room's way with one's own labels."""
 
-import hashlib
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import replace
@@ -15,6 +14,7 @@ from train_export.datasets import SPLITS, Clip, split_corpus, split_of
 from train_export.export import export
 from train_export.features import SceneSet, prepare_scenes
 from train_export.models.config import StepConfig, default_config
+from train_export.readers.rows import fingerprint
 from train_export.room import (
     TRAINING,
     VALIDATION,
@@ -89,16 +89,6 @@ def labels_of(clips: Sequence[Clip]) -> tuple[str, ...]:
     told = tuple(sorted(found - {*BEDS, "other"}))
     more = ("other",) if found & {"other", "background"} else ()
     return told + more if told else ()
-
-
-def fingerprint(clips: Sequence[Clip]) -> str:
-    """Short digest of what was read, so that scenes of one folder never serve another."""
-    text = "\n".join(
-        f"{clip.path.resolve()} {clip.path.stat().st_size} {clip.path.stat().st_mtime_ns} "
-        f"{clip.label} {clip.split}"
-        for clip in clips
-    )
-    return hashlib.sha256(text.encode()).hexdigest()[:12]
 
 
 def recipe_of(recipe: Recipe, labels: tuple[str, ...]) -> Recipe:

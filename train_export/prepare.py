@@ -118,13 +118,13 @@ def _without_events(clips: list[Clip], layout: str) -> list[Clip]:
 
 def _household(clips: list[Clip]) -> Iterator[Recording]:
     """Clips at the level they came with, half a second of quiet between two."""
-    kinds: dict[str, list[Clip]] = {}
+    kinds: dict[str, list[Clip]] = {}  # by the name of the file, which two spellings may share
     for clip in clips:
-        kinds.setdefault(clip.kind, []).append(clip)
+        name = "".join(letter if letter.isalnum() else "_" for letter in clip.kind)
+        kinds.setdefault(name, []).append(clip)
     pause = np.zeros(RATE_HZ // 2, dtype=np.int16)
-    for kind, members in sorted(kinds.items()):
+    for name, members in sorted(kinds.items()):
         parts = [part for clip in members for part in (load_clip(clip, RATE_HZ), pause)]
-        name = "".join(letter if letter.isalnum() else "_" for letter in kind)
         yield Recording(f"household-{name}.wav", np.concatenate(parts), ())
 
 

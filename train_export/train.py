@@ -198,8 +198,11 @@ def train(
         keras.callbacks.TensorBoard(folder / "log", write_graph=False),
     ]
     if not progress.over(run.epochs, run.patience):
+        # Not shuffled: the stretches are random already, and the order that Keras would draw is of
+        # a generator whose state a resumed run has not.
         model.fit(
-            data, epochs=run.epochs, initial_epoch=progress.epochs, callbacks=callbacks, verbose=1
-        )
+            data, epochs=run.epochs, initial_epoch=progress.epochs, callbacks=callbacks,
+            shuffle=False, verbose=1,
+        )  # fmt: skip
     student.load_weights(best_path)
     return student

@@ -33,6 +33,13 @@ def test_room_ships_and_is_small():
     assert len(load_bundle("room").model) <= MAX_MODEL_BYTES
 
 
+@pytest.mark.parametrize("name", shipped_bundles())
+def test_a_louder_sound_is_never_less_likely(name):
+    """The odds of every label that ships rise with the score, or are the same for all."""
+    odds = load_bundle(name).card.get("calibration", {})
+    assert all(numbers["slope"] >= 0 for numbers in odds.values())
+
+
 @pytest.mark.parametrize("name", ["model.tflite", "tables.npz", "golden.npz", "card.json"])
 @pytest.mark.parametrize("place", [0.0, 0.31, 0.77, 0.9999])
 def test_a_changed_byte_is_refused(room_copy, name, place):

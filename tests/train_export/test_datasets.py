@@ -66,6 +66,32 @@ def test_the_same_content_goes_the_same_way(toy_corpus, tmp_path):
     assert len(groups) == 1
 
 
+def test_a_copy_of_what_only_trains_only_trains(tmp_path):
+    """A file that is too degraded to test on is so under a person's name as well."""
+    rng = np.random.default_rng(1)
+    rows = []
+    for number in range(12):
+        name = f"{number}.wav"
+        sf.write(tmp_path / name, rng.integers(-9000, 9000, 1600).astype(np.int16), 16_000)
+        shutil.copy(tmp_path / name, tmp_path / f"copy-{name}")
+        rows += [f"{name},ghchen_coughs,,,cough,0,0.1", f"copy-{name},mine,P{number},,cough,0,0.1"]
+    head = "path,source,subject,session,label_event,start_s,end_s"
+    (tmp_path / "manifest.csv").write_text("\n".join([head, *rows]))
+    assert {split_of(clip) for clip in merge_duplicates(read_corpus(tmp_path))} == {"train"}
+
+
+@pytest.mark.parametrize(("start_s", "end_s"), [(1.5, 1.5), (1500, 2500)])
+def test_a_row_that_holds_nothing_is_named(tmp_path, start_s, end_s):
+    """Times of another file, or in milliseconds, are told with the file's length."""
+    sf.write(tmp_path / "a.wav", np.zeros(32_000, np.int16), 16_000)
+    head = "path,source,subject,session,label_event,start_s,end_s"
+    row = f"a.wav,x,p,,background:fan,{start_s},{end_s}"
+    (tmp_path / "manifest.csv").write_text(f"{head}\n{row}\n")
+    (clip,) = read_corpus(tmp_path)
+    with pytest.raises(BadInputError, match=r"a\.wav lasts 2\.00 s and holds nothing of a"):
+        load_clip(clip, 16_000)
+
+
 def test_stretches_of_one_recording_are_clips_of_their_own(tmp_path):
     """Timed rows give what lies between their times; an end near the file's is the file's."""
     rng = np.random.default_rng(1)

@@ -42,13 +42,18 @@ def test_a_person_s_folders_are_one_person(tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("first", "second"), [("wheeze/anna", "hiccup/Anna"), ("wheeze/anna", "Wheeze/bert")]
+    ("first", "second"),
+    [
+        ("wheeze/anna", "hiccup/Anna"),
+        ("wheeze/anna", "Wheeze/bert"),
+        ("wheeze/Jos\u00e9", "hiccup/Jose\u0301"),
+    ],
 )
-def test_names_that_differ_in_case_only_are_refused(tmp_path, first, second):
+def test_names_that_look_alike_are_refused(tmp_path, first, second):
     """They are one label, or one person, and would be two."""
     audio(tmp_path / first / "a.wav", 1)
     audio(tmp_path / second / "b.wav", 2)
-    with pytest.raises(BadInputError, match="in case only"):
+    with pytest.raises(BadInputError, match="in case or in the spelling of an accent only"):
         read_rows(tmp_path)
 
 
@@ -106,6 +111,31 @@ def test_a_manifest_never_replaces_one_s_own_labels(tmp_path):
     assert main(["prepare", *inside, str(tmp_path / "x"), "--hours", "inf"]) == UsageError.exit_code
     assert main(["index", *inside, str(tmp_path / "manifest.csv")]) == 0
     assert {row.label for row in read_rows(own)} == {"hiccup", "other"}
+
+
+def test_two_spellings_of_a_kind_share_a_file(tmp_path):
+    """Kinds whose names become the same file's are heard in it one after the other."""
+    head = "path,source,subject,session,label_event,start_s,end_s"
+    rows = []
+    for number, label in enumerate(["door knock", "door_knock"]):
+        audio(tmp_path / "all" / f"{number}.wav", number)
+        rows.append(f"{number}.wav,toy,same person,,{label},0,1")
+    (tmp_path / "all" / "manifest.csv").write_text("\n".join([head, *rows]))
+    (split,) = people_of(tmp_path / "all")["toy/same person"]
+    arguments = ["prepare", "--corpus", str(tmp_path / "all"), "--split", split]
+    assert main([*arguments, "--kind", "household", "--out", str(tmp_path / "scenes")]) == 0
+    (path,) = (tmp_path / "scenes").glob("*.wav")
+    assert sf.info(path).duration > 2 * sf.info(tmp_path / "all" / "0.wav").duration
+
+
+@pytest.mark.parametrize(
+    "wrong", [["--seed", "-1"], ["--hours", "0.005"], ["--epochs", "0"], ["--steps", "x"]]
+)
+def test_an_amount_that_makes_no_sense_is_refused(tmp_path, wrong, capsys):
+    """It ends with the code of a wrong command line before anything is read."""
+    arguments = ["train", "--corpus", str(tmp_path), "--out", str(tmp_path / "out")]
+    assert main([*arguments, *wrong]) == UsageError.exit_code
+    assert wrong[1] in capsys.readouterr().err
 
 
 def test_household_sounds_are_those_without_events(tmp_path):

@@ -15,7 +15,8 @@ from edge.demo import demo_night
 from edge.errors import BadInputError
 from train_export.datasets import read_corpus, split_corpus
 from train_export.features import prepare_scenes
-from train_export.own_sounds import fingerprint, labels_of, recipe_of, survey
+from train_export.own_sounds import labels_of, recipe_of, survey
+from train_export.readers.rows import fingerprint
 from train_export.room import TRAINING
 from train_export.sounds import RATE_HZ, SoundBank, cut
 from train_export.soundscape import Recipe, mix_scene

@@ -1,5 +1,6 @@
 """Scenes: deterministic, true to their recipe, with their coughs where they say."""
 
+import shutil
 from dataclasses import replace
 
 import numpy as np
@@ -72,6 +73,20 @@ def test_two_processes_give_the_features_of_one(toy_corpus):
     np.testing.assert_array_equal(one.features, two.features)
     np.testing.assert_array_equal(one.targets, two.targets)
     assert one.truths == two.truths
+
+
+def test_kept_scenes_are_those_of_the_corpus_as_it_is(toy_corpus, tmp_path):
+    """A label or a person that was corrected is heard, and not what was mixed before."""
+    root = tmp_path / "corpus"
+    shutil.copytree(toy_corpus, root)
+    (manifest,) = root.rglob("manifest.csv")
+    cache, recipe = tmp_path / "cache", Recipe(duration_s=5)
+    prepare_scenes(root, "train", 1, recipe, workers=1, cache=cache)
+    prepare_scenes(root, "train", 1, recipe, workers=1, cache=cache)
+    assert len(list(cache.iterdir())) == 1
+    manifest.write_text(manifest.read_text().replace(",P03,", ",P04,"))
+    prepare_scenes(root, "train", 1, recipe, workers=1, cache=cache)
+    assert len(list(cache.iterdir())) == 2
 
 
 def test_step_targets_fill_by_overlap():

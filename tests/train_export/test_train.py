@@ -41,7 +41,8 @@ def run(scenes: SceneSet, folder: Path, epochs: int = EPOCHS, **options) -> list
     """Train the small network; gives the weights that it ended with."""
     from train_export.train import TrainConfig, train
 
-    config = TrainConfig(epochs=epochs, batch_steps=512)
+    # Ten batches an epoch: with two, a resumed run that drew another order may meet the same one.
+    config = TrainConfig(epochs=epochs, batch_steps=128)
     return train(scenes, scenes, SMALL, config, folder, **options).get_weights()
 
 

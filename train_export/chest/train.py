@@ -40,6 +40,7 @@ from train_export.export import begin, model_of, seal
 from train_export.features import FEATURE_SCALE
 from train_export.models.config import ClipConfig
 from train_export.quantize import REPRESENTATIVE_PATCHES, quantize
+from train_export.readers.rows import fingerprint
 
 SPEC: FrontendSpec = PRESETS["chest-4k"]
 SOURCES = ("sprsound", "icbhi2017_partial", "icbhi2017_cycles")
@@ -73,8 +74,8 @@ def train_chest(
     Args:
         corpus: with a folder for each of SOURCES, at least one.
         out: the bundle's folder.
-        work: keeps trained networks under their settings' digest; to be emptied when the
-            corpus or the code changed.
+        work: keeps trained networks under the digest of their settings and of what they heard; to
+            be emptied when the code changed.
         steps: of each network's training.
         seed: of the weights and the batches.
         folds: parts that the people are dealt into, each held out once.
@@ -159,7 +160,11 @@ def train_network(
     It needs a process of its own: TensorFlow and tflite-runtime can't share one.
     """
     fold, folds = part
-    settings = {"config": asdict(config), "fold": fold, "of": folds, "steps": steps, "seed": seed}
+    units = training_units(corpus_units(corpus))
+    settings = {
+        "config": asdict(config), "fold": fold, "of": folds, "steps": steps, "seed": seed,
+        "units": fingerprint(units),
+    }  # fmt: skip
     digest = hashlib.sha256(json.dumps(settings, sort_keys=True).encode()).hexdigest()
     kept = work / "chest" / f"{fold}-{digest[:12]}.pickle"
     if kept.is_file():
@@ -169,7 +174,6 @@ def train_network(
     from train_export.chest.fit import FitConfig, fit
 
     tf.config.threading.set_intra_op_parallelism_threads(1)
-    units = training_units(corpus_units(corpus))
     frames = corpus_frames(units)
     fold_of = fold_of_subject(units, folds)
     known = [unit for unit in units if fold_of[unit.subject] != fold]
@@ -179,7 +183,9 @@ def train_network(
     network = Network(weights, own_logits(weights, config, held, frames), [])
     network.streams.extend(streams_of(weights, config, held, frames))
     kept.parent.mkdir(parents=True, exist_ok=True)
-    kept.write_bytes(pickle.dumps(network))
+    whole = kept.with_suffix(".part")  # one that was cut off must not be taken for a network
+    whole.write_bytes(pickle.dumps(network))
+    whole.replace(kept)
     return network
 
 

@@ -4,6 +4,8 @@ import argparse
 from dataclasses import replace
 from pathlib import Path
 
+from train_export.commands.amounts import count, hours, seed
+
 
 def add(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
     """Register the command."""
@@ -19,11 +21,11 @@ def add(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None
         "--work", type=Path, default=Path(".cache/ablate"),
         help="scenes and checkpoints; a second call goes on where the first was interrupted",
     )  # fmt: skip
-    parser.add_argument("--hours", type=float, help="of training scenes (3)")
-    parser.add_argument("--epochs", type=int, help="(6)")
-    parser.add_argument("--validation-hours", type=float, help="(0.5)")
-    parser.add_argument("--test-hours", type=float, help="(2)")
-    parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--hours", type=hours, help="of training scenes (3)")
+    parser.add_argument("--epochs", type=count, help="(6)")
+    parser.add_argument("--validation-hours", type=hours, help="(0.5)")
+    parser.add_argument("--test-hours", type=hours, help="(2)")
+    parser.add_argument("--seed", type=seed, default=1)
     parser.set_defaults(command=_ablate)
 
 

@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from edge.errors import UsageError
+from train_export.commands.amounts import count, hours, seed
 from train_export.models.config import STEP_CONFIGS, default_config
 from train_export.schedule import LOCAL
 
@@ -24,11 +25,11 @@ def add(commands: Any) -> None:
         "--models", default=",".join(STEP_CONFIGS), help="architectures, comma-separated; the "
         "first is what the others' time is relative to",
     )  # fmt: skip
-    parser.add_argument("--hours", type=float, default=6.0, help="of training scenes")
-    parser.add_argument("--epochs", type=int, default=6)
-    parser.add_argument("--validation-hours", type=float, default=0.5)
-    parser.add_argument("--test-hours", type=float, default=4.0)
-    parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--hours", type=hours, default=6.0, help="of training scenes")
+    parser.add_argument("--epochs", type=count, default=6)
+    parser.add_argument("--validation-hours", type=hours, default=0.5)
+    parser.add_argument("--test-hours", type=hours, default=4.0)
+    parser.add_argument("--seed", type=seed, default=1)
     parser.add_argument("--scheduler", default=LOCAL, help="local, or tcp://HOST:PORT of Dask's")
     parser.set_defaults(command=_compare)
 

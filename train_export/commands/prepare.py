@@ -3,6 +3,7 @@
 import argparse
 from pathlib import Path
 
+from train_export.commands.amounts import seed
 from train_export.commands.index import add_layout
 from train_export.prepare import KINDS, prepare
 
@@ -15,7 +16,7 @@ def add(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None
     parser.add_argument("--split", default="test", choices=("train", "val", "test"))
     parser.add_argument("--kind", default="home", choices=KINDS)
     parser.add_argument("--hours", type=float, default=1.0)
-    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--seed", type=seed, default=0)
     parser.add_argument("--out", type=Path, required=True, metavar="DIR")
     parser.set_defaults(command=_prepare)
 

@@ -4,6 +4,7 @@ import argparse
 from pathlib import Path
 
 from edge.errors import UsageError
+from train_export.commands.amounts import count, seed
 from train_export.commands.index import add_layout
 
 
@@ -13,10 +14,10 @@ def add(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None
     parser.add_argument("--corpus", type=Path, required=True, metavar="DIR")
     add_layout(parser)
     parser.add_argument("--profile", default="room", choices=("room", "chest"))
-    parser.add_argument("--clips", type=int, default=200, help="most sounds a label")
-    parser.add_argument("--keep", type=int, default=20, help="coefficients to keep")
+    parser.add_argument("--clips", type=count, default=200, help="most sounds a label")
+    parser.add_argument("--keep", type=count, default=20, help="coefficients to keep")
     parser.add_argument("--folds", type=int, default=5)
-    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--seed", type=seed, default=0)
     parser.add_argument("--out", type=Path, required=True, metavar="DIR")
     parser.set_defaults(command=_select)
 

@@ -6,6 +6,7 @@ from typing import Any
 
 from edge.bundle import Bundle
 from edge.errors import UsageError
+from train_export.commands.amounts import count, hours, seed
 from train_export.commands.index import add_layout
 from train_export.models.config import STEP_CONFIGS
 from train_export.readers import layout_of
@@ -45,16 +46,16 @@ def add(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None
     parser.add_argument(
         "--work", type=Path, default=Path(".cache/train"), help="scenes and checkpoints"
     )
-    parser.add_argument("--hours", type=float, help="of training scenes (room 32, own folder 2)")
+    parser.add_argument("--hours", type=hours, help="of training scenes (room 32, own folder 2)")
     parser.add_argument(
-        "--epochs", type=int, help="of training (room 26, own folder 30, screen-chest 12)"
+        "--epochs", type=count, help="of training (room 26, own folder 30, screen-chest 12)"
     )
-    parser.add_argument("--steps", type=int, help="of each of the chest's networks (2400)")
-    parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--steps", type=count, help="of each of the chest's networks (2400)")
+    parser.add_argument("--seed", type=seed, default=1)
     room = parser.add_argument_group("room and own folder")
     room.add_argument("--model", choices=STEP_CONFIGS, help="architecture (cnn)")
     room.add_argument(
-        "--patience", type=int, metavar="N",
+        "--patience", type=count, metavar="N",
         help="end after N epochs that were no better on validation people (never)",
     )  # fmt: skip
     room.add_argument(
@@ -68,7 +69,7 @@ def add(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None
         help="YAMNet's file: learn its scores of the training scenes beside the labels (none)",
     )  # fmt: skip
     room.add_argument(
-        "--processors", type=int, metavar="N",
+        "--processors", type=count, metavar="N",
         help="of this machine to train on, each with a batch of its own (1)",
     )  # fmt: skip
     room.add_argument(

@@ -5,6 +5,7 @@ is in training and in the test. Folders inside a person's are the person's.
 """
 
 import sys
+import unicodedata
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -44,12 +45,17 @@ def read(root: Path, files: Sequence[Path]) -> list[Row]:
 
 
 def _refuse_twins(root: Path, what: str, names: set[str]) -> None:
-    """Names that differ in case only are one label, or one person, spelt in two ways."""
+    """Names that look alike are one label, or one person, spelt in two ways.
+
+    Some systems write an accent as a character of its own, others with its letter (UAX #15).
+    """
     known: dict[str, str] = {}
     for name in sorted(names):
-        if (twin := known.setdefault(name.casefold(), name)) != name:
+        seen = unicodedata.normalize("NFC", name.casefold())
+        if (twin := known.setdefault(seen, name)) != name:
             raise BadInputError(
-                f"{root}: the {what} {twin!r} and {name!r} differ in case only; give them one name"
+                f"{root}: the {what} {twin!r} and {name!r} differ in case or in the spelling of an "
+                "accent only; give them one name"
             )
 
 

@@ -1,11 +1,13 @@
 """What every reader gives: labelled stretches of audio files, as a manifest lists them."""
 
 import csv
+import hashlib
 import io
 import math
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import soundfile as sf
 
@@ -48,6 +50,19 @@ class Row:
     split: str = ""
     extra: str = ""
     name: str = ""
+
+
+def fingerprint(rows: Iterable[Any]) -> str:
+    """Short digest of what was read, by files and labels: scenes of one corpus serve no other.
+
+    Args:
+        rows: or what was made of them: each with a `path`, and told apart by its `repr`.
+    """
+    digest = hashlib.sha256()
+    for row in rows:
+        state = row.path.stat()
+        digest.update(f"{row!r} {state.st_size} {state.st_mtime_ns}\n".encode())
+    return digest.hexdigest()[:12]
 
 
 def seconds_of(path: Path) -> float:
