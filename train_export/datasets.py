@@ -117,7 +117,8 @@ def _room_clip(row: Row) -> Clip | None:
 def _own_clip(row: Row) -> Clip:
     who = row.subject or f"{row.label}/{row.path.name}"
     label = own_label(row.label)
-    return Clip(row.path, row.source, f"{row.source}/{who}", label, row.label)
+    # Without the folder's name: under another one, its people keep their splits.
+    return Clip(row.path, row.source, f"own/{who}", label, row.label)
 
 
 def _group_in(extra: str) -> str:

@@ -1,6 +1,7 @@
 """A folder of one's own sounds: whose they are, what is read of it, and how it is split."""
 
 import os
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -55,6 +56,14 @@ def test_names_that_look_alike_are_refused(tmp_path, first, second):
     audio(tmp_path / second / "b.wav", 2)
     with pytest.raises(BadInputError, match="in case or in the spelling of an accent only"):
         read_rows(tmp_path)
+
+
+def test_a_folder_keeps_its_splits_under_another_name(tmp_path):
+    """Whom a bundle never heard is found again in a copy of the folder."""
+    for number in range(12):
+        audio(tmp_path / "one" / "hiccup" / f"p{number}" / "a.wav", number)
+    shutil.copytree(tmp_path / "one", tmp_path / "two")
+    assert people_of(tmp_path / "one") == people_of(tmp_path / "two")
 
 
 def test_bins_and_hidden_folders_are_no_labels(tmp_path, capsys):
