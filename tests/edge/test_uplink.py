@@ -19,7 +19,7 @@ import pytest
 from jsonschema import Draft202012Validator
 
 from edge.config import MqttSettings
-from edge.errors import ConfigError, InputOutputError
+from edge.errors import AirwayError, ConfigError, InputOutputError
 from edge.messages import (
     Message,
     Origin,
@@ -31,7 +31,7 @@ from edge.messages import (
     uuid7,
 )
 from edge.records import Event
-from edge.store import Store
+from edge.store import DamagedError, Store
 from edge.uplink import Uplink
 from edge.uplink import mailbox as mailbox_module
 
@@ -587,6 +587,22 @@ def test_a_failing_store_is_told_and_tried_again(home, mosquitto, caplog):
     assert uplink.drain(15)
     assert caplog.text.count("the database is away") == 1
     assert home.store.outbox_depth() == 0
+
+
+def test_what_the_outbox_raises_is_passed_on(home, wait_until):
+    """Damage that only the outbox's reader meets is the daemon's to mend."""
+    seen: list[AirwayError] = []
+
+    def outbox() -> Store:
+        raise DamagedError("a page of it can't be read")
+
+    uplink = Uplink(
+        home.settings, "bedroom", "mic", outbox, retry_first_s=0.01, on_error=seen.append
+    )
+    uplink.start()
+    home.uplinks.append(uplink)
+    wait_until(lambda: seen)
+    assert isinstance(seen[0], DamagedError)
 
 
 @pytest.fixture

@@ -117,6 +117,13 @@ def probe() -> dict[str, dict]:
     rounded = build_from(FakeQuantBlocks(ranges), config, x.shape[1])
     rounded.set_weights(weights)
     out["cnn"]["rounded"] = np.asarray(rounded(x, training=False))
+    from train_export.models.norm import EPSILON, BatchNormalization
+
+    values = np.random.default_rng(2).normal(3, 2, (8, 20, 1, 16)).astype(np.float32)
+    own, keras_own = BatchNormalization(), keras.layers.BatchNormalization(epsilon=EPSILON)
+    for layer, kept in ((own, "norm"), (keras_own, "keras norm")):
+        trained = np.asarray(layer(values, training=True))
+        out[kept] = {"trained": trained, "after": np.asarray(layer(values, training=False))}
     return out
 
 
@@ -135,6 +142,13 @@ def stock_norm_model() -> bytes:
 def probes():
     """The results of `probe`."""
     return in_own_process(probe)
+
+
+def test_the_fused_norm_is_keras_own(probes):
+    """In training and after it: Bessel's correction of 160 values alone tells the moments apart."""
+    own, keras_own = probes["norm"], probes["keras norm"]
+    np.testing.assert_allclose(own["trained"], keras_own["trained"], atol=1e-4)
+    np.testing.assert_allclose(own["after"], keras_own["after"], rtol=1e-3, atol=1e-3)
 
 
 @pytest.mark.parametrize("name", SMALL)

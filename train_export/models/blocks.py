@@ -7,9 +7,10 @@ quantization, for instance.
 import keras
 from keras import layers
 
+from train_export.models.norm import BatchNormalization
+
 Pair = tuple[int, int]
 Size = int | Pair
-EPSILON = 1e-3  # of the batch normalisation
 
 
 class PlainBlocks:
@@ -59,7 +60,7 @@ class PlainBlocks:
         self, x: keras.KerasTensor, channels: int, kernel: int, name: str, strides: Size
     ) -> keras.KerasTensor:
         x = layers.Conv2D(channels, kernel, strides=strides, use_bias=False, name=name)(x)
-        return layers.BatchNormalization(epsilon=EPSILON)(x)
+        return BatchNormalization()(x)
 
     def _depthwise(
         self, x: keras.KerasTensor, kernel: Size, name: str, strides: int, dilation: Pair
@@ -67,7 +68,7 @@ class PlainBlocks:
         x = layers.DepthwiseConv2D(
             kernel, strides=strides, dilation_rate=dilation, use_bias=False, name=name
         )(x)
-        return layers.BatchNormalization(epsilon=EPSILON)(x)
+        return BatchNormalization()(x)
 
     def _logits(self, x: keras.KerasTensor, labels: int) -> keras.KerasTensor:
         return layers.Conv2D(labels, 1, bias_initializer=rare(), name="logits")(x)
@@ -86,7 +87,7 @@ class ShiftedBlocks(PlainBlocks):
         if kernel != (3, 1):
             return super()._depthwise(x, kernel, name, strides, dilation)
         x = ShiftedDepthwise(dilation[0], name=name)(x)
-        return layers.BatchNormalization(epsilon=EPSILON)(x)
+        return BatchNormalization()(x)
 
 
 class ShiftedDepthwise(layers.Layer):

@@ -13,7 +13,8 @@ from collections.abc import Iterable
 import keras
 from keras import layers, ops
 
-from train_export.models.blocks import EPSILON, Pair, PlainBlocks, Size, rare
+from train_export.models.blocks import Pair, PlainBlocks, Size, rare
+from train_export.models.norm import EPSILON
 
 Range = tuple[float, float]
 
