@@ -47,10 +47,7 @@ def by_hour(
     """
     listened: defaultdict[int, float] = defaultdict(float)
     for span in spans:
-        inside_s = min(span.start_unix_s + span.audio_s, end_unix_s) - max(
-            span.start_unix_s, start_unix_s
-        )
-        share = min(max(inside_s / span.audio_s, 0.0), 1.0) if span.audio_s > 0 else 0.0
+        share = span.share_in(start_unix_s, end_unix_s)
         listened[_hour(span.start_unix_s)] += span.processed_s * share
     counts = Counter(_hour(onset) for onset in onsets if start_unix_s <= onset < end_unix_s)
     hours = []

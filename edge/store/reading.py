@@ -55,6 +55,15 @@ class Span:
     processed_s: float
     lost_s: float
 
+    def share_in(self, start_unix_s: float, end_unix_s: float) -> float:
+        """How much of it lies in a stretch of time, 0 to 1."""
+        if self.audio_s <= 0:
+            return 0.0
+        inside_s = min(self.start_unix_s + self.audio_s, end_unix_s) - max(
+            self.start_unix_s, start_unix_s
+        )
+        return min(max(inside_s / self.audio_s, 0.0), 1.0)
+
 
 @dataclass(frozen=True, slots=True)
 class SessionStart:

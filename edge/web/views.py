@@ -209,7 +209,10 @@ class Pages:
         with Reader(self.database) as reader:
             hours = _hours(reader, (now // 3600 - 47) * 3600, now)
             listened_s = sum(hour.listened_s for hour in _hours(reader, now - DAY_S, now))
-            lost_s = sum(span.lost_s for span in reader.spans(now - DAY_S, now))
+            lost_s = sum(
+                span.lost_s * span.share_in(now - DAY_S, now)
+                for span in reader.spans(now - DAY_S, now)
+            )
             heard_until, muted = reader.heard_until_unix_s(now), reader.muted()
             session = reader.latest_session()
             waiting, oldest = reader.waiting()

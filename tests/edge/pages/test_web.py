@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 
 from edge.messages import Origin, event_message, rfc3339, uuid7
 from edge.pages.nights import correction
+from edge.pages.texts import language
 from edge.records import Coverage, Detector, Event, Heard, Night
 from edge.store import Reader, Store
 from edge.trend import views
@@ -67,6 +68,20 @@ def test_today_tells_what_the_history_holds(site: Site, history: Path):
     assert "More coughs than usual: " in page
     assert f"/event/{latest.id}" in page
     assert "Listening" in page
+
+
+def test_what_was_lost_is_of_the_last_24_hours(tmp_path: Path):
+    """Of an hour that juts out of them only its share counts."""
+    path, begin = tmp_path / "airway.db", (NOW_UNIX_S // 3600 - 24) * 3600
+    with Store(path) as store:
+        store.start_session("s", "mic", begin, True)
+        store.add_coverage("s", Coverage(3600.0, 0.0, 3600.0))
+    later = begin + 24 * 3600 + 1800.0  # half of that hour was more than a day ago
+    site = Site(Pages(path, "bed", UTC, lambda: later), Gate(None, lambda: later))
+    page = site.answer(get("/device")).body
+    lost = re.search(r"Lost in the last 24 hours</dt><dd>([^<]*)", page)
+    assert lost is not None
+    assert lost[1].strip() == language("en").seconds(1800.0)
 
 
 @pytest.mark.parametrize("told_by", ["the daemon", "the latest night"])
