@@ -15,6 +15,7 @@ from edge.messages import OFFLINE, ONLINE, Message, OutboxRow, availability_topi
 from edge.uplink.delivery import Backoff, Counters, Delivery, Outbox
 from edge.uplink.link import FIRST_FAILURE, Link, LinkDownError
 from edge.uplink.mailbox import Mailbox
+from edge.uplink.patience import PatientOutbox
 
 _logger = logging.getLogger(__name__)
 
@@ -44,7 +45,8 @@ class Uplink:
         settings: the broker.
         node: the device.
         source: its microphone.
-        outbox_factory: opens the outbox; called in the thread, and again after a failure.
+        outbox_factory: opens the outbox; called in the thread, and again after a failure. The
+            connection does not wait for it.
         retry_first_s: ceiling of the first wait before another try, seconds; it doubles.
         retry_max_s: the ceiling stops here.
         subscriptions: topics to listen to, without wildcards.
@@ -178,23 +180,24 @@ class Uplink:
     def _run(self) -> None:
         while not self._stopping:
             try:
-                with contextlib.closing(self._outbox_factory()) as outbox:
+                patient = PatientOutbox(self._outbox_factory, self._fail, self._backoff.fresh())
+                with contextlib.closing(patient) as outbox:
                     while not self._stopping:
+                        outbox.opens()
                         try:
                             self._serve(outbox)
                         except LinkDownError as error:
                             self._complain(str(error))
                             self._pause(outbox)
             except AirwayError as error:
-                self._complain(str(error))
-                self._on_error(error)
+                self._fail(error)
                 self._pause(None)
             except Exception:
                 # Nothing may end this thread: the daemon would go on, and nobody hear of it.
                 _logger.exception("the uplink failed, and tries again")
                 self._pause(None)
 
-    def _serve(self, outbox: Outbox) -> None:
+    def _serve(self, outbox: PatientOutbox) -> None:
         """One connection, from its start to its end."""
         with contextlib.closing(Link(self._settings, self._node, _WINDOW)) as link:
             link.connect()
@@ -219,7 +222,7 @@ class Uplink:
                     self._backoff.reset()
                     self._said.clear()
 
-    def _begin(self, outbox: Outbox) -> None:
+    def _begin(self, outbox: PatientOutbox) -> None:
         """Say that the device is there, and start on what has waited."""
         _logger.info("connected to the broker %s", self._place)
         self._counters.reconnects += self._connections > 0
@@ -227,8 +230,10 @@ class Uplink:
         self._delivery.restart(outbox)
         self._mailbox.open()
 
-    def _exchange(self, link: Link, outbox: Outbox) -> None:
+    def _exchange(self, link: Link, outbox: PatientOutbox) -> None:
         """Send what there is room for, and deal with the answers."""
+        if outbox.opens():  # later than the connection: what it holds has waited
+            self._delivery.restart(outbox)
         self._mailbox.repeat_refused(time.monotonic())
         self._send_live(link)
         room = link.window - len(self._sent)
@@ -243,7 +248,7 @@ class Uplink:
             for message in link.messages():
                 self._on_message(*message)
 
-    def _leave(self, link: Link, outbox: Outbox) -> None:
+    def _leave(self, link: Link, outbox: PatientOutbox) -> None:
         self._send_live(link)  # the last state may have come with the order to stop
         for topic in self._availability:
             self._send(link, topic, OFFLINE.encode(), True, seq=None)
@@ -267,7 +272,7 @@ class Uplink:
         self._sent[link.publish(topic, body, retain)] = (topic, seq)
         self._counters.published += 1
 
-    def _settle(self, link: Link, outbox: Outbox) -> None:
+    def _settle(self, link: Link, outbox: PatientOutbox) -> None:
         """What the broker answered: a row is deleted on a success, and held on a refusal."""
         for number, code in link.answers():
             topic, seq = self._sent.pop(number)
@@ -290,15 +295,20 @@ class Uplink:
             elif not taken:
                 self._mailbox.refused(topic, time.monotonic())
 
-    def _answer_drains(self, outbox: Outbox) -> None:
+    def _answer_drains(self, outbox: PatientOutbox) -> None:
         with self._state:
             asked = self._drains_asked  # read first: a row that is added later is a later drain's
             if asked == self._drains_done:
                 return
-        if not self._sent and self._mailbox.is_empty and not outbox.pending(0, 1):
+        sent = not self._sent and self._mailbox.is_empty
+        if sent and outbox.is_open and not outbox.pending(0, 1):
             with self._state:
                 self._drains_done = asked
                 self._state.notify_all()
+
+    def _fail(self, error: AirwayError) -> None:
+        self._complain(str(error))
+        self._on_error(error)
 
     def _complain(self, sentence: str) -> None:
         """Say what is wrong once, not at every try, until a connection was good again."""
@@ -306,7 +316,7 @@ class Uplink:
             self._said.add(sentence)
             _logger.warning("%s; messages are kept, and tried again", sentence)
 
-    def _pause(self, outbox: Outbox | None) -> None:
+    def _pause(self, outbox: PatientOutbox | None) -> None:
         """Wait before another try; a stop ends the wait, a new row does not."""
         deadline_s = time.monotonic() + self._backoff.next_s()
         while not self._stopping and (left_s := deadline_s - time.monotonic()) > 0:

@@ -589,6 +589,38 @@ def test_a_failing_store_is_told_and_tried_again(home, mosquitto, caplog):
     assert home.store.outbox_depth() == 0
 
 
+def test_the_connection_does_not_wait_for_the_outbox(home, mosquitto, wait_until):
+    """On a full disk the device is there and obeys; what has waited goes out later, as late."""
+    mosquitto.start()
+    command = "airway/bedroom/mic/mute/set"
+    full, heard = threading.Event(), []
+    full.set()
+
+    def outbox() -> Store:
+        if full.is_set():
+            raise InputOutputError("the disk is full")
+        return Store(home.path)
+
+    home.cough()
+    listener = mosquitto.listen()
+    uplink = Uplink(
+        home.settings, "bedroom", "mic", outbox, retry_first_s=0.01, retry_max_s=0.02,
+        subscriptions=[command], on_message=lambda topic, body: heard.append(body),
+    )  # fmt: skip
+    uplink.start()
+    home.uplinks.append(uplink)
+    assert wait_until(lambda: uplink.connected)
+    listener._client.publish(command, b"on", 1).wait_for_publish(10)
+    assert wait_until(lambda: heard == [b"on"])
+    assert bodies(listener.on("bedroom/availability")) == [b"online"]
+    assert not uplink.drain(0.2)  # nobody knows what waits
+    full.clear()
+    assert uplink.drain(15)
+    (event,) = listener.on("/event")
+    assert event.payload["historical"]
+    assert home.store.outbox_depth() == 0
+
+
 def test_what_the_outbox_raises_is_passed_on(home, wait_until):
     """Damage that only the outbox's reader meets is the daemon's to mend."""
     seen: list[AirwayError] = []
