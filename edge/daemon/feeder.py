@@ -20,6 +20,7 @@ from edge.capture import (
 )
 from edge.config import SourceSettings
 from edge.daemon.blocks import Item
+from edge.daemon.lag import Lag
 from edge.daemon.pace import BLOCKS_PER_SECOND, REST_S, Pace, Sheaf
 from edge.errors import AirwayError, TryAgainError
 from edge.pipeline import Attention
@@ -170,6 +171,7 @@ class Feeder:
         self._shed = 0  # samples for which the queue had no room
         self._told = False
         self._signal = SignalHealth(source.rate_hz)
+        self._lag = Lag()
         self._reopen_at = 0  # on the session's clock
         self.failure: AirwayError | None = None
 
@@ -189,7 +191,7 @@ class Feeder:
         """What is known now; any thread may ask."""
         state, shed_s = self._signal.state, self._shed / self._source.rate_hz
         if self._source.microphone is None:
-            return SourceFigures(state, shed_s=shed_s)
+            return SourceFigures(state, lag_s=self._lag.seconds, shed_s=shed_s)
         return SourceFigures(state, **asdict(self._source.microphone.figures()), shed_s=shed_s)
 
     def remainder(self) -> AudioBlock | None:
@@ -229,6 +231,8 @@ class Feeder:
             stalled += missing
             start, lost = block.start + stalled, block.lost + missing + self._lost
             self._end = start + len(block.pcm)
+            if self._counts_alone():
+                self._lag.push(self._clock() - self._begin_s, self._end / block.rate_hz)
             if start != block.start or lost != block.lost:
                 block = replace(block, start=start, lost=lost)
             self._lost = 0
@@ -260,11 +264,16 @@ class Feeder:
         nothing = np.zeros(0, np.int16)
         return replace(block, pcm=nothing, start=end, lost=block.lost + len(block.pcm))
 
+    def _counts_alone(self) -> bool:
+        """Whether nothing but the count of its samples tells the time of a live source."""
+        return self._source.live and self._source.microphone is None
+
     def _missing(self, end: int) -> int:
         """Samples by which a live source that has come to `end` is behind the clock, if many."""
-        if not self._source.live or self._source.microphone is not None:
+        if not self._counts_alone():
             return 0
-        behind = round((self._clock() - self._begin_s) * self._source.rate_hz) - end
+        due_s = self._clock() - self._begin_s - self._lag.seconds
+        behind = round(due_s * self._source.rate_hz) - end
         return behind if behind > GAP_S * self._source.rate_hz else 0
 
     def _put(self, block: AudioBlock) -> bool:
