@@ -1,27 +1,18 @@
 """The capture thread: a source's blocks into a bounded queue, with nothing lost unseen."""
 
 import logging
-import math
 import queue
 import threading
-from collections.abc import Callable, Iterator
-from dataclasses import asdict, dataclass, replace
-from typing import BinaryIO
+from collections.abc import Callable
+from dataclasses import asdict, replace
 
 import numpy as np
 
-from edge.capture import (
-    Microphone,
-    Recording,
-    SignalHealth,
-    open_wav_or_flac,
-    paced,
-    stdin_blocks,
-)
-from edge.config import SourceSettings
+from edge.capture import SignalHealth
 from edge.daemon.blocks import Item
 from edge.daemon.lag import Lag
 from edge.daemon.pace import BLOCKS_PER_SECOND, REST_S, Pace, Sheaf
+from edge.daemon.source import Source, SourceFigures
 from edge.errors import AirwayError, TryAgainError
 from edge.pipeline import Attention
 from edge.records import AudioBlock
@@ -30,9 +21,6 @@ _logger = logging.getLogger(__name__)
 
 # A model that stumbles for less than this loses nothing; 10 s at 16 kHz are 320 kB.
 QUEUE_BLOCKS = 10 * BLOCKS_PER_SECOND
-# What Linux keeps in a pipe for a reader that is elsewhere, and the capture process in memory.
-_PIPE_BYTES = 65_536
-_RECORDER_KEEPS_S = 10.0
 # A live source that is behind by this much has stalled. A pipe alone can hold 8 s at 4 kHz.
 GAP_S = 10.0
 _STOP_CHECK_S = 0.2
@@ -46,88 +34,6 @@ _SIGNAL_WORDS = {
     "clipping": "the source is clipped: lower its gain",
     "offset": "the source has a large DC offset: is the microphone wired and powered right?",
 }
-
-
-@dataclass(frozen=True, slots=True)
-class Source:
-    """A source that is ready to deliver.
-
-    Attributes:
-        rate_hz: its sampling rate.
-        live: it can't be made to wait.
-        open: stop and clock -> the blocks, at the pace that the settings ask for.
-        keeps_s: how long it can be left alone without a loss; 0 when it is not at the pace of time.
-        microphone: the device that `open` records from, if it is one. It keeps the session's
-            clock itself: its blocks tell what was lost.
-    """
-
-    rate_hz: int
-    live: bool
-    open: Callable[[threading.Event, Callable[[], float]], Iterator[AudioBlock]]
-    microphone: Microphone | None = None
-    keeps_s: float = 0.0
-
-
-@dataclass(frozen=True, slots=True)
-class SourceFigures:
-    """What the capture thread knows of its source.
-
-    Attributes:
-        signal: "good", or what is wrong with a live source's samples; see `SignalHealth`.
-        device: stable name of the microphone; empty when it is away, or not one.
-        overruns: how often the device said that it lost samples.
-        reopened: how often the device was opened again.
-        drift_ppm: rate of the card's clock less that of the system; None when not known.
-        lag_s: second s of the session was recorded s + lag_s seconds after its start.
-        shed_s: seconds that were dropped because the queue was full.
-    """
-
-    signal: str
-    device: str = ""
-    overruns: int = 0
-    reopened: int = 0
-    drift_ppm: float | None = None
-    lag_s: float = 0.0
-    shed_s: float = 0.0
-
-
-def open_source(settings: SourceSettings, stdin: BinaryIO) -> Source:
-    """Look at the source that the settings name.
-
-    Args:
-        settings: a valid source.
-        stdin: standard input, unbuffered.
-
-    Raises:
-        BadInputError: the file is not a recording.
-        InputOutputError: the file can't be read.
-        DeviceUnavailableError: there is no such microphone, or it can't be opened.
-    """
-    if settings.path is not None:
-        recording = open_wav_or_flac(settings.path)
-
-        def play(stop: threading.Event, clock: Callable[[], float]) -> Iterator[AudioBlock]:
-            rate_hz, repeat = recording.rate_hz, settings.repeat
-            block_samples = rate_hz // BLOCKS_PER_SECOND
-            if not settings.realtime:
-                return _played(recording, block_samples, repeat)
-            return paced(_played(recording, rate_hz, repeat), block_samples, clock, stop.wait)
-
-        return Source(
-            recording.rate_hz, False, play, keeps_s=math.inf if settings.realtime else 0.0
-        )
-    if settings.kind == "microphone":
-        microphone = Microphone(
-            settings.device, settings.rate_hz, settings.channels, BLOCKS_PER_SECOND
-        )
-        return Source(microphone.rate_hz, True, microphone.blocks, microphone, _RECORDER_KEEPS_S)
-    rate_hz, channels = settings.rate_hz, settings.channels
-    return Source(
-        rate_hz,
-        settings.realtime,
-        lambda stop, clock: stdin_blocks(stdin, rate_hz, channels, rate_hz // BLOCKS_PER_SECOND),
-        keeps_s=_PIPE_BYTES / (2 * channels * rate_hz) if settings.realtime else 0.0,
-    )
 
 
 class Feeder:
@@ -297,11 +203,3 @@ class Feeder:
             _logger.warning(
                 "the model can't keep up: audio is dropped from now on, and counted in lost_s"
             )
-
-
-def _played(recording: Recording, block_samples: int, repeat: bool) -> Iterator[AudioBlock]:
-    """A recording once, or over and over on one clock."""
-    start = 0
-    while start == 0 or repeat:
-        yield from recording.blocks(block_samples, start)
-        start += recording.samples

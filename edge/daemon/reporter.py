@@ -8,10 +8,10 @@ from typing import Any
 from edge.config import Settings
 from edge.daemon.board import Board
 from edge.daemon.diary import Diary
-from edge.daemon.feeder import SourceFigures
 from edge.daemon.keeper import Keeper
 from edge.daemon.nightly import Nightly
 from edge.daemon.session import About, Recent, Session, Tally
+from edge.daemon.source import SourceFigures
 from edge.daemon.system import resident_bytes
 from edge.messages import (
     Health,

@@ -12,13 +12,14 @@ from typing import BinaryIO, Optional, TypeAlias
 from edge.config import Settings
 from edge.daemon.blocks import KNOCK, BlockQueue
 from edge.daemon.board import Board
-from edge.daemon.feeder import QUEUE_BLOCKS, Feeder, open_source
+from edge.daemon.feeder import QUEUE_BLOCKS, Feeder
 from edge.daemon.keeper import Backlog, Keeper
 from edge.daemon.listener import Listener, Mute, PipelineLike
 from edge.daemon.metrics import served
 from edge.daemon.pace import Pace
 from edge.daemon.reporter import Reporter
 from edge.daemon.session import About, Clocks, Session
+from edge.daemon.source import open_source
 from edge.errors import AirwayError, InputOutputError, TryAgainError
 from edge.messages import ONLINE, mute_topic
 from edge.store import DamagedError, Reader, Store, claimed, ensure_sound

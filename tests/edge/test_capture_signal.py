@@ -10,7 +10,8 @@ from hypothesis import strategies as st
 
 from edge.capture.listing import FLOOR_DBFS, level_dbfs, meter_line
 from edge.capture.signal_health import CLIPPED_SHARE, DEAD_S, OFFSET, WINDOW_S, SignalHealth
-from edge.daemon.feeder import Feeder, Source, SourceFigures
+from edge.daemon.feeder import Feeder
+from edge.daemon.source import Source, SourceFigures
 from edge.records import AudioBlock
 
 RATE_HZ = 100  # the rules are in seconds: a low rate makes small examples

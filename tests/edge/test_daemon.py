@@ -19,8 +19,8 @@ from edge.daemon import reporter as reporter_module
 from edge.daemon import run
 from edge.daemon import shift as shift_module
 from edge.daemon import system as system_module
-from edge.daemon.feeder import open_source
 from edge.daemon.session import WINDOW_S, Recent
+from edge.daemon.source import open_source
 from edge.errors import BadInputError, DeviceUnavailableError, InputOutputError, TryAgainError
 from edge.messages import Message, uuid7
 from edge.records import AudioBlock, Coverage, Event

@@ -10,7 +10,8 @@ import numpy as np
 import pytest
 from bursts import RATE_HZ
 
-from edge.daemon.feeder import GAP_S, Feeder, Source
+from edge.daemon.feeder import GAP_S, Feeder
+from edge.daemon.source import Source
 from edge.records import AudioBlock
 
 

@@ -8,8 +8,9 @@ from collections.abc import Callable, Iterator
 import numpy as np
 import pytest
 
-from edge.daemon.feeder import Feeder, Source
+from edge.daemon.feeder import Feeder
 from edge.daemon.lag import Lag
+from edge.daemon.source import Source
 from edge.records import AudioBlock
 
 DAY_S = 86_400.0

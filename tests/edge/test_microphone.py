@@ -31,7 +31,8 @@ from edge.capture.process import CaptureProcess
 from edge.config import MqttSettings, Settings, SourceSettings, StoreSettings
 from edge.daemon import About, run
 from edge.daemon import listener as listener_module
-from edge.daemon.feeder import Feeder, open_source
+from edge.daemon.feeder import Feeder
+from edge.daemon.source import open_source
 from edge.errors import DeviceUnavailableError
 from edge.records import AudioBlock, Coverage, Event
 

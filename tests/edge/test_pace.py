@@ -21,8 +21,9 @@ from edge.card import GateRule
 from edge.classifier import Classifier
 from edge.config import SourceSettings
 from edge.daemon.blocks import BlockQueue
-from edge.daemon.feeder import QUEUE_BLOCKS, Feeder, Source, open_source
+from edge.daemon.feeder import QUEUE_BLOCKS, Feeder
 from edge.daemon.pace import HOLD_S, REST_S, Pace, Sheaf
+from edge.daemon.source import Source, open_source
 from edge.pipeline import Attention, Pipeline, ScoreStream
 from edge.records import AudioBlock
 

@@ -27,7 +27,6 @@ from edge.config import MetricsSettings, StoreSettings
 from edge.daemon import Setup, serve
 from edge.daemon import shift as shift_module
 from edge.daemon.board import Board
-from edge.daemon.feeder import Source, SourceFigures
 from edge.daemon.keeper import Backlog
 from edge.daemon.listener import Listener, Mute
 from edge.daemon.metrics import served
@@ -35,6 +34,7 @@ from edge.daemon.notify import Notifier
 from edge.daemon.pace import HOLD_S, REST_S, Pace
 from edge.daemon.session import Clocks, Session, difference
 from edge.daemon.shift import Shift
+from edge.daemon.source import Source, SourceFigures
 from edge.errors import AirwayError, ConfigError, InputOutputError
 from edge.messages import Health, rfc3339
 from edge.pipeline import Attention

@@ -153,7 +153,7 @@ from subject import ABOUT, RATE_HZ, Bursts, sound
 from edge.capture import elapsed_s, recorder
 from edge.config import MqttSettings, NightSettings, Settings, SourceSettings, StoreSettings
 from edge.daemon.board import Board
-from edge.daemon.feeder import SourceFigures
+from edge.daemon.source import SourceFigures
 from edge.daemon.keeper import Backlog, Keeper
 from edge.daemon.listener import Listener, Mute
 from edge.daemon.pace import Pace
