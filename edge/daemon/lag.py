@@ -10,8 +10,8 @@ from collections import deque
 
 _LOOK_S = 1.0
 _LOOKS = 30
-# No crystal is worse; what is further off at first is a pipe that was full, or a quick file.
-_MOST = 1_000e-6
+# Few crystals are worse; what is further off is a pipe that was full, a quick file, or a loss.
+_MOST = 300e-6
 
 
 class Lag:

@@ -126,8 +126,9 @@ def _mend(path: Path, clocks: Clocks, board: Board, backlog: Backlog, mute: Mute
         with claimed(path):
             if ensure_sound(path, clocks.wall(), "integrity_check") is not None:
                 board.stores_set_aside += 1
-                word = "on" if mute.muted else "off"  # may have stood on a broken page
-                backlog.add(lambda store: store.put_setting("mute", word))
+                if mute.known:  # it may have stood on a broken page
+                    word = "on" if mute.muted else "off"
+                    backlog.add(lambda store: store.put_setting("mute", word))
             with contextlib.closing(Keeper(path, backlog, clocks.monotonic)) as keeper:
                 keeper.flush()
     except AirwayError as error:

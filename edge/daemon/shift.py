@@ -268,11 +268,12 @@ class Shift:
 
     def _recall_mute(self, path: Path) -> None:
         """Be as muted as before, where a full disk keeps SQLite from opening what it may write."""
-        if not path.exists():
-            return
+        if not path.exists() or not path.stat().st_size:
+            return  # no history: nobody ever said so
         try:
             with Reader(path) as reader:
                 self._mute.muted = reader.muted()
+                self._mute.known = True
         except AirwayError as error:
             self._mute.muted = True
             _logger.error(
@@ -280,7 +281,6 @@ class Shift:
                 "to listen",
                 error,
             )
-        self._mute.known = True
 
 
 @contextlib.contextmanager

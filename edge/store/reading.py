@@ -252,12 +252,18 @@ class _ReadOnly(Database):
             # Who may not write can read a WAL database only while the daemon has it open. When
             # it has not, its log is gone and nothing changes: then the file alone is enough.
             # https://sqlite.org/wal.html#read_only_databases
-            cause = error.sqlite_errorcode & 0xFF
-            if cause not in (sqlite3.SQLITE_READONLY, sqlite3.SQLITE_CANTOPEN) or self._log():
+            # The same on a full disk, where SQLite can't make what it shares with a daemon.
+            causes = (
+                sqlite3.SQLITE_READONLY, sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_IOERR,
+                sqlite3.SQLITE_FULL,
+            )  # fmt: skip
+            if error.sqlite_errorcode & 0xFF not in causes or self._log():
                 raise
             self._db.close()
             self._db = self._connect("mode=ro&immutable=1")
             return self._version()
 
     def _log(self) -> bool:
-        return self.path.with_name(self.path.name + "-wal").exists()
+        """Whether there is a log with something in it; a failed try may leave an empty one."""
+        log = self.path.with_name(self.path.name + "-wal")
+        return log.exists() and log.stat().st_size > 0

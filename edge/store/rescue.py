@@ -4,6 +4,7 @@ import contextlib
 import json
 import logging
 import os
+import shutil
 import sqlite3
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -24,6 +25,12 @@ _TABLES = {
     "setting": "name",
     "outbox": "seq",
 }
+# What is carried over: all, else what is small and can't be had again, else the settings alone.
+_PORTIONS = tuple(
+    {name: _TABLES[name] for name in names}
+    for names in (tuple(_TABLES), ("night", "setting", "outbox"), ("setting",))
+)
+_FULL_BYTES = 1_000_000  # free; with less a disk is full, whatever fits
 # Columns that hold a JSON object, and what must be in it; "" is nothing.
 _OBJECTS = {"payload": "id", "heard": ""}
 _COMPANIONS = ("", "-wal", "-shm")  # of a database in WAL mode
@@ -63,12 +70,9 @@ def ensure_sound(
         reason = " ".join(str(said).split())
     except DamagedError as error:
         reason = str(error.__cause__ or error)
-    try:
-        rows = _carry_over(path, rescued, now_unix_s, _TABLES)
-    except InputOutputError as error:  # mostly no room for a second copy
-        _remove(rescued)
-        rows = _carry_over(path, rescued, now_unix_s, {"setting": _TABLES["setting"]})
-        reason = f"{reason}; its history could not be carried over: {error}"
+    rows, left = _carry_what_fits(path, rescued, now_unix_s)
+    if left:
+        reason = f"{reason}; not all could be carried over: {left}"
     aside = _put_aside(path, now_unix_s)
     _rename(rescued, path)
     _logger.error(
@@ -124,6 +128,25 @@ def _rename(old: Path, new: Path) -> None:
             f"the damaged database can't be put aside: {old} can't become {new.name} "
             f"({error.strerror}); make its directory writable, or move the file away"
         ) from error
+
+
+def _carry_what_fits(damaged: Path, rescued: Path, now_unix_s: float) -> tuple[int, str]:
+    """Copy all rows, or without room for them the small tables; how many, and why not all.
+
+    Raises:
+        InputOutputError: not even those fit, or the disk is full, which may be over soon: a later
+            try copies all.
+    """
+    left = ""
+    for tables in _PORTIONS[:-1]:
+        try:
+            return _carry_over(damaged, rescued, now_unix_s, tables), left
+        except InputOutputError as error:
+            _remove(rescued)
+            if shutil.disk_usage(damaged.parent).free < _FULL_BYTES:
+                raise
+            left = left or str(error)
+    return _carry_over(damaged, rescued, now_unix_s, _PORTIONS[-1]), left
 
 
 def _carry_over(damaged: Path, rescued: Path, now_unix_s: float, tables: Mapping[str, str]) -> int:

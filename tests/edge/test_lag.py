@@ -28,20 +28,20 @@ def test_a_month_of_a_crystal_s_error_is_followed(ppm):
 
 
 def test_a_quick_or_a_stalled_source_is_no_crystal():
-    """A file at once, or a pipe that was held up, moves the clock by a thousandth at most."""
+    """A file at once, or a pipe that was held up, moves the clock by no more than a crystal."""
     lag = Lag()
     for second in range(60):
         lag.push(second, 3600.0 + second)
-    assert -0.06 <= lag.seconds <= 0
+    assert -0.02 <= lag.seconds <= 0
     lag = Lag()
     for second in range(60):
         lag.push(second, second - 8.0)
-    assert 0 <= lag.seconds <= 0.06
+    assert 0 <= lag.seconds <= 0.02
 
 
-@pytest.mark.parametrize("ppm", [-500, 500])
+@pytest.mark.parametrize("ppm", [-250, 250])
 def test_a_slow_card_is_not_silent(ppm, caplog):
-    """In a day such a card is 43 s off: nothing is said to be lost, and the clock is put right."""
+    """In a day such a card is 22 s off: nothing is said to be lost, and the clock is put right."""
     now_s, ended = [0.0], threading.Event()
     pcm = np.random.default_rng(1).integers(-900, 900, 40_000).astype(np.int16)
 

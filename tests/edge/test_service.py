@@ -1,11 +1,14 @@
 """The daemon as a service: its manager, its mute switch, its figures, its clock."""
 
+import contextlib
 import io
 import os
 import queue
 import re
+import shutil
 import signal
 import socket
+import subprocess
 import threading
 import time
 import urllib.error
@@ -333,6 +336,37 @@ def test_a_mute_is_known_where_nothing_can_be_written(tmp_path, monkeypatch, cap
         assert mute.muted is (word == "on")
         mute.command(b"off")  # by an automation; the store goes on saying "on"
         mute.obey()
+
+
+@pytest.fixture
+def small_disk(tmp_path) -> Iterator[Path]:
+    """A file system of 4 MB, in memory."""
+    folder = tmp_path / "disk"
+    folder.mkdir()
+    mount = ["mount", "-t", "tmpfs", "-o", "size=4m", "tmpfs", folder]
+    if shutil.which("mount") is None or subprocess.run(mount, capture_output=True).returncode:
+        pytest.skip("needs the right to mount a file system")
+    yield folder
+    subprocess.run(["umount", "--lazy", folder], check=True)
+
+
+@pytest.mark.parametrize("word", ["on", "off", ""])
+def test_a_really_full_disk_changes_no_mute(small_disk, word):
+    """SQLite can open nothing there to write it; the daemon starts as muted as it was."""
+    settings = configured(small_disk, None)
+    if word:
+        with Store(settings.store.path) as store:
+            store.put_setting("mute", word)
+    else:
+        settings.store.path.parent.mkdir(parents=True, exist_ok=True)
+    with contextlib.suppress(OSError), (small_disk / "filler").open("wb", buffering=0) as filler:
+        while filler.write(bytes(4096)):
+            pass
+    assert shutil.disk_usage(small_disk).free == 0
+    mute, clocks = Mute(False), Clocks(time.monotonic, time.time, lambda unix_s: True)
+    setup = Setup(settings, Bursts, ABOUT)
+    Shift(setup, io.BytesIO(), clocks, Board(), Backlog(), mute, queue.SimpleQueue()).stop()
+    assert mute.muted is (word == "on")
 
 
 def test_a_mute_is_known_where_nothing_can_be_opened(tmp_path, monkeypatch, caplog):
