@@ -152,16 +152,18 @@ def prepare_scenes(
     `teacher_model` is a file of YAMNet that gives the hints. `scheduler` says where: `local`, in
     so many workers, or the address of a Dask scheduler (see `spread`).
     """
-    key = {
-        "corpus": str(corpus.absolute()), "layout": layout,
-        "split": split, "scenes": scenes, "seed": seed, "recipe": asdict(recipe),
-        "frontend": digest(spec, build_tables(spec)), "labels": labels,
-        "teacher": teacher_digest(teacher_model) if teacher_model else None,
-        "clips": fingerprint(split_corpus(corpus, layout)),
-        "mixer": _mixer_digest(),
-    }  # fmt: skip
-    name = hashlib.sha256(json.dumps(key, sort_keys=True).encode()).hexdigest()[:16]
-    folder = cache / f"{split}-{name}" if cache else None
+    folder = None
+    if cache:  # what is not kept needs no name, and the corpus is read once less
+        key = {
+            "corpus": str(corpus.absolute()), "layout": layout,
+            "split": split, "scenes": scenes, "seed": seed, "recipe": asdict(recipe),
+            "frontend": digest(spec, build_tables(spec)), "labels": labels,
+            "teacher": teacher_digest(teacher_model) if teacher_model else None,
+            "clips": fingerprint(split_corpus(corpus, layout)),
+            "mixer": _mixer_digest(),
+        }  # fmt: skip
+        name = hashlib.sha256(json.dumps(key, sort_keys=True).encode()).hexdigest()[:16]
+        folder = cache / f"{split}-{name}"
     if folder and (folder / "truths.json").is_file():
         return replace(load_scenes(folder), labels=labels)
     model = teacher_model.absolute() if teacher_model else None  # a worker may be elsewhere

@@ -3,7 +3,6 @@
 import contextlib
 import logging
 import queue
-import shutil
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -22,7 +21,7 @@ from edge.daemon.session import About, Clocks, Session
 from edge.daemon.source import open_source
 from edge.errors import AirwayError, InputOutputError, TryAgainError
 from edge.messages import ONLINE, mute_topic
-from edge.store import DamagedError, Reader, Store, claimed, ensure_sound
+from edge.store import DamagedError, Reader, Store, claimed, ensure_sound, is_full
 from edge.uplink import Uplink
 
 _logger = logging.getLogger(__name__)
@@ -30,8 +29,6 @@ _logger = logging.getLogger(__name__)
 _LAST_WORDS_S = 2.0  # for the last state to reach the broker
 _CAPTURE_STOP_S = 1.0
 _PIPELINE_STOP_S = 30.0
-# A disk with less is full: a database can't even be opened on it.
-_FULL_BYTES = 1_000_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -289,14 +286,6 @@ def _unless_full(path: Path) -> Iterator[None]:
     try:
         yield
     except (InputOutputError, TryAgainError) as error:
-        if not _is_full(path):
+        if not is_full(path):
             raise
         _logger.error("%s; listening goes on, and what is heard waits in memory", error)
-
-
-def _is_full(path: Path) -> bool:
-    """Whether there is no space where the database is to be."""
-    folder = path.parent
-    while not folder.exists() and folder != folder.parent:
-        folder = folder.parent
-    return shutil.disk_usage(folder).free < _FULL_BYTES

@@ -8,6 +8,7 @@ from edge.store.nights import SPELL_GAP_S, Summary
 from edge.store.reading import Reader, SessionStart, Span, StoredEvent
 from edge.store.rescue import ensure_sound
 from edge.store.retention import Pruned
+from edge.store.space import is_full
 
 __all__ = [
     "SPELL_GAP_S",
@@ -22,4 +23,5 @@ __all__ = [
     "Summary",
     "claimed",
     "ensure_sound",
+    "is_full",
 ]

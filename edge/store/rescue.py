@@ -4,7 +4,6 @@ import contextlib
 import json
 import logging
 import os
-import shutil
 import sqlite3
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -13,6 +12,7 @@ from typing import Literal
 from edge.errors import InputOutputError
 from edge.messages import rfc3339
 from edge.store.database import DamagedError, Database
+from edge.store.space import is_full
 
 _logger = logging.getLogger(__name__)
 
@@ -30,7 +30,6 @@ _PORTIONS = tuple(
     {name: _TABLES[name] for name in names}
     for names in (tuple(_TABLES), ("night", "setting", "outbox"), ("setting",))
 )
-_FULL_BYTES = 1_000_000  # free; with less a disk is full, whatever fits
 # Columns that hold a JSON object, and what must be in it; "" is nothing.
 _OBJECTS = {"payload": "id", "heard": ""}
 _COMPANIONS = ("", "-wal", "-shm")  # of a database in WAL mode
@@ -143,7 +142,7 @@ def _carry_what_fits(damaged: Path, rescued: Path, now_unix_s: float) -> tuple[i
             return _carry_over(damaged, rescued, now_unix_s, tables), left
         except InputOutputError as error:
             _remove(rescued)
-            if shutil.disk_usage(damaged.parent).free < _FULL_BYTES:
+            if is_full(damaged):
                 raise
             left = left or str(error)
     return _carry_over(damaged, rescued, now_unix_s, _PORTIONS[-1]), left

@@ -333,7 +333,7 @@ def test_what_no_store_took_is_told_at_the_end(tmp_path, caplog, monkeypatch):
     """A recording whose events could never be written ends with their number and 74, not with 0."""
     settings = configured(tmp_path, 1, night(8, [0.5, 2.0]))
     monkeypatch.setattr(Store, "__init__", refuse)
-    monkeypatch.setattr(shift_module, "_is_full", lambda path: True)
+    monkeypatch.setattr(shift_module, "is_full", lambda path: True)
     monkeypatch.setattr(shift_module, "ensure_sound", lambda *_: None)
     assert run(settings, Bursts, ABOUT) == InputOutputError.exit_code
     assert "writes waited for the store until the end and are lost" in caplog.text

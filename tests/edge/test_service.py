@@ -325,7 +325,7 @@ def test_a_mute_is_known_where_nothing_can_be_written(tmp_path, monkeypatch, cap
     with Store(settings.store.path) as store:
         store.put_setting("mute", "on")
     monkeypatch.setattr(Store, "start_session", full)
-    monkeypatch.setattr(shift_module, "_is_full", lambda path: True)
+    monkeypatch.setattr(shift_module, "is_full", lambda path: True)
     mute, clocks = Mute(False), Clocks(time.monotonic, time.time, lambda unix_s: True)
     setup = Setup(settings, Bursts, ABOUT)
     for word in ("on", "off"):
@@ -372,7 +372,7 @@ def test_a_really_full_disk_changes_no_mute(small_disk, word):
 def test_a_mute_is_known_where_nothing_can_be_opened(tmp_path, monkeypatch, caplog):
     """Where a full disk keeps SQLite from its log, the file is read; unreadable, it is muted."""
     settings = configured(tmp_path, None)
-    monkeypatch.setattr(shift_module, "_is_full", lambda path: True)
+    monkeypatch.setattr(shift_module, "is_full", lambda path: True)
     clocks = Clocks(time.monotonic, time.time, lambda unix_s: True)
     setup = Setup(settings, Bursts, ABOUT)
 

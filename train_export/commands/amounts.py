@@ -21,6 +21,13 @@ def count(text: str) -> int:
     return value
 
 
+def folds(text: str) -> int:
+    """Parts of the people, each held out once: at least two."""
+    if (value := _whole(text)) < 2:
+        raise argparse.ArgumentTypeError(f"{text} is too few; give 2 or more")
+    return value
+
+
 def hours(text: str) -> float:
     """Of scenes, which last a minute each."""
     try:

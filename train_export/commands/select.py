@@ -3,8 +3,7 @@
 import argparse
 from pathlib import Path
 
-from edge.errors import UsageError
-from train_export.commands.amounts import count, seed
+from train_export.commands.amounts import count, folds, seed
 from train_export.commands.index import add_layout
 
 
@@ -16,7 +15,7 @@ def add(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None
     parser.add_argument("--profile", default="room", choices=("room", "chest"))
     parser.add_argument("--clips", type=count, default=200, help="most sounds a label")
     parser.add_argument("--keep", type=count, default=20, help="coefficients to keep")
-    parser.add_argument("--folds", type=count, default=5)
+    parser.add_argument("--folds", type=folds, default=5)
     parser.add_argument("--seed", type=seed, default=0)
     parser.add_argument("--out", type=Path, required=True, metavar="DIR")
     parser.set_defaults(command=_select)
@@ -27,8 +26,6 @@ def _select(arguments: argparse.Namespace) -> int:
     from train_export import feature_select, feature_table
     from train_export.feature_report import write_report
 
-    if arguments.folds < 2:
-        raise UsageError(f"--folds {arguments.folds}: give 2 or more")
     profile = arguments.profile
     segments = feature_table.SEGMENTS[profile](arguments.corpus, arguments.layout, arguments.clips)
     spec = feature_table.candidates(profile)
