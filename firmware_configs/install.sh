@@ -8,17 +8,21 @@
 # Everything after the options below goes to `airway install-service`, such as --coral.
 #
 #   --root DIR     install into an image or a test's folder instead: no packages, no restart
+#   --dry-run      say what would be done, and do nothing
 #   --extras LIST  optional parts of airway-edge (default: mic)
 set -euo pipefail
 here=$(cd "$(dirname "$0")/.." && pwd)
 readonly here
 
-root='' extras=mic uninstall='' service=()
+umask 022 # the service's own user reads what is installed here
+root='' extras=mic uninstall='' purge='' dry='' service=()
 while [ $# -gt 0 ]; do
     case $1 in
     --root) root=${2:?--root needs a folder} && shift ;;
     --extras) extras=${2?--extras needs a list, or an empty word} && shift ;;
     --uninstall) uninstall=yes && service+=("$1") ;;
+    --purge) purge=yes && service+=("$1") ;;
+    --dry-run) dry=yes && service+=("$1") ;;
     --board)
         [ -f "$here/firmware_configs/boards/${2:?--board needs a name}.toml" ] || {
             echo "install: no board $2; see firmware_configs/boards" >&2 && exit 64
@@ -30,7 +34,7 @@ while [ $# -gt 0 ]; do
     esac
     shift
 done
-readonly root extras uninstall
+readonly root extras uninstall purge dry
 readonly prefix=$root/opt/airway
 
 die() {
@@ -70,12 +74,29 @@ install_program() {
         "$here${extras:+[$extras]}"
 }
 
+# What the service's files would be only an installed program can tell.
+rehearse() {
+    if [ -z "$uninstall" ]; then
+        [ -n "$root" ] || echo "would install Debian packages with apt-get"
+        echo "would install the program in $prefix"
+    fi
+    if [ -x "$prefix/bin/python" ]; then
+        "${airway[@]}" "${service[@]}"
+        [ -z "$uninstall" ] || echo "would remove $prefix"
+    fi
+}
+
 main() {
+    [ -z "$purge" ] || [ -n "$uninstall" ] || die '--purge only goes with --uninstall' 64
+    local airway=("$prefix/bin/python" -m edge.cli install-service)
+    airway+=(--root "${root:-/}" --program /opt/airway/bin/airway)
+    if [ -n "$dry" ]; then
+        rehearse
+        return
+    fi
     if [ -z "$root" ] && [ "$(id -u)" != 0 ]; then
         die 'this writes to /opt and /etc: run it with sudo' 77
     fi
-    local airway=("$prefix/bin/python" -m edge.cli install-service)
-    airway+=(--root "${root:-/}" --program /opt/airway/bin/airway)
     if [ -n "$uninstall" ]; then
         [ -x "$prefix/bin/python" ] || die "nothing to remove: there is no $prefix" 0
         "${airway[@]}" "${service[@]}"

@@ -48,7 +48,7 @@ class Write:
                 return (
                     f"kept {self.path} as it is: a node, a board or a key is changed there by hand"
                 )
-        self.path.parent.mkdir(parents=True, exist_ok=True)
+        _make_folder(self.path.parent)
         fresh = self.path.with_name(self.path.name + ".new")
         fresh.write_text(self.content, encoding="utf-8")
         fresh.chmod(self.mode)
@@ -58,6 +58,14 @@ class Write:
     def _same(self) -> bool:
         mode = self.path.stat().st_mode & 0o777
         return mode == self.mode and self.path.read_bytes() == self.content.encode()
+
+
+def _make_folder(path: Path) -> None:
+    """Make a folder, and those above it, which every user may enter whatever the umask."""
+    if not path.is_dir():
+        _make_folder(path.parent)
+        path.mkdir()
+        path.chmod(0o755)
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,7 +82,7 @@ class Link:
         """Make it, in place of another one."""
         if self.path.is_symlink() and str(self.path.readlink()) == self.target:
             return f"kept {self.path}"
-        self.path.parent.mkdir(parents=True, exist_ok=True)
+        _make_folder(self.path.parent)
         self.path.unlink(missing_ok=True)
         self.path.symlink_to(self.target)
         return f"linked {self.path}"

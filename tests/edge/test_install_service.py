@@ -77,6 +77,18 @@ def test_a_dry_run_writes_nothing(tmp_path, capsys):
         assert re.search(rf"would (write|link) .*{path}", said)
 
 
+def test_every_folder_lets_the_service_in(tmp_path):
+    """Under a umask that shuts others out, the service's own user still reads what it needs."""
+    before = os.umask(0o077)
+    try:
+        install(tmp_path)
+    finally:
+        os.umask(before)
+    for path in tmp_path.rglob("*"):
+        if not path.is_symlink():
+            assert path.stat().st_mode & 0o055 == (0o055 if path.is_dir() else 0o044)
+
+
 def test_uninstalling_keeps_the_history_and_purging_does_not(tmp_path, capsys):
     """Configuration and state survive an uninstallation; --purge removes them, too."""
     state = tmp_path / "var/lib/airway/airway.db"
@@ -190,6 +202,9 @@ def test_one_command_installs_upgrades_and_removes(tmp_path):
     assert "golden features equal    True" in run(*node)
     assert load_settings(root / CONFIG).node == "bedroom"
     before = tree(root / "etc")
+    for rehearsal in (["--dry-run"], ["--uninstall", "--dry-run"]):
+        assert "would" in run(*rehearsal)
+        assert (root / "opt/airway/bin/airway").is_file()
     assert "kept" in run(*node)
     assert tree(root / "etc") == before
     run("--uninstall")
