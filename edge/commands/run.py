@@ -2,8 +2,8 @@
 
 import argparse
 import difflib
-import json
 import os
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -12,6 +12,7 @@ from edge import __version__
 from edge.bundle import Bundle, load_bundle, shipped_bundles
 from edge.card import measured_detectors
 from edge.classifier import Classifier
+from edge.commands.output import in_json
 from edge.config import Settings, json_schema, load_settings
 from edge.errors import AirwayError, ConfigError, InputOutputError
 from edge.logs import configure_logging
@@ -58,22 +59,52 @@ def _run(arguments: argparse.Namespace) -> int:
 
 def _check_config(arguments: argparse.Namespace) -> int:
     if arguments.schema:
-        print(json.dumps(json_schema(), indent=2, ensure_ascii=False))
+        print(in_json(json_schema(), indent=2))
         return 0
     from edge.capture import open_wav_or_flac
     from edge.uplink.link import Link
 
     settings = load_settings(arguments.config, os.environ)
-    if settings.source.path is not None:
-        try:
-            open_wav_or_flac(settings.source.path)
-        except AirwayError as error:
-            raise ConfigError(f"{arguments.config}: source.path: {error}") from error
-    _listening(settings, arguments.config)
-    if settings.mqtt.enabled:
-        Link(settings.mqtt, settings.node, 1)  # refuses files that it can't use
+
+    def recording() -> None:
+        if settings.source.path is not None:
+            try:
+                open_wav_or_flac(settings.source.path)
+            except AirwayError as error:
+                raise ConfigError(f"{arguments.config}: source.path: {error}") from error
+
+    def history() -> None:
+        if settings.store.path.is_dir():
+            raise ConfigError(
+                f"{arguments.config}: store.path: {settings.store.path} is a folder; name the "
+                "file of the history"
+            )
+
+    def broker() -> None:
+        if settings.mqtt.enabled:
+            Link(settings.mqtt, settings.node, 1)  # refuses files that it can't use
+
+    _raise_all([recording, history, lambda: _listening(settings, arguments.config), broker])
     print(f"{arguments.config}: good")
     return 0
+
+
+def _raise_all(checks: Sequence[Callable[[], object]]) -> None:
+    """Make every check, and raise what all of them found.
+
+    Raises:
+        AirwayError: the one that a check raised; a ConfigError where several did.
+    """
+    errors: list[AirwayError] = []
+    for check in checks:
+        try:
+            check()
+        except AirwayError as error:
+            errors.append(error)
+    if len(errors) == 1:
+        raise errors[0]
+    if errors:
+        raise ConfigError("\n  ".join([f"{len(errors)} errors:", *map(str, errors)]))
 
 
 def _listening(settings: Settings, config: Path) -> tuple[Bundle, Classifier]:

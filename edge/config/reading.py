@@ -175,14 +175,16 @@ _TOML_TYPES: dict[Any, tuple[Any, str]] = {
 
 def _unknown(key: str, prefix: str, known: list[str]) -> str:
     """The line for a key that does not exist, with the nearest one that does."""
-    near = [prefix + name for name in difflib.get_close_matches(key, known, n=1)]
-    if not near:  # perhaps the right key in the wrong table
-        elsewhere = {
-            name: f"{table}.{name}"
-            for table, hint in get_type_hints(Settings).items()
-            if is_dataclass(hint)
-            for name in get_type_hints(hint)
-        }
-        near = [elsewhere[name] for name in difflib.get_close_matches(key, elsewhere, n=1)]
-    hint = f"did you mean {near[0]}?" if near else f"valid here: {', '.join(known)}"
+    elsewhere: dict[str, list[str]] = {}  # perhaps it is the right key in the wrong table
+    for table, hint in get_type_hints(Settings).items():
+        for name in get_type_hints(hint) if is_dataclass(hint) else [table]:
+            elsewhere.setdefault(name, []).append(f"{table}.{name}" if name != table else name)
+    near = (
+        elsewhere.get(key)
+        or [
+            *(prefix + name for name in difflib.get_close_matches(key, known, n=1)),
+            *(elsewhere[name][0] for name in difflib.get_close_matches(key, elsewhere, n=1)),
+        ][:1]
+    )
+    hint = f"did you mean {' or '.join(near)}?" if near else f"valid here: {', '.join(known)}"
     return f"{prefix}{key}: unknown key; {hint}"

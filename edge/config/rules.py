@@ -51,8 +51,13 @@ Topic: TypeAlias = Annotated[
 ClientId: TypeAlias = Annotated[
     str, matching(r"[A-Za-z0-9_-]{0,64}", "at most 64 of the characters A-Z a-z 0-9 _ -")
 ]
+# Labels between dots, of a length that the name service takes; or an address of IPv6.
+_HOST = (
+    r"(?=.{1,253}$)(?:[^\s/@:.]{1,63}(?:\.[^\s/@:.]{1,63})*\.?"
+    r"|[0-9A-Fa-f]*:[0-9A-Fa-f]*:[0-9A-Fa-f:.]*(?:%[^\s/]+)?)"
+)
 Host: TypeAlias = Annotated[
-    str, matching(r"[^\s/]{1,253}", "a host name or an address, without a port or mqtt://")
+    str, matching(_HOST, "a host name or an address, without a port, a user or mqtt://")
 ]
 BundleName: TypeAlias = Annotated[str, matching(r"[^\x00]+", "the name or the path of a bundle")]
 DeviceName: TypeAlias = Annotated[

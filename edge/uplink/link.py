@@ -89,10 +89,15 @@ class Link:
                 f"({error.verify_message}); check mqtt.host and mqtt.ca_file"
             ) from error
         except OSError as error:
-            raise LinkDownError(
-                f"no connection to the broker {self._place} ({error.strerror or error}); check "
-                "that it runs, and mqtt.host, mqtt.port and mqtt.tls"
-            ) from error
+            raise self._no_connection(error.strerror or str(error)) from error
+        except UnicodeError as error:  # a name that can't be asked for
+            raise self._no_connection(str(error)) from error
+
+    def _no_connection(self, reason: str) -> LinkDownError:
+        return LinkDownError(
+            f"no connection to the broker {self._place} ({reason}); check that it runs, and "
+            "mqtt.host, mqtt.port and mqtt.tls"
+        )
 
     def publish(self, topic: str, body: bytes, retain: bool) -> int:
         """Send one message; returns its number, which `answers` will name."""

@@ -86,6 +86,40 @@ def test_relative_paths_start_at_the_file(tmp_path):
     assert load(tmp_path, text % '"chest"').model.bundle == "chest"
 
 
+@pytest.mark.parametrize(
+    ("table", "key", "meant"),
+    [
+        ("mqtt", "node", "node"),
+        ("source", "runtime", "model.runtime"),
+        ("mqtt", "keep_days", "store.keep_days"),
+        ("night", "enabled", "mqtt.enabled"),
+        ("model", "path", "source.path or store.path"),
+        ("mqtt", "hots", "mqtt.host"),
+    ],
+)
+def test_a_key_in_the_wrong_table_is_told_its_own(tmp_path, table, key, meant):
+    """A key that is right elsewhere is not mistaken for one that looks like it here."""
+    told = errors(tmp_path, f'node = "n"\n[{table}]\n{key} = "x"\n')
+    assert f"{table}.{key}: unknown key; did you mean {meant}?" in told
+
+
+@pytest.mark.parametrize(
+    ("host", "good"),
+    [
+        ("broker.local", True), ("192.168.1.4", True), ("::1", True), ("fe80::1%eth0", True),
+        ("192.168..1", False), ("broker:1883", False), ("user@broker", False),
+        ("a" * 64 + ".local", False), ("mqtt://broker", False), (".local", False),
+    ],
+)  # fmt: skip
+def test_a_broker_is_a_name_or_an_address(tmp_path, host, good):
+    """What the name service can't look up is refused, and so are a port and a user."""
+    text = f'node = "n"\n[mqtt]\nhost = "{host}"\n'
+    if good:
+        assert load(tmp_path, text).mqtt.host == host
+    else:
+        assert "must be a host name or an address" in errors(tmp_path, text)[0]
+
+
 def test_all_errors_come_at_once(tmp_path):
     """Unknown keys, wrong types, bad values and a missing key are told together."""
     text = """
@@ -110,7 +144,8 @@ def test_all_errors_come_at_once(tmp_path):
         "source.knd: unknown key; did you mean source.kind?",
         "source.rate_hz: 3999 must be between 4000 and 192000",
         "source.channels: True must be a whole number",
-        "mqtt.host: 'mqtt://broker' must be a host name or an address, without a port or mqtt://",
+        "mqtt.host: 'mqtt://broker' must be a host name or an address, without a port, a "
+        "user or mqtt://",
         "mqtt.port: 65536 must be between 1 and 65535",
         "mqtt.base_topic: 'airway/+' must be words of A-Z a-z 0-9 _ - joined by single /",
         'log.level: \'warn\' must be one of "debug", "info", "warning", "error"; '
