@@ -34,6 +34,8 @@ _OTHER_FILES = {
     b"\x1a\x45\xdf\xa3": "a Matroska or WebM file",
 }
 _MP4_BRAND = b"ftyp"  # behind the length of the first box
+# Bytes behind the last chunk that some programs leave there; samples are more.
+_MOST_REMNANT = 65_536
 _LENGTH_UNKNOWN = 0xFFFFFFFF  # the length is in the ds64 chunk of a 64-bit header
 
 
@@ -107,6 +109,8 @@ def _refuse_bad_riff(file: BinaryIO, head: bytes, size: int, path: Path) -> None
             if not has_format:
                 raise BadInputError(f"{path} has no format chunk before its samples; {AGAIN}")
             _refuse_bad_length(length, riff_bytes, file.tell(), size, path)
+            file.seek(length + length % 2, os.SEEK_CUR)
+            _refuse_hidden_samples(file, order, size, path)
             return
         file.seek(length + length % 2, os.SEEK_CUR)  # chunks begin at even places
     raise BadInputError(f"{path} has a damaged header and holds no samples; {AGAIN}")
@@ -135,6 +139,19 @@ def _refuse_bad_length(length: int, riff_bytes: int, begin: int, size: int, path
             f"{path} is cut short or was never finished: its header promises {promised} bytes and "
             f"it has {size}; copy it again, or repair it: sox --ignore-length {path.name} out.wav"
         )
+
+
+def _refuse_hidden_samples(file: BinaryIO, order: str, size: int, path: Path) -> None:
+    """What follows the samples is further chunks: a recorder that was killed may count too few."""
+    promised = at = file.tell()
+    while size - at > _MOST_REMNANT:
+        name, length = struct.unpack(order + "4sI", file.read(8))
+        at = file.seek(length + length % 2, os.SEEK_CUR)
+        if not all(32 <= byte < 127 for byte in name) or at > size + 1:
+            raise BadInputError(
+                f"{path} was never finished: its header promises {promised} bytes and it has "
+                f"{size}; repair it: sox --ignore-length {path.name} out.wav"
+            )
 
 
 def remedy(path: Path, option: str = "") -> str:

@@ -1,7 +1,6 @@
 """A WAV or FLAC file, decoded block by block."""
 
 import contextlib
-import os
 import stat
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -115,10 +114,10 @@ def open_wav_or_flac(path: Path) -> Recording:
         InputOutputError: not found, not readable, or not a regular file.
     """
     try:
+        state = path.stat()
+        if not stat.S_ISREG(state.st_mode):  # to open a pipe would wait for its writer
+            raise InputOutputError(f"{path} is not a regular file; name a WAV or FLAC file")
         with path.open("rb") as file:
-            state = os.fstat(file.fileno())
-            if not stat.S_ISREG(state.st_mode):
-                raise InputOutputError(f"{path} is not a regular file; name a WAV or FLAC file")
             refuse_bad_container(file, state.st_size, path)
     except OSError as error:
         raise _unreadable(path, error) from error

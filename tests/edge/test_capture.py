@@ -5,7 +5,6 @@ import itertools
 import logging
 import os
 import struct
-import threading
 import tracemalloc
 from pathlib import Path
 
@@ -243,15 +242,27 @@ def test_what_is_not_a_sound_is_refused(tmp_path, value):
     assert f"has {value:g} as sample 70003, full scale being 1.0" in refusal(tmp_path / "a.wav")
 
 
+def test_samples_behind_the_header_are_not_passed_over(tmp_path):
+    """A header that counts too few samples is refused; further chunks and a remnant are not."""
+    path, long = tmp_path / "a.wav", np.tile(NOISE, 100_000 // len(NOISE) + 1)
+    whole = wav_bytes(long)
+    for riff_bytes, data_bytes in ((32_036, 32_000), (len(whole) - 8, 32_000)):
+        head = bytearray(whole)
+        struct.pack_into("<I", head, 4, riff_bytes)
+        struct.pack_into("<I", head, 40, data_bytes)
+        path.write_bytes(head)
+        assert "was never finished: its header promises 32044 bytes" in refusal(path)
+    for behind in (b"LIST" + struct.pack("<I", 100_001) + bytes(100_002), b"junk", bytes(5_000)):
+        path.write_bytes(whole + behind)
+        assert open_wav_or_flac(path).samples == len(long)
+
+
 def test_files_that_can_not_be_read(tmp_path):
     """Not found, a folder, a pipe and a file that goes away are input/output errors."""
-    os.mkfifo(tmp_path / "pipe.wav")
-    writer = threading.Thread(target=lambda: (tmp_path / "pipe.wav").open("wb").close())
-    writer.start()
+    os.mkfifo(tmp_path / "pipe.wav")  # which nobody writes to, and is not waited for
     for name in ("nothing.wav", ".", "pipe.wav"):
         with pytest.raises(InputOutputError):
             open_wav_or_flac(tmp_path / name)
-    writer.join()
     (tmp_path / "a.wav").write_bytes(wav_bytes())
     recording = open_wav_or_flac(tmp_path / "a.wav")
     (tmp_path / "a.wav").unlink()
