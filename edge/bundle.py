@@ -81,17 +81,17 @@ def shipped_bundles() -> list[str]:
 
 
 def bundle_path(name_or_path: str) -> Path:
-    """Folder of a bundle: a path when it has a separator or is a folder, else a shipped name.
+    """Folder of a bundle: a shipped name, which a folder here can't take, else a path.
 
     Raises:
         InputOutputError: neither exists.
     """
-    path = Path(name_or_path)
-    if path.is_dir():
-        return path
     shipped = shipped_bundles()
     if name_or_path in shipped:
         return Path(str(resources.files("edge") / "models" / name_or_path))
+    path = Path(name_or_path)
+    if path.is_dir():
+        return path
     raise InputOutputError(
         f"no bundle {name_or_path!r}; give a folder that holds card.json, or one of: "
         + (", ".join(shipped) or "(none shipped)")

@@ -111,12 +111,20 @@ def load_runtime(name: str) -> ModuleType:
     tflite-runtime's wheels for ARM were linked with -ffast-math: loading them makes the processor
     round every subnormal number of the program to zero from then on, also in code that has nothing
     to do with them. The thread's floating-point environment is put back as it was.
+
+    Raises:
+        ConfigError: it can't be loaded.
     """
     libm = ctypes.CDLL("libm.so.6")  # no wheel of a runtime is for another C library than this
     environment = ctypes.create_string_buffer(_FLOAT_ENVIRONMENT_BYTES)
     libm.fegetenv(environment)
     try:
         return importlib.import_module(MODULES[name])
+    except ImportError as error:
+        raise ConfigError(
+            f"the runtime {name} is installed and can't be loaded beside NumPy {np.__version__} "
+            f"({error}); install airway-edge again"
+        ) from error
     finally:
         libm.fesetenv(environment)
 

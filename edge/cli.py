@@ -24,7 +24,7 @@ from edge.bundle import Bundle, load_bundle, shipped_bundles
 from edge.capture import Recording, list_inputs, meter_lines, open_wav_or_flac
 from edge.classifier import RUNTIMES, Classifier, installed_runtimes
 from edge.commands import bench, checkin, install_service, report, run, screen, web
-from edge.commands.output import DISCLAIMER, each_file, say_json
+from edge.commands.output import DISCLAIMER, each_file, in_json, say_json
 from edge.config import LogSettings
 from edge.errors import (
     AirwayError,
@@ -50,7 +50,9 @@ class _Parser(argparse.ArgumentParser):
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run a command; returns its exit code."""
-    if sys.stdout is None:  # it was closed before the start
+    if sys.stderr is None:  # it was closed before the start: what it would say goes nowhere
+        sys.stderr = Path(os.devnull).open("w")  # noqa: SIM115
+    if sys.stdout is None:
         print(
             "airway: standard output is closed; send it to a file or to /dev/null", file=sys.stderr
         )
@@ -245,7 +247,7 @@ def _model(arguments: argparse.Namespace) -> int:
         return 0
     bundle = load_bundle(arguments.bundle)
     if arguments.action == "show":
-        print(json.dumps(bundle.card, indent=2, ensure_ascii=False))
+        print(in_json(bundle.card, indent=2))
         return 0
     classifier = Classifier(bundle)
     features_equal, logit_difference = golden_difference(bundle, classifier)
@@ -268,26 +270,35 @@ def _model(arguments: argparse.Namespace) -> int:
 
 def _doctor(arguments: argparse.Namespace) -> int:
     bundle = load_bundle("room")
-    classifier = Classifier(bundle)
-    features_equal, logit_difference = golden_difference(bundle, classifier)
-    findings = {
+    findings: dict[str, Any] = {
         "version": __version__,
         "python": platform.python_version(),
         "machine": platform.machine(),
         "numpy": np.__version__,
         "frontend_backend": Frontend(bundle.spec, bundle.tables).backend,
         "runtimes": installed_runtimes(),
-        "runtime": classifier.runtime_name,
+        "runtime": None,
         "bundles": {name: load_bundle(name).digest for name in shipped_bundles()},
-        "golden_features_equal": features_equal,
-        "golden_logit_difference": logit_difference,
     }
+    code = 0
+    try:
+        classifier = Classifier(bundle)
+    except AirwayError as error:  # what was found is wanted most where something is wrong
+        findings["problem"] = str(error)
+        code = error.exit_code
+    else:
+        features_equal, logit_difference = golden_difference(bundle, classifier)
+        findings |= {
+            "runtime": classifier.runtime_name,
+            "golden_features_equal": features_equal,
+            "golden_logit_difference": logit_difference,
+        }
     if arguments.json:
         print(json.dumps(findings))
-        return 0
+        return code
     for name, value in findings.items():
         print(f"{name.replace('_', ' '):<24} {value}")
-    return 0
+    return code
 
 
 if __name__ == "__main__":

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from edge.errors import InputOutputError, UsageError, how_to_install
+from edge.errors import BadInputError, InputOutputError, UsageError, how_to_install
 from edge.frontend import Frontend, FrontendSpec, build_tables
 from edge.frontend.extractor import resampler, sample_filters
 from edge.frontend.spec import DENOISERS
@@ -37,7 +37,8 @@ def plot_features(
         title: a line above.
 
     Raises:
-        UsageError: matplotlib is missing or can't write such a file, or there is no frame.
+        UsageError: matplotlib is missing or can't write such a file.
+        BadInputError: there is no frame.
         InputOutputError: the file can't be written.
     """
     try:
@@ -85,7 +86,7 @@ def _column(samples: NDArray[np.int16], spec: FrontendSpec) -> tuple[NDArray[Any
     cepstra = dataclasses.replace(bands, output="mfcc", kept=kept)
     log_q7 = Frontend(bands).push(samples).frames
     if len(log_q7) == 0:
-        raise UsageError(
+        raise BadInputError(
             f"--plot needs a longer recording: {len(samples)} samples at {spec.rate_hz} Hz make "
             "no frame"
         )

@@ -179,7 +179,7 @@ node = "{NODE}"
 [source]
 name = "{SOURCE}"
 kind = "wav"
-path = {json.dumps(str(wav))}
+path = {json.dumps(str(wav), ensure_ascii=False)}
 realtime = false  # the night takes seconds; every stage is the one of a real night
 
 [store]
@@ -233,7 +233,7 @@ def _conclude(folder: Path, subscriber: Subscriber, marks: list[Mark] | None) ->
         heard, lost = subscriber.summary["monitored_s"], subscriber.summary["lost_s"]
         print(f"Seconds monitored:             {heard:.1f} ({lost:.1f} lost)")
     print(f"Recording, configuration, history and logs are in {folder}.")
-    if not onsets_s:
+    if marks is not None and not onsets_s:  # a recording of one's own may hold none
         print("No cough event arrived: the demonstration failed.", file=sys.stderr)
         return 1
     return 0

@@ -131,15 +131,17 @@ def _fields(result: TaskResult) -> dict[str, Any]:
 
 def _from_microphone(device: str) -> dict[str, tuple[Pcm, int]]:
     """Ask for each task, record it, and ask again when the recording is of no use."""
+    Microphone(device, RATE_HZ, 1, BLOCKS_PER_SECOND).close()  # refused now, before any word
     sounds = {}
     for task in TASKS:
         for attempt in range(ATTEMPTS):
             _tell(f"{task.words['en']} {task.words['zh']}")
-            if sys.stdin.isatty():
+            if sys.stdin and sys.stdin.isatty():
                 _tell("Press Enter to begin. 按回车键开始。")
                 sys.stdin.readline()
             microphone = Microphone(device, RATE_HZ, 1, BLOCKS_PER_SECOND)
             stop = threading.Event()
+            _tell("Now. 开始。")  # opening it took a moment
             pcm = record(microphone.blocks(stop, elapsed_s), task, microphone.rate_hz, stop)
             sounds[task.name] = pcm, microphone.rate_hz
             result = measure(task, pcm, microphone.rate_hz)

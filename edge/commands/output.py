@@ -1,5 +1,6 @@
 """What the subcommands share: how they print, and how they go through many files."""
 
+import codecs
 import json
 import sys
 from collections.abc import Callable, Sequence
@@ -13,7 +14,13 @@ DISCLAIMER = "Airway is a screening aid, not a diagnosis. Ask a clinician about 
 
 def say_json(line: dict[str, Any]) -> None:
     """Print one JSON object on one line of standard output."""
-    print(json.dumps(line, ensure_ascii=False), flush=True)
+    print(in_json(line), flush=True)
+
+
+def in_json(value: Any, indent: int | None = None) -> str:
+    """A value as JSON that standard output can hold, whatever its encoding."""
+    encoding = codecs.lookup(sys.stdout.encoding or "ascii").name
+    return json.dumps(value, indent=indent, ensure_ascii=encoding != "utf-8")
 
 
 def each_file(files: Sequence[Path], work: Callable[[Path], None]) -> int:

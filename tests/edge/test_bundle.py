@@ -93,6 +93,15 @@ def test_what_is_no_model_is_told(room_copy):
         Classifier(load_bundle(str(room_copy)))
 
 
+def test_a_folder_here_takes_no_shipped_name(tmp_path, monkeypatch):
+    """Where a folder is called as a shipped bundle, the bundle is meant; a path is the folder."""
+    (tmp_path / "room").mkdir()
+    monkeypatch.chdir(tmp_path)
+    assert load_bundle("room").name == "room"
+    with pytest.raises(InputOutputError, match=r"card\.json"):
+        load_bundle("./room")
+
+
 def test_a_missing_bundle_names_the_shipped_ones():
     """An unknown name is told with the names there are."""
     with pytest.raises(InputOutputError, match="room"):

@@ -241,6 +241,57 @@ def test_a_recording_that_cannot_be_played_is_a_wrong_configuration(night_wav, t
             assert checked.returncode == 0
 
 
+def test_check_config_says_every_error(tmp_path):
+    """A recording that is gone, an unknown bundle and a folder for the history come at once."""
+    path = tmp_path / "config.toml"
+    path.write_text(
+        'node = "n"\n[source]\nkind = "wav"\npath = "gone.wav"\n[model]\nbundle = "rom"\n'
+        f'[store]\npath = "{tmp_path}"\n[mqtt]\ntls = true\nca_file = "none.pem"\n'
+    )
+    done = airway("check-config", path)
+    assert done.returncode == 78
+    assert done.stderr.startswith("airway: 4 errors:\n")
+    for words in ("gone.wav", "did you mean 'room'?", "store.path", "none.pem"):
+        assert words in done.stderr
+
+
+def test_json_fits_the_encoding_of_its_output(night_wav, tmp_path):
+    """A name that the output's encoding has no letters for is escaped as JSON escapes it."""
+    path = tmp_path / "\N{GRINNING FACE}\N{LATIN SMALL LETTER E WITH ACUTE}.wav"
+    shutil.copy(night_wav, path)
+    for encoding in ("utf-8", "latin-1"):
+        done = subprocess.run(
+            [sys.executable, "-m", "edge.cli", "replay", "--json", path], check=True,
+            env=os.environ | {"PYTHONIOENCODING": encoding}, stdout=subprocess.PIPE,
+        )  # fmt: skip
+        last = json.loads(done.stdout.decode(encoding).splitlines()[-1])
+        assert last["file"] == str(path)
+
+
+def test_a_closed_error_output_does_not_go_to_the_result(tmp_path):
+    """What would be said on standard error is not said among the JSON lines."""
+    command = f"{sys.executable} -m edge.cli replay --json {tmp_path / 'none.wav'} 2>&-"
+    done = subprocess.run(["sh", "-c", command], stdout=subprocess.PIPE, text=True, check=False)
+    assert (done.returncode, done.stdout) == (74, "")
+
+
+def test_the_doctor_speaks_where_no_runtime_loads(tmp_path):
+    """A runtime that is installed and broken is named, beside what else was found."""
+    broken = tmp_path / "tflite_runtime"
+    broken.mkdir()
+    (broken / "__init__.py").touch()
+    (broken / "interpreter.py").write_text("raise ImportError('numpy.core failed to import')")
+    done = subprocess.run(
+        [sys.executable, "-m", "edge.cli", "doctor", "--json"], capture_output=True, text=True,
+        env=os.environ | {"PYTHONPATH": str(tmp_path)}, check=False,
+    )  # fmt: skip
+    assert (done.returncode, done.stderr) == (78, "")
+    found = json.loads(done.stdout)
+    assert found["runtime"] is None
+    assert "numpy.core failed to import" in found["problem"]
+    assert found["frontend_backend"] in ("native", "reference")
+
+
 def test_a_screen_finds_no_events(night_wav):
     """A recording is not said to be without coughs by a model that hears none."""
     assert_one_sentence(airway("replay", "--bundle", "screen-chest", night_wav), 65, "no events")

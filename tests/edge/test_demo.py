@@ -163,6 +163,16 @@ def test_the_demonstration_counts_coughs_through_a_broker(tmp_path: Path) -> Non
     assert _running(tmp_path) == []
 
 
+def test_a_recording_without_a_cough_is_no_failure(tmp_path: Path) -> None:
+    """What a person's own recording holds is told, and nothing is promised of it."""
+    wav = tmp_path / "a \N{GRINNING FACE}.wav"
+    with wav.open("wb") as file:  # a name that only its bytes are told by
+        soundfile.write(file, np.zeros(5 * RATE_HZ, np.int16), RATE_HZ, format="WAV")
+    output, _ = (demo := _play(tmp_path / "run", str(wav))).communicate(timeout=60)
+    assert demo.returncode == 0, output
+    assert "Cough events received: 0" in output
+
+
 def test_a_recording_that_does_not_exist_fails_the_demonstration(tmp_path: Path) -> None:
     """The daemon's own sentence reaches the person, and nothing is left running."""
     output, _ = (demo := _play(tmp_path, "missing.wav")).communicate(timeout=60)

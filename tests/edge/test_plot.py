@@ -9,7 +9,7 @@ import pytest
 import soundfile as sf
 
 from edge import cli
-from edge.errors import InputOutputError, UsageError
+from edge.errors import BadInputError, InputOutputError, UsageError
 from edge.frontend import PRESETS
 from edge.plot import plot_features
 
@@ -56,7 +56,7 @@ def test_bad_files(tmp_path: Path):
         plot_features(PCM, 16_000, ROOM, tmp_path / "out.wav", "")
     with pytest.raises(InputOutputError, match="choose another --plot"):
         plot_features(PCM, 16_000, ROOM, tmp_path / "none" / "out.png", "")
-    with pytest.raises(UsageError, match="200 samples at 16000 Hz make no frame"):
+    with pytest.raises(BadInputError, match="200 samples at 16000 Hz make no frame"):
         plot_features(PCM[:200], 16_000, ROOM, tmp_path / "out.png", "")
 
 
