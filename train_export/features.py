@@ -40,6 +40,8 @@ COUGH_TARGET_S = 0.30
 # And so long before that next one begins: two steps of rest, or a bout is one long cough.
 COUGH_REST_S = 0.08
 LABELS_FILE = "labels.json"
+# The modules that decide what is in a scene.
+MIXER = ("features", "rhythm", "segment", "sounds", "soundscape", "synthetic", "teacher")
 
 
 @dataclass(frozen=True, slots=True)
@@ -160,7 +162,7 @@ def prepare_scenes(
             "frontend": digest(spec, build_tables(spec)), "labels": labels,
             "teacher": teacher_digest(teacher_model) if teacher_model else None,
             "clips": fingerprint(split_corpus(corpus, layout)),
-            "mixer": _mixer_digest(),
+            "mixer": code_digest(*MIXER),
         }  # fmt: skip
         name = hashlib.sha256(json.dumps(key, sort_keys=True).encode()).hexdigest()[:16]
         folder = cache / f"{split}-{name}"
@@ -189,10 +191,10 @@ def prepare_scenes(
     return made
 
 
-def _mixer_digest() -> str:
-    """SHA-256 of the code that decides what is in a scene: kept scenes of other code are others."""
+def code_digest(*modules: str) -> str:
+    """SHA-256 of modules of this package: what other code made is not found where it is kept."""
     code = hashlib.sha256()
-    for name in ("features", "rhythm", "segment", "sounds", "soundscape", "synthetic", "teacher"):
+    for name in modules:
         code.update(Path(__file__).with_name(f"{name}.py").read_bytes())
     return code.hexdigest()
 

@@ -21,6 +21,6 @@ ABOUT: dict[str, Any] = {
 }
 PROTOCOL: dict[str, Any] = {
     "split": "folds by person inside the training halves",
-    "chosen_on": "out-of-fold scores of the training halves",
+    "chosen_on": "out-of-fold scores of the training halves; of records, see `records`",
     "network": "trained on everybody in the training halves",
 }

@@ -37,7 +37,7 @@ from train_export.chest.scores import ICBHI, NORMAL, SPRSOUND, TASKS, counts, ra
 from train_export.chest.settle import settle
 from train_export.chest.units import Unit, frames_of, read_units, stretch
 from train_export.export import begin, model_of, seal
-from train_export.features import FEATURE_SCALE
+from train_export.features import FEATURE_SCALE, code_digest
 from train_export.models.config import ClipConfig
 from train_export.quantize import REPRESENTATIVE_PATCHES, quantize
 from train_export.readers.rows import fingerprint
@@ -45,6 +45,11 @@ from train_export.readers.rows import fingerprint
 SPEC: FrontendSpec = PRESETS["chest-4k"]
 SOURCES = ("sprsound", "icbhi2017_partial", "icbhi2017_cycles")
 FOLDS = 3
+# The modules that decide what a network learns.
+LEARNING = (
+    "chest/fit", "chest/folds", "chest/labels", "chest/sampling", "chest/train", "chest/units",
+    "models/clip_cnn",
+)  # fmt: skip
 # Every fourth event patch or so is enough to choose a threshold by, and a stream is long.
 STREAMED_RECORDS = 240
 Frames = dict[str, NDArray[np.int16]]
@@ -74,8 +79,8 @@ def train_chest(
     Args:
         corpus: with a folder for each of SOURCES, at least one.
         out: the bundle's folder.
-        work: keeps trained networks under the digest of their settings and of what they heard; to
-            be emptied when the code changed.
+        work: keeps trained networks under the digest of their settings, of what they heard and of
+            the code that taught them.
         steps: of each network's training.
         seed: of the weights and the batches.
         folds: parts that the people are dealt into, each held out once.
@@ -163,7 +168,7 @@ def train_network(
     units = training_units(corpus_units(corpus))
     settings = {
         "config": asdict(config), "fold": fold, "of": folds, "steps": steps, "seed": seed,
-        "units": fingerprint(units),
+        "units": fingerprint(units), "frontend": asdict(SPEC), "code": code_digest(*LEARNING),
     }  # fmt: skip
     digest = hashlib.sha256(json.dumps(settings, sort_keys=True).encode()).hexdigest()
     kept = work / "chest" / f"{fold}-{digest[:12]}.pickle"
