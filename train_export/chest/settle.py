@@ -2,11 +2,11 @@
 
 The readout of records is fitted with all classes alike, on a training half in which one record
 in eleven is too poor to say. In SPRSound's intra-subject test hardly any is, and at the
-threshold of the training half every second normal record is called abnormal there. How common a
-class is elsewhere nobody told, so its share is the mean of the two halves' (the correction of
-Saerens et al., Adjusting the outputs of a classifier to new a priori probabilities, 2002, with
-given shares); the threshold comes from the test. All of its children train the network anyway,
-so it says nothing about new children; the inter-subject test stays closed.
+threshold of the training half every second normal record is called abnormal there. So the
+classes' shares and the threshold come from that test (the correction of Saerens et al.,
+Adjusting the outputs of a classifier to new a priori probabilities, 2002, with known shares).
+All of its children train the network anyway, so it says nothing about new children; the
+inter-subject test stays closed.
 
 The figures of its records are cross-fitted: each person's threshold and shares come from others.
 """
@@ -25,7 +25,6 @@ from edge.classifier import Classifier
 from edge.errors import BadInputError
 from edge.readout import Readout, readouts_of
 from train_export.chest.evaluate import Reading, icbhi, read_all, reading, tasks, unit_logits
-from train_export.chest.folds import training_units
 from train_export.chest.golden import chest_pcm
 from train_export.chest.inputs import inputs_of
 from train_export.chest.readouts import BALANCE, choose_threshold
@@ -36,9 +35,8 @@ Floats = NDArray[np.float64]
 KIND = "record"
 FOLDS = 5
 NOTE = (
-    "shares of the classes are the mean of the training half's and of SPRSound's test_intra, the "
-    "threshold was settled on test_intra, whose children all are in training; its record figures "
-    "are cross-fitted by person"
+    "shares of the classes and threshold settled on SPRSound's test_intra, whose children all are "
+    "in training; its record figures are cross-fitted by person"
 )
 
 
@@ -48,8 +46,8 @@ def settle(bundle: Bundle, folder: Path, units: Sequence[Unit]) -> Bundle:
     Args:
         bundle: with the readouts that the training half gave.
         folder: where to.
-        units: of the whole corpus. Records of `test_intra` and of the training half settle the
-            readout; events and the cycles of ICBHI's test half give figures alone.
+        units: of the whole corpus. Records of `test_intra` settle the readout; its events and
+            the cycles of ICBHI's test half give figures alone.
 
     Raises:
         BadInputError: the bundle was settled before.
@@ -67,8 +65,7 @@ def settle(bundle: Bundle, folder: Path, units: Sequence[Unit]) -> Bundle:
             (unit, inputs_of(KIND, logits, recording))
             for unit, logits, recording in unit_logits(bundle, classifier, records)
         ]
-        trained_on = [unit.label for unit in training_units(units) if unit.kind == KIND]
-        readout, readings = settled(readouts_of(card)[KIND], heard, trained_on)
+        readout, readings = settled(readouts_of(card)[KIND], heard)
         own["readouts"][KIND] = readout.to_dict()
         own["protocol"]["records"] = NOTE
         events = [unit for unit in intra if unit.kind == "event"]
@@ -81,14 +78,13 @@ def settle(bundle: Bundle, folder: Path, units: Sequence[Unit]) -> Bundle:
 
 
 def settled(
-    readout: Readout, heard: Sequence[tuple[Unit, Floats]], trained_on: Sequence[str]
+    readout: Readout, heard: Sequence[tuple[Unit, Floats]]
 ) -> tuple[Readout, list[Reading]]:
     """Settle a readout that took all classes alike.
 
     Args:
         readout: as the training half gave it.
         heard: units with their inputs, float64 [inputs].
-        trained_on: labels of the training half's units.
 
     Returns:
         The readout, and what those that other people settled say of each unit.
@@ -98,24 +94,17 @@ def settled(
     people = [unit.subject for unit, _ in heard]
     readings = []
     for known, held in GroupKFold(min(FOLDS, len(set(people)))).split(people, groups=people):
-        fold = _settled(readout, [heard[index] for index in known], trained_on)
+        fold = _settled(readout, [heard[index] for index in known])
         for index in held:
             unit, inputs = heard[index]
             readings.append(reading(fold, unit, inputs))
-    return _settled(readout, heard, trained_on), readings
+    return _settled(readout, heard), readings
 
 
-def _settled(
-    readout: Readout, heard: Sequence[tuple[Unit, Floats]], trained_on: Sequence[str]
-) -> Readout:
+def _settled(readout: Readout, heard: Sequence[tuple[Unit, Floats]]) -> Readout:
     truth = [unit.label for unit, _ in heard]
-    shares = (_shares(readout, truth) + _shares(readout, trained_on)) / 2
-    shifted = replace(readout, bias=readout.bias + np.log(shares))
+    # One more of each: a class that nobody showed is rare, and not impossible.
+    counts = np.array([truth.count(label) + 1 for label in readout.labels])
+    shifted = replace(readout, bias=readout.bias + np.log(counts / counts.sum()))
     chances = np.stack([shifted.probabilities(inputs) for _, inputs in heard])
     return replace(shifted, normal_from=choose_threshold(KIND, truth, chances))
-
-
-def _shares(readout: Readout, labels: Sequence[str]) -> Floats:
-    # One more of each: a class that nobody showed is rare, and not impossible.
-    counts = np.array([labels.count(label) + 1 for label in readout.labels])
-    return counts / counts.sum()
