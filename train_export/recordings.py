@@ -26,3 +26,9 @@ def blocks_of(path: Path) -> tuple[int, Iterator[NDArray[np.int16]]]:
         return rate_hz, (block.pcm for block in recording.blocks(rate_hz))
     pcm, rate_hz = decoded(path)
     return rate_hz, iter([mono(pcm, 1.0)])
+
+
+def duration_s(path: Path) -> float:
+    """Length of a recording in seconds; refused as by `blocks_of`."""
+    rate_hz, blocks = blocks_of(path)
+    return sum(len(pcm) for pcm in blocks) / rate_hz

@@ -124,6 +124,28 @@ def test_a_recording_that_was_cut_short_is_refused(bundle, manifest, tmp_path):
         evaluate(bundle, path)
 
 
+def test_a_record_without_times_is_its_whole_file(bundle, manifest, tmp_path):
+    """Blank times score as the times of the whole recording do."""
+    wav = (manifest.parent / "0.wav").resolve()
+    whole = open_wav_or_flac(wav)
+    path = tmp_path / "m.csv"
+    found = []
+    for times in (",", f"0,{whole.duration_s}"):
+        path.write_text(f"path,label_event,start_s,end_s\n{wav},record:Normal,{times}\n")
+        report, rows = evaluate(bundle, path)
+        found.append((report["tasks"]["2-2"]["units"], rows))
+    assert found[0] == found[1]
+    assert found[0][0] == 1
+
+
+def test_records_are_not_mistaken_for_events(tmp_path):
+    """SPRSound's own words for records are refused with the ones that tell them from events."""
+    path = tmp_path / "m.csv"
+    path.write_text("path,label_event,start_s,end_s\na.wav,CAS & DAS,0,9\nb.wav,Normal,0,9\n")
+    with pytest.raises(BadInputError, match="write record:CAS & DAS and record:Normal"):
+        sorted_out(path)
+
+
 def test_a_label_in_other_letters_is_the_same(tmp_path):
     """Letters matter where they tell an event from a cycle; other labels are told."""
     path = tmp_path / "m.csv"

@@ -9,9 +9,9 @@ from numpy.typing import NDArray
 
 from edge.errors import BadInputError
 from edge.frontend import Frontend, FrontendSpec, FrontendTables
-from train_export.chest.labels import canonical, kind_of
+from train_export.chest.labels import KINDS, canonical, kind_of
 from train_export.readers.rows import read_table, span
-from train_export.recordings import blocks_of
+from train_export.recordings import blocks_of, duration_s
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,15 +44,22 @@ class Unit:
 def read_units(manifest: Path) -> list[Unit]:
     """Units of a manifest, in its order; rows of other profiles are left out.
 
+    A record without times is its whole file.
+
     Raises:
-        InputOutputError: it can't be read.
+        InputOutputError: it, or the file of such a record, can't be read.
         BadInputError: a column is missing, or a time is no number or runs backwards.
     """
     return sorted_out(manifest)[0]
 
 
 def sorted_out(manifest: Path) -> tuple[list[Unit], dict[str, int]]:
-    """As `read_units`, and how many rows of each other label were left out."""
+    """As `read_units`, and how many rows of each other label were left out.
+
+    Raises:
+        BadInputError: as there, or records are spelled as SPRSound spells them, which makes
+            their normal ones events.
+    """
     units, others = [], Counter[str]()
     for where, row in read_table(manifest, ("path", "label_event", "start_s", "end_s")):
         unit = _unit(row, where, manifest.parent)
@@ -60,6 +67,11 @@ def sorted_out(manifest: Path) -> tuple[list[Unit], dict[str, int]]:
             others[row["label_event"]] += 1
         else:
             units.append(unit)
+    if bare := {f"record:{label}" for label in others} & set(KINDS["record"]):
+        raise BadInputError(
+            f"{manifest} spells records without `record:`, and so their normal ones as events; "
+            f"write {', '.join(sorted(bare))} and record:Normal"
+        )
     return units, dict(others)
 
 
@@ -68,7 +80,10 @@ def _unit(row: dict[str, str], where: str, folder: Path) -> Unit | None:
     kind = kind_of(label)
     if kind is None:
         return None
-    start_s, end_s = span(row["start_s"], row["end_s"], where)
+    if kind == "record" and not row["start_s"] and not row["end_s"]:  # the whole file
+        start_s, end_s = 0.0, duration_s(folder / row["path"])
+    else:
+        start_s, end_s = span(row["start_s"], row["end_s"], where)
     if start_s == end_s:
         raise BadInputError(f"{where}: start and end are both {start_s:g}; an end lies behind")
     return Unit(
