@@ -22,17 +22,17 @@ from edge.bundle import load_bundle
 from edge.readout import Readout, readouts_of
 from train_export.chest.evaluate import icbhi, reading
 from train_export.chest.inputs import inputs_of
-from train_export.chest.labels import OUTPUTS
 from train_export.chest.train import (
-    SPEC,
     Logits,
+    Start,
     Unit,
     corpus_frames,
     corpus_units,
+    from_nothing,
+    from_yamnet,
     own_logits,
     train_network,
 )
-from train_export.models.config import ClipConfig
 
 
 def main() -> int:
@@ -42,13 +42,18 @@ def main() -> int:
     parser.add_argument("--seeds", type=int, default=5, help="1, 2, … (5)")
     parser.add_argument("--work", type=Path, default=Path("work"), help="keeps trained networks")
     parser.add_argument("--out", type=Path, default=Path(__file__).with_suffix(".md"))
+    parser.add_argument("--pretrained", type=Path, metavar="F.tflite", help="as to airway-train")
     arguments = parser.parse_args()
     if arguments.corpus is None:
         parser.error("give --corpus, or set AIRWAY_CORPUS")
     bundle = load_bundle("chest")
     protocol, readout = bundle.card["protocol"], readouts_of(bundle.card)["cycle"]
+    start = from_yamnet(arguments.pretrained) if arguments.pretrained else from_nothing()
+    made = bundle.card["model"]["architecture"]
+    if start.config.architecture != made:
+        parser.error(f"the bundle is a {made}: give --pretrained as its training had it")
     seeds = range(1, arguments.seeds + 1)
-    jobs = [(Path(arguments.corpus), arguments.work, seed, protocol) for seed in seeds]
+    jobs = [(Path(arguments.corpus), arguments.work, start, seed, protocol) for seed in seeds]
     with ProcessPoolExecutor(2, get_context("spawn"), max_tasks_per_child=1) as pool:
         found = list(pool.map(heard, *zip(*jobs, strict=True)))
     scores = [scored(readout, logits) for logits in found]
@@ -60,14 +65,13 @@ def main() -> int:
 
 
 def heard(
-    corpus: Path, work: Path, seed: int, protocol: dict[str, Any]
+    corpus: Path, work: Path, start: Start, seed: int, protocol: dict[str, Any]
 ) -> list[tuple[Unit, Logits]]:
     """What a seed's network says of each test cycle's patches. TensorFlow's process only."""
-    config = ClipConfig(labels=len(OUTPUTS), bands=SPEC.coefficients)
     part = None, int(protocol["folds"])
-    network = train_network(corpus, work, config, part, int(protocol["steps"]), seed)
+    network = train_network(corpus, work, start, part, int(protocol["steps"]), seed)
     units = [unit for unit in corpus_units(corpus) if unit.kind == "cycle" and unit.split == "test"]
-    return list(own_logits(network.weights, config, units, corpus_frames(units)).items())
+    return list(own_logits(network.weights, start.config, units, corpus_frames(units)).items())
 
 
 def scored(readout: Readout, logits: list[tuple[Unit, Logits]]) -> dict[str, Any]:

@@ -195,7 +195,7 @@ def code_digest(*modules: str) -> str:
     """SHA-256 of modules of this package: what other code made is not found where it is kept."""
     code = hashlib.sha256()
     for name in modules:
-        code.update(Path(__file__).with_name(f"{name}.py").read_bytes())
+        code.update((Path(__file__).parent / f"{name}.py").read_bytes())
     return code.hexdigest()
 
 

@@ -2,6 +2,8 @@
 
 import csv
 import importlib.util
+import os
+from pathlib import Path
 
 import pytest
 import soundfile as sf
@@ -15,6 +17,7 @@ from train_export.chest.golden import RATE_HZ, chest_pcm
 from train_export.chest.labels import KINDS, OUTPUTS
 from train_export.chest.settle import settle
 from train_export.chest.train import train_chest
+from train_export.quantize import float_tensors
 
 pytestmark = pytest.mark.skipif(
     importlib.util.find_spec("keras") is None, reason="the train extra is not installed"
@@ -74,3 +77,19 @@ def test_a_corpus_becomes_a_bundle(corpus, tmp_path):
         settle(made, tmp_path / "chest", [])
     again = train_chest(*folders, steps=5, seed=1, folds=2)
     assert again.digest == made.digest
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(900)
+def test_a_network_starts_from_yamnet(corpus, tmp_path):
+    """The first layers of YAMNet become an int8 bundle of at most 150 kB, and its card says so."""
+    yamnet = Path(os.environ.get("AIRWAY_CORPUS", "/nowhere")).parent / "teacher" / "yamnet.tflite"
+    if not yamnet.is_file():
+        pytest.skip("no yamnet.tflite in a folder `teacher` beside AIRWAY_CORPUS")
+    folders = corpus, tmp_path / "chest", tmp_path / "work"
+    made = train_chest(*folders, steps=2, seed=1, folds=2, pretrained=yamnet)
+    assert made.card["model"]["architecture"] == "stem_cnn"
+    assert made.card["protocol"]["pretrained"].startswith("YAMNet, SHA-256 687f226c147a")
+    assert len(made.model) <= 150_000
+    assert float_tensors(made.model) == []
+    assert golden_difference(made, Classifier(made)) == (True, 0)

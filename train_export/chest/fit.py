@@ -4,6 +4,7 @@ The number of steps is fixed beforehand and the weights are an exponential avera
 ones (Polyak and Juditsky, 1992), so no epoch is chosen and validation people stay unseen.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import keras
@@ -13,8 +14,9 @@ from numpy.typing import NDArray
 
 from train_export.chest.labels import HEARD, KINDS, columns
 from train_export.chest.sampling import Sampler
-from train_export.models.clip_cnn import build
-from train_export.models.config import ClipConfig
+from train_export.models.config import WholeConfig
+from train_export.models.network import build
+from train_export.models.stem_cnn import start_from
 
 # Events are the task that most is known about; the others share its trunk.
 LOSS_WEIGHTS = {"event": 1.0, "record": 0.6, "cycle": 0.4}
@@ -60,10 +62,16 @@ def loss_of(logits: tf.Tensor, targets: tf.Tensor, known: tf.Tensor) -> tf.Tenso
     return total + HEARD_WEIGHT * losses
 
 
-def fit(sampler: Sampler, config: ClipConfig, run: FitConfig) -> list[NDArray[np.float32]]:
-    """Train; gives the averaged weights."""
+def fit(
+    sampler: Sampler,
+    config: WholeConfig,
+    run: FitConfig,
+    stem: Sequence[NDArray[np.float32]] = (),
+) -> list[NDArray[np.float32]]:
+    """Train; gives the averaged weights. A StemConfig's network starts from `stem`."""
     keras.utils.set_random_seed(run.seed)
     model = build(config, config.frames)
+    start_from(model, stem)
     warmup = run.steps // 20
     schedule = keras.optimizers.schedules.CosineDecay(
         run.rate / 20, run.steps - warmup, alpha=0.01, warmup_target=run.rate, warmup_steps=warmup
@@ -97,7 +105,7 @@ def fit(sampler: Sampler, config: ClipConfig, run: FitConfig) -> list[NDArray[np
 
 
 def scores_of(
-    weights: list[NDArray[np.float32]], config: ClipConfig, features: NDArray[np.float32]
+    weights: list[NDArray[np.float32]], config: WholeConfig, features: NDArray[np.float32]
 ) -> NDArray[np.float32]:
     """Logits of many patches; float32 [patches, frames, bands, 1] -> [patches, labels]."""
     model = build(config, config.frames)

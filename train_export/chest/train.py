@@ -38,9 +38,11 @@ from train_export.chest.settle import settle
 from train_export.chest.units import Unit, frames_of, read_units, stretch
 from train_export.export import begin, model_of, seal
 from train_export.features import FEATURE_SCALE, code_digest
-from train_export.models.config import ClipConfig
+from train_export.models.config import ClipConfig, StemConfig, WholeConfig
+from train_export.pretrained import first_layers
 from train_export.quantize import REPRESENTATIVE_PATCHES, quantize
 from train_export.readers.rows import fingerprint
+from train_export.teacher import digest
 
 SPEC: FrontendSpec = PRESETS["chest-4k"]
 SOURCES = ("sprsound", "icbhi2017_partial", "icbhi2017_cycles")
@@ -48,7 +50,7 @@ FOLDS = 3
 # The modules that decide what a network learns.
 LEARNING = (
     "chest/fit", "chest/folds", "chest/labels", "chest/sampling", "chest/train", "chest/units",
-    "models/clip_cnn",
+    "models/clip_cnn", "models/stem_cnn",
 )  # fmt: skip
 # Every fourth event patch or so is enough to choose a threshold by, and a stream is long.
 STREAMED_RECORDS = 240
@@ -71,8 +73,46 @@ class Network:
     streams: list[Stream]
 
 
+@dataclass(frozen=True, slots=True)
+class Start:
+    """What a network is before it trains.
+
+    Attributes:
+        config: its shape.
+        rate: peak learning rate.
+        stem: kernels and biases of its first layers, by turns; none of them: random.
+    """
+
+    config: WholeConfig
+    rate: float
+    stem: Sequence[NDArray[np.float32]] = ()
+
+    def purpose(self) -> dict[str, Any]:
+        """What tells it from others; plain JSON values."""
+        stem = hashlib.sha256(b"".join(array.tobytes() for array in self.stem))
+        return {"network": self.config.to_dict(), "rate": self.rate, "stem": stem.hexdigest()}
+
+
+def from_nothing() -> Start:
+    """A small residual network."""
+    return Start(ClipConfig(labels=len(OUTPUTS), bands=SPEC.coefficients), 3e-3)
+
+
+def from_yamnet(model: Path) -> Start:
+    """The first layers of YAMNet, as `first_layers` reads and refuses them."""
+    config = StemConfig(labels=len(OUTPUTS), bands=SPEC.coefficients)
+    return Start(config, 1e-3, first_layers(model, config.layers))
+
+
 def train_chest(
-    corpus: Path, out: Path, work: Path, *, steps: int, seed: int, folds: int = FOLDS
+    corpus: Path,
+    out: Path,
+    work: Path,
+    *,
+    steps: int,
+    seed: int,
+    folds: int = FOLDS,
+    pretrained: Path | None = None,
 ) -> Bundle:
     """Train and write the chest bundle; the same arguments give the same bundle.
 
@@ -84,21 +124,24 @@ def train_chest(
         steps: of each network's training.
         seed: of the weights and the batches.
         folds: parts that the people are dealt into, each held out once.
+        pretrained: YAMNet's TFLite file, whose first layers each network starts from; None: a
+            smaller network starts from nothing.
     """
-    config = ClipConfig(labels=len(OUTPUTS), bands=SPEC.coefficients)
+    start = from_yamnet(pretrained) if pretrained else from_nothing()
     parts = (*((fold, folds) for fold in range(folds)), (None, folds))
-    jobs = [(corpus, work, config, part, steps, seed) for part in parts]
+    jobs = [(corpus, work, start, part, steps, seed) for part in parts]
     with ProcessPoolExecutor(2, get_context("spawn"), max_tasks_per_child=1) as pool:
         *siblings, shipped = pool.map(train_network, *zip(*jobs, strict=True))
     protocol = about.PROTOCOL | {"folds": folds, "steps": steps, "seed": seed}
-    bundle = assemble(corpus, out, config, siblings, shipped, protocol)
+    protocol |= {"pretrained": f"YAMNet, SHA-256 {digest(pretrained)}" if pretrained else "none"}
+    bundle = assemble(corpus, out, start.config, siblings, shipped, protocol)
     return settle(bundle, out, corpus_units(corpus))
 
 
 def assemble(
     corpus: Path,
     out: Path,
-    config: ClipConfig,
+    config: WholeConfig,
     folds: Sequence[Network],
     shipped: Network,
     protocol: dict[str, Any],
@@ -153,7 +196,7 @@ def corpus_frames(units: Sequence[Unit]) -> Frames:
 def train_network(
     corpus: Path,
     work: Path,
-    config: ClipConfig,
+    start: Start,
     part: tuple[int | None, int],
     steps: int,
     seed: int,
@@ -167,11 +210,11 @@ def train_network(
     fold, folds = part
     units = training_units(corpus_units(corpus))
     settings = {
-        "config": asdict(config), "fold": fold, "of": folds, "steps": steps, "seed": seed,
+        "start": start.purpose(), "fold": fold, "of": folds, "steps": steps, "seed": seed,
         "units": fingerprint(units), "frontend": asdict(SPEC), "code": code_digest(*LEARNING),
     }  # fmt: skip
-    digest = hashlib.sha256(json.dumps(settings, sort_keys=True).encode()).hexdigest()
-    kept = work / "chest" / f"{fold}-{digest[:12]}.pickle"
+    name = hashlib.sha256(json.dumps(settings, sort_keys=True).encode()).hexdigest()[:12]
+    kept = work / "chest" / f"{fold}-{name}.pickle"
     if kept.is_file():
         return pickle.loads(kept.read_bytes())  # our own file
     import tensorflow as tf
@@ -179,12 +222,14 @@ def train_network(
     from train_export.chest.fit import FitConfig, fit
 
     tf.config.threading.set_intra_op_parallelism_threads(1)
+    config = start.config
     frames = corpus_frames(units)
     fold_of = fold_of_subject(units, folds)
     known = [unit for unit in units if fold_of[unit.subject] != fold]
     held = [unit for unit in units if fold_of[unit.subject] == fold]
     sampler = Sampler(known, frames, SPEC, config.frames, seed)
-    weights = fit(sampler, config, FitConfig(steps=steps, seed=seed))
+    run = FitConfig(steps=steps, rate=start.rate, seed=seed)
+    weights = fit(sampler, config, run, start.stem)
     network = Network(weights, own_logits(weights, config, held, frames), [])
     network.streams.extend(streams_of(weights, config, held, frames))
     kept.parent.mkdir(parents=True, exist_ok=True)
@@ -195,7 +240,7 @@ def train_network(
 
 
 def own_logits(
-    weights: list[NDArray[np.float32]], config: ClipConfig, units: Sequence[Unit], frames: Frames
+    weights: list[NDArray[np.float32]], config: WholeConfig, units: Sequence[Unit], frames: Frames
 ) -> dict[Unit, Logits]:
     """Logits of each unit's patches, cut as the device cuts them."""
     if not units:
@@ -211,7 +256,7 @@ def own_logits(
 
 
 def streams_of(
-    weights: list[NDArray[np.float32]], config: ClipConfig, units: Sequence[Unit], frames: Frames
+    weights: list[NDArray[np.float32]], config: WholeConfig, units: Sequence[Unit], frames: Frames
 ) -> list[Stream]:
     """What the network hears in some records at each step of the device's stream."""
     events: dict[str, list[Unit]] = {}
@@ -261,7 +306,7 @@ def read_out(folds: Sequence[Network]) -> tuple[dict[str, Any], dict[str, Any]]:
     return readouts, figures
 
 
-def representative(units: Sequence[Unit], config: ClipConfig) -> NDArray[np.float32]:
+def representative(units: Sequence[Unit], config: WholeConfig) -> NDArray[np.float32]:
     """Patches of training people that set the quantizer's ranges, one a unit."""
     frames = corpus_frames(units)
     rng = np.random.default_rng(0)
@@ -272,12 +317,12 @@ def representative(units: Sequence[Unit], config: ClipConfig) -> NDArray[np.floa
     return (np.stack(cuts)[..., None] * FEATURE_SCALE).astype(np.float32)
 
 
-def _layout(config: ClipConfig) -> Layout:
+def _layout(config: WholeConfig) -> Layout:
     """Of a patch's cutting only: its scales come with the quantizer."""
     return Layout(config.frames, 1, MIDDLE_FRAMES, 0, 0, 0, 1.0, 0)
 
 
-def _scores(weights: list[NDArray[np.float32]], config: ClipConfig, cuts: NDArray[Any]) -> Logits:
+def _scores(weights: list[NDArray[np.float32]], config: WholeConfig, cuts: NDArray[Any]) -> Logits:
     from train_export.chest.fit import scores_of
 
     features = (cuts[..., None] * FEATURE_SCALE).astype(np.float32)

@@ -23,6 +23,7 @@ ROOM_ONLY = {
     "false_alarms": None,
 }
 
+CHEST_ONLY = {"pretrained": None}
 # How long each way of training can be asked to take.
 AMOUNTS = {
     "room": ("hours", "epochs"),
@@ -50,7 +51,9 @@ def add(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None
     parser.add_argument(
         "--epochs", type=count, help="of training (room 26, own folder 30, screen-chest 12)"
     )
-    parser.add_argument("--steps", type=count, help="of each of the chest's networks (2400)")
+    parser.add_argument(
+        "--steps", type=count, help="of each of the chest's networks (2400, pretrained 2000)"
+    )
     parser.add_argument("--seed", type=seed, default=1)
     room = parser.add_argument_group("room and own folder")
     room.add_argument("--model", choices=STEP_CONFIGS, help="architecture (cnn)")
@@ -76,7 +79,12 @@ def add(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None
         "--false-alarms", type=float, metavar="N",
         help="an hour, at a home's density, that event rules keep to (none: the best F1)",
     )  # fmt: skip
-    parser.set_defaults(command=_train, **ROOM_ONLY)
+    chest = parser.add_argument_group("chest")
+    chest.add_argument(
+        "--pretrained", type=Path, metavar="F.tflite",
+        help="YAMNet's file: a larger network starts from its first layers (none)",
+    )  # fmt: skip
+    parser.set_defaults(command=_train, **ROOM_ONLY, **CHEST_ONLY)
 
 
 def _train(arguments: argparse.Namespace) -> int:
@@ -99,6 +107,8 @@ def _refuse_unused(arguments: argparse.Namespace) -> None:
     unused = {name: None for name in ("hours", "epochs", "steps") if name not in AMOUNTS[way]}
     if way != "room":
         unused |= ROOM_ONLY
+    if way != "chest":
+        unused |= CHEST_ONLY
     for name, value in unused.items():
         if getattr(arguments, name) != value:
             raise UsageError(f"--{name.replace('_', '-')} does not go with {what}; leave it out")
@@ -126,8 +136,9 @@ def _chest(arguments: argparse.Namespace) -> Bundle:
     from train_export.chest.train import train_chest
 
     folders = arguments.corpus, arguments.out, arguments.work
-    steps = 2_400 if arguments.steps is None else arguments.steps
-    return train_chest(*folders, steps=steps, seed=arguments.seed)
+    usual = 2_000 if arguments.pretrained else 2_400
+    steps = usual if arguments.steps is None else arguments.steps
+    return train_chest(*folders, steps=steps, seed=arguments.seed, pretrained=arguments.pretrained)
 
 
 def _screen(arguments: argparse.Namespace) -> Bundle:

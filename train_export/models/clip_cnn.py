@@ -7,7 +7,7 @@ more from few recordings. Source of the block: He et al., Deep residual learning
 import keras
 from keras import layers
 
-from train_export.models.config import ClipConfig
+from train_export.models.config import ClipConfig, WholeConfig
 from train_export.models.front import features_input
 
 
@@ -26,7 +26,15 @@ def build(config: ClipConfig, frames: int, batch: int | None = None) -> keras.Mo
         for _ in range(repeats):
             y = layers.Conv2D(channels, 3, padding="same", use_bias=False)(x)
             x = layers.ReLU()(layers.Add()([layers.BatchNormalization()(y), x]))
-    # [batch, frames / 8, bands / 8, channels]: the whole, its loudest spot, and its middle.
+    return keras.Model(inputs, scores(x, config), name="clip_cnn")
+
+
+def scores(x: keras.KerasTensor, config: WholeConfig) -> keras.KerasTensor:
+    """Read a patch's logits from the whole of it, its loudest spot and its middle.
+
+    Input shape: float32 [batch, positions, bands, channels].
+    Output shape: float32 [batch, 1, labels].
+    """
     whole = layers.AveragePooling2D(x.shape[1:3])(x)
     loudest = layers.MaxPooling2D(x.shape[1:3])(x)
     around = x.shape[1] // 2 - 1
@@ -35,5 +43,4 @@ def build(config: ClipConfig, frames: int, batch: int | None = None) -> keras.Mo
     x = layers.Concatenate()([whole, loudest, middle])  # [batch, 1, 1, 3 * channels]
     x = layers.Dropout(config.dropout)(x)
     x = layers.Conv2D(config.labels, 1, name="logits")(x)
-    outputs = layers.Reshape((1, config.labels))(x)
-    return keras.Model(inputs, outputs, name="clip_cnn")
+    return layers.Reshape((1, config.labels))(x)

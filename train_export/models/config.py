@@ -236,6 +236,27 @@ class ClipConfig(WholeConfig):
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class StemConfig(WholeConfig):
+    """The first layers of YAMNet over a patch of lung sound, and one of our own.
+
+    Attributes:
+        layers: of YAMNet, 1 to 14.
+        own: channels of the last one.
+    """
+
+    labels: int = 18
+    dropout: float = 0.3
+    frames: int = 192
+    layers: int = 5
+    own: int = 128
+
+    @property
+    def architecture(self) -> str:
+        """The one name."""
+        return "stem_cnn"
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class ScreenConfig(WholeConfig):
     """Convolutions and an embedding of a stretch of lung sound, for a screen.
 
@@ -269,6 +290,7 @@ STEP_CONFIGS: dict[str, StepConfig] = {
 CONFIGS: dict[str, NetworkConfig] = {
     **STEP_CONFIGS,
     "clip_cnn": ClipConfig(),
+    "stem_cnn": StemConfig(),
     "screen_cnn": ScreenConfig(),
 }
 
