@@ -156,6 +156,7 @@ def test_faults_name_the_line_and_the_column(tmp_path, content, says):
         (["--features", "t.csv", "--teacher", "y.tflite"], "--teacher does not go with --features"),
         (["--features", "t.csv", "--processors", "2"], "--processors does not go with --features"),
         (["--features", "t.csv", "--epochs", "2"], "--epochs does not go with --features"),
+        (["--corpus", "c", "--pretrained", "y"], "--pretrained does not go with --profile room"),
         (["--corpus", "c", "--steps", "9"], "--steps does not go with --profile room"),
         (
             ["--profile", "chest", "--corpus", "c", "--false-alarms", "1"],
@@ -167,7 +168,7 @@ def test_faults_name_the_line_and_the_column(tmp_path, content, says):
         ),
     ],
 )
-def test_what_only_the_room_knows_is_refused(tmp_path, capsys, given, says):
+def test_what_only_another_way_knows_is_refused(tmp_path, capsys, given, says):
     """An option that a way of training would ignore ends it before it begins, as wrong usage."""
     assert main(["train", *given, "--out", str(tmp_path / "out")]) == UsageError.exit_code
     assert f"{says}; leave it out" in capsys.readouterr().err
