@@ -22,14 +22,12 @@ from edge.bundle import load_bundle
 from edge.readout import Readout, readouts_of
 from train_export.chest.evaluate import icbhi, reading
 from train_export.chest.inputs import inputs_of
+from train_export.chest.start import Start, from_nothing, from_yamnet
 from train_export.chest.train import (
     Logits,
-    Start,
     Unit,
     corpus_frames,
     corpus_units,
-    from_nothing,
-    from_yamnet,
     own_logits,
     train_network,
 )

@@ -35,11 +35,11 @@ from train_export.chest.rules import Stream, choose_rules
 from train_export.chest.sampling import MIDDLE_FRAMES, Sampler, key
 from train_export.chest.scores import ICBHI, NORMAL, SPRSOUND, TASKS, counts, rated, unmerged
 from train_export.chest.settle import settle
+from train_export.chest.start import Start, from_nothing, from_yamnet
 from train_export.chest.units import Unit, frames_of, read_units, stretch
 from train_export.export import begin, model_of, seal
 from train_export.features import FEATURE_SCALE, code_digest
-from train_export.models.config import ClipConfig, StemConfig, WholeConfig
-from train_export.pretrained import first_layers
+from train_export.models.config import WholeConfig
 from train_export.quantize import REPRESENTATIVE_PATCHES, quantize
 from train_export.readers.rows import fingerprint
 from train_export.teacher import digest
@@ -71,37 +71,6 @@ class Network:
     weights: list[NDArray[np.float32]]
     own: dict[Unit, Logits]
     streams: list[Stream]
-
-
-@dataclass(frozen=True, slots=True)
-class Start:
-    """What a network is before it trains.
-
-    Attributes:
-        config: its shape.
-        rate: peak learning rate.
-        stem: kernels and biases of its first layers, by turns; none of them: random.
-    """
-
-    config: WholeConfig
-    rate: float
-    stem: Sequence[NDArray[np.float32]] = ()
-
-    def purpose(self) -> dict[str, Any]:
-        """What tells it from others; plain JSON values."""
-        stem = hashlib.sha256(b"".join(array.tobytes() for array in self.stem))
-        return {"network": self.config.to_dict(), "rate": self.rate, "stem": stem.hexdigest()}
-
-
-def from_nothing() -> Start:
-    """A small residual network."""
-    return Start(ClipConfig(labels=len(OUTPUTS), bands=SPEC.coefficients), 3e-3)
-
-
-def from_yamnet(model: Path) -> Start:
-    """The first layers of YAMNet, as `first_layers` reads and refuses them."""
-    config = StemConfig(labels=len(OUTPUTS), bands=SPEC.coefficients)
-    return Start(config, 1e-3, first_layers(model, config.layers))
 
 
 def train_chest(
