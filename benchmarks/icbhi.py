@@ -22,7 +22,7 @@ from edge.bundle import load_bundle
 from edge.readout import Readout, readouts_of
 from train_export.chest.evaluate import icbhi, reading
 from train_export.chest.inputs import inputs_of
-from train_export.chest.start import Start, from_nothing, from_yamnet
+from train_export.chest.start import Start, start_of
 from train_export.chest.train import (
     Logits,
     Unit,
@@ -46,7 +46,7 @@ def main() -> int:
         parser.error("give --corpus, or set AIRWAY_CORPUS")
     bundle = load_bundle("chest")
     protocol, readout = bundle.card["protocol"], readouts_of(bundle.card)["cycle"]
-    start = from_yamnet(arguments.pretrained) if arguments.pretrained else from_nothing()
+    start = start_of(arguments.pretrained)
     made = bundle.card["model"]["architecture"]
     if start.config.architecture != made:
         parser.error(f"the bundle is a {made}: give --pretrained as its training had it")

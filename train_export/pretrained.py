@@ -11,8 +11,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from edge.errors import BadInputError, InputOutputError
+from edge.errors import BadInputError
 from train_export.quantize import plain_interpreter
+from train_export.teacher import read_yamnet
 
 Floats = NDArray[np.float32]
 LAYERS = 14
@@ -34,12 +35,7 @@ def first_layers(model: Path, layers: int) -> list[Floats]:
         InputOutputError: the file can't be read.
         BadInputError: it is not YAMNet.
     """
-    try:
-        content = model.read_bytes()
-    except OSError as error:
-        raise InputOutputError(
-            f"{model} can't be read ({error.strerror}); give YAMNet's TFLite file"
-        ) from error
+    content = read_yamnet(model, "--pretrained")
     try:
         interpreter = plain_interpreter(content)
     except (ValueError, RuntimeError) as error:

@@ -33,13 +33,7 @@ class Teacher:
             InputOutputError: the file can't be read.
             BadInputError: it is not YAMNet.
         """
-        try:
-            content = model.read_bytes()
-        except OSError as error:
-            raise InputOutputError(
-                f"{model} can't be read ({error.strerror}); give YAMNet's TFLite file, or leave "
-                "--teacher out"
-            ) from error
+        content = read_yamnet(model, "--teacher")
         module = importlib.import_module(MODULES["litert"])
         try:
             self._net = module.Interpreter(model_content=content, num_threads=1)
@@ -72,6 +66,17 @@ class Teacher:
 def teacher(model: Path) -> Teacher:
     """The teacher of a file, loaded once a process."""
     return Teacher(model)
+
+
+def read_yamnet(model: Path, option: str) -> bytes:
+    """The bytes that an option names; InputOutputError when there are none."""
+    try:
+        return model.read_bytes()
+    except OSError as error:
+        raise InputOutputError(
+            f"{model} can't be read ({error.strerror}); give YAMNet's TFLite file, or leave "
+            f"{option} out"
+        ) from error
 
 
 def digest(model: Path) -> str:

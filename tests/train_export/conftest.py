@@ -23,6 +23,15 @@ def corpus() -> Path:
 
 
 @pytest.fixture(scope="session")
+def yamnet() -> Path:
+    """YAMNet's file, which lies beside the corpus where there is one."""
+    path = Path(os.environ.get("AIRWAY_CORPUS", "/nowhere")).parent / "teacher" / "yamnet.tflite"
+    if not path.is_file():
+        pytest.skip("no yamnet.tflite in a folder `teacher` beside AIRWAY_CORPUS")
+    return path
+
+
+@pytest.fixture(scope="session")
 def toy_corpus(tmp_path_factory) -> Path:
     """Sixty synthetic clips of twenty people, with a manifest like the corpus's own."""
     root = tmp_path_factory.mktemp("corpus") / "toy"

@@ -2,8 +2,6 @@
 
 import csv
 import importlib.util
-import os
-from pathlib import Path
 
 import pytest
 import soundfile as sf
@@ -81,11 +79,8 @@ def test_a_corpus_becomes_a_bundle(corpus, tmp_path):
 
 @pytest.mark.slow
 @pytest.mark.timeout(900)
-def test_a_network_starts_from_yamnet(corpus, tmp_path):
+def test_a_network_starts_from_yamnet(corpus, yamnet, tmp_path):
     """The first layers of YAMNet become an int8 bundle of at most 150 kB, and its card says so."""
-    yamnet = Path(os.environ.get("AIRWAY_CORPUS", "/nowhere")).parent / "teacher" / "yamnet.tflite"
-    if not yamnet.is_file():
-        pytest.skip("no yamnet.tflite in a folder `teacher` beside AIRWAY_CORPUS")
     folders = corpus, tmp_path / "chest", tmp_path / "work"
     made = train_chest(*folders, steps=2, seed=1, folds=2, pretrained=yamnet)
     assert made.card["model"]["architecture"] == "stem_cnn"

@@ -2,7 +2,6 @@
 
 import importlib
 import importlib.util
-import os
 from pathlib import Path
 
 import numpy as np
@@ -20,15 +19,6 @@ FRAMES, BANDS, LAYERS = 96, 64, 5
 needs_keras = pytest.mark.skipif(
     importlib.util.find_spec("keras") is None, reason="the train extra is not installed"
 )
-
-
-@pytest.fixture(scope="module")
-def yamnet() -> Path:
-    """YAMNet's file, which lies beside the corpus where there is one."""
-    path = Path(os.environ.get("AIRWAY_CORPUS", "/nowhere")).parent / "teacher" / "yamnet.tflite"
-    if not path.is_file():
-        pytest.skip("no yamnet.tflite in a folder `teacher` beside AIRWAY_CORPUS")
-    return path
 
 
 def own_answer(model: Path) -> tuple[np.ndarray, np.ndarray]:

@@ -1,7 +1,6 @@
 """The teacher: what it is asked, what it answers, and that a student lines up with it."""
 
 import importlib.util
-import os
 from dataclasses import replace
 from pathlib import Path
 
@@ -19,15 +18,6 @@ from train_export.teacher import CLASSES, HOP_STEPS, RATE_HZ, WINDOW_STEPS, Teac
 needs_keras = pytest.mark.skipif(
     importlib.util.find_spec("keras") is None, reason="the train extra is not installed"
 )
-
-
-@pytest.fixture(scope="module")
-def yamnet() -> Path:
-    """YAMNet's file, which lies beside the corpus where there is one."""
-    path = Path(os.environ.get("AIRWAY_CORPUS", "/nowhere")).parent / "teacher" / "yamnet.tflite"
-    if not path.is_file():
-        pytest.skip("no yamnet.tflite in a folder `teacher` beside AIRWAY_CORPUS")
-    return path
 
 
 def marked_scenes() -> SceneSet:

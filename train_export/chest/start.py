@@ -37,12 +37,9 @@ class Start:
         return {"network": self.config.to_dict(), "rate": self.rate, "stem": stem.hexdigest()}
 
 
-def from_nothing() -> Start:
-    """A small residual network."""
-    return Start(ClipConfig(labels=len(OUTPUTS), bands=BANDS), 3e-3)
-
-
-def from_yamnet(model: Path) -> Start:
-    """The first layers of YAMNet, as `first_layers` reads and refuses them."""
+def start_of(pretrained: Path | None) -> Start:
+    """The first layers of YAMNet's file, as `first_layers` refuses it; without one, random."""
+    if pretrained is None:
+        return Start(ClipConfig(labels=len(OUTPUTS), bands=BANDS), 3e-3)
     config = StemConfig(labels=len(OUTPUTS), bands=BANDS)
-    return Start(config, 1e-3, first_layers(model, config.layers))
+    return Start(config, 1e-3, first_layers(pretrained, config.layers))

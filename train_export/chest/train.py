@@ -35,7 +35,7 @@ from train_export.chest.rules import Stream, choose_rules
 from train_export.chest.sampling import MIDDLE_FRAMES, Sampler, key
 from train_export.chest.scores import ICBHI, NORMAL, SPRSOUND, TASKS, counts, rated, unmerged
 from train_export.chest.settle import settle
-from train_export.chest.start import Start, from_nothing, from_yamnet
+from train_export.chest.start import Start, start_of
 from train_export.chest.units import Unit, frames_of, read_units, stretch
 from train_export.export import begin, model_of, seal
 from train_export.features import FEATURE_SCALE, code_digest
@@ -96,7 +96,7 @@ def train_chest(
         pretrained: YAMNet's TFLite file, whose first layers each network starts from; None: a
             smaller network starts from nothing.
     """
-    start = from_yamnet(pretrained) if pretrained else from_nothing()
+    start = start_of(pretrained)
     parts = (*((fold, folds) for fold in range(folds)), (None, folds))
     jobs = [(corpus, work, start, part, steps, seed) for part in parts]
     with ProcessPoolExecutor(2, get_context("spawn"), max_tasks_per_child=1) as pool:

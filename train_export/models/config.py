@@ -215,7 +215,16 @@ class WholeConfig(NetworkConfig):
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class ClipConfig(WholeConfig):
+class ChestConfig(WholeConfig):
+    """What both networks of the chest share: a patch of 1.9 s, and what is said of it."""
+
+    labels: int = 18
+    dropout: float = 0.3
+    frames: int = 192
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class ClipConfig(ChestConfig):
     """Residual convolutions over a patch of lung sound.
 
     Attributes:
@@ -223,9 +232,6 @@ class ClipConfig(WholeConfig):
         stages: (channels, residual blocks) of each stage; each halves time and frequency.
     """
 
-    labels: int = 18
-    dropout: float = 0.3
-    frames: int = 192
     stem: int = 16
     stages: tuple[tuple[int, int], ...] = ((32, 1), (64, 1))
 
@@ -236,7 +242,7 @@ class ClipConfig(WholeConfig):
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class StemConfig(WholeConfig):
+class StemConfig(ChestConfig):
     """The first layers of YAMNet over a patch of lung sound, and one of our own.
 
     Attributes:
@@ -244,9 +250,6 @@ class StemConfig(WholeConfig):
         own: channels of the last one.
     """
 
-    labels: int = 18
-    dropout: float = 0.3
-    frames: int = 192
     layers: int = 5
     own: int = 128
 
