@@ -19,6 +19,8 @@ ABOUT: dict[str, Any] = {
         "Stridor, rhonchi, coarse crackles and mixed events were rare in training.",
     ],
 }
+# What a network that starts from YAMNet's first layers has learned from besides.
+AUDIOSET = "YAMNet's first layers, of the TensorFlow model garden, taught by AudioSet, Apache-2.0"
 PROTOCOL: dict[str, Any] = {
     "split": "folds by person inside the training halves",
     "chosen_on": "out-of-fold scores of the training halves; of records, see `records`",

@@ -195,7 +195,8 @@ def augment(rng: np.random.Generator, features: Floats) -> Floats:
     """
     frames, bands = features.shape
     if rng.random() < 0.3:  # a smaller or a larger chest: everything a band higher or lower
-        features = np.roll(features, rng.choice((-1, 1)), axis=1)
+        moved = np.arange(bands) + rng.choice((-1, 1))
+        features = features[:, np.clip(moved, 0, bands - 1)]  # the outermost band stands twice
     if rng.random() < 0.8:
         knots = rng.normal(0, 0.6 / 8, 5) + rng.normal(0, 1.0 / 8)  # log2 power / 8
         response = np.interp(np.arange(bands), np.linspace(0, bands - 1, 5), knots)

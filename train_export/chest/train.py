@@ -39,7 +39,7 @@ from train_export.chest.start import Start, start_of
 from train_export.chest.units import Unit, frames_of, read_units, stretch
 from train_export.export import begin, model_of, seal
 from train_export.features import FEATURE_SCALE, code_digest
-from train_export.models.config import WholeConfig
+from train_export.models.config import StemConfig, WholeConfig
 from train_export.quantize import REPRESENTATIVE_PATCHES, quantize
 from train_export.readers.rows import fingerprint
 from train_export.teacher import digest
@@ -121,6 +121,8 @@ def assemble(
     patches_seen = representative([units[index] for index in chosen], config)
     flatbuffer = quantize(shipped.weights, config, 1, patches_seen)
     card = about.ABOUT | {"name": "chest", "version": __version__, "labels": list(OUTPUTS)}
+    if isinstance(config, StemConfig):
+        card["data"] = [*about.ABOUT["data"], about.AUDIOSET]
     place = {
         "patch_frames": config.frames,
         "patch_steps": 1,
