@@ -52,7 +52,7 @@ def add(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None
         "--epochs", type=count, help="of training (room 26, own folder 30, screen-chest 12)"
     )
     parser.add_argument(
-        "--steps", type=count, help="of each of the chest's networks (2400, pretrained 2000)"
+        "--steps", type=count, help="of each of the chest's networks (2400, pretrained 4000)"
     )
     parser.add_argument("--seed", type=seed, default=1)
     room = parser.add_argument_group("room and own folder")
@@ -136,7 +136,7 @@ def _chest(arguments: argparse.Namespace) -> Bundle:
     from train_export.chest.train import train_chest
 
     folders = arguments.corpus, arguments.out, arguments.work
-    usual = 2_000 if arguments.pretrained else 2_400
+    usual = 4_000 if arguments.pretrained else 2_400
     steps = usual if arguments.steps is None else arguments.steps
     return train_chest(*folders, steps=steps, seed=arguments.seed, pretrained=arguments.pretrained)
 
