@@ -1,6 +1,6 @@
 """ICBHI's official score over several seeds, a row a device; writes benchmarks/icbhi.md.
 
-    python -m benchmarks.icbhi --corpus CORPUS [--seeds 5] [--work work]
+    python -m benchmarks.icbhi --corpus CORPUS --pretrained yamnet.tflite [--seeds 5] [--work work]
 
 One network a seed, of the shipped shape and length, learns from all training people. Its answer
 to a breathing cycle goes through the readout of the shipped bundle, which people of the training
@@ -22,8 +22,7 @@ from edge.bundle import load_bundle
 from edge.readout import Readout, readouts_of
 from train_export.chest.evaluate import icbhi, reading
 from train_export.chest.inputs import inputs_of
-from train_export.chest.start import Start, start_of
-from train_export.chest.train import (
+from train_export.chest.network import (
     Logits,
     Unit,
     corpus_frames,
@@ -31,6 +30,7 @@ from train_export.chest.train import (
     own_logits,
     train_network,
 )
+from train_export.chest.start import Start, start_of
 
 
 def main() -> int:
@@ -56,7 +56,11 @@ def main() -> int:
         found = list(pool.map(heard, *zip(*jobs, strict=True)))
     scores = [scored(readout, logits) for logits in found]
     shipped = bundle.card["figures"]["icbhi_test"]
-    text = page(scores, shipped, f"chest ({bundle.digest[:12]})", protocol["steps"])
+    words = f"--seeds {arguments.seeds}"
+    if arguments.pretrained:
+        words += f" --pretrained {arguments.pretrained.name}"
+    about = f"chest ({bundle.digest[:12]}), {protocol['steps']} steps each"
+    text = page(scores, shipped, f"python -m benchmarks.icbhi {words}", about)
     arguments.out.write_text(text, encoding="utf-8")
     print(text)
     return 0
@@ -77,14 +81,14 @@ def scored(readout: Readout, logits: list[tuple[Unit, Logits]]) -> dict[str, Any
     return icbhi([reading(readout, unit, inputs_of("cycle", own, own)) for unit, own in logits])
 
 
-def page(scores: list[dict[str, Any]], shipped: dict[str, Any], name: str, steps: int) -> str:
-    """The page."""
+def page(scores: list[dict[str, Any]], shipped: dict[str, Any], command: str, about: str) -> str:
+    """The page; `about` names the bundle whose shape the networks have, and their length."""
     devices = sorted(shipped["devices"])
     lines = [
         "# ICBHI's official score, seed by seed",
         "",
-        f"`python -m benchmarks.icbhi --seeds {len(scores)}`: networks of the shape of bundle "
-        f"{name}, {steps} steps each, on the training half without patients 156 and 218; the "
+        f"`{command}`: networks of the shape of bundle {about}, on the training half without "
+        "patients 156 and 218; the "
         "official test half, as much of it as the corpus has; four classes, Score = (Se + Sp) / 2. "
         "The readout is the bundle's, chosen on people of the training half. Always saying "
         '"normal" scores 0.5.',

@@ -205,7 +205,7 @@ OTHERS = """\
 | where the segmenter says that coughs begin | [page](segmentation.md) | \
 `python benchmarks/segmentation.py CORPUS` |
 | ICBHI's official score over five seeds, by device | [page](icbhi.md) | \
-`python -m benchmarks.icbhi --corpus CORPUS` |
+`python -m benchmarks.icbhi --corpus CORPUS --pretrained yamnet.tflite` |
 | the trend alert in simulated households | [page](trend.md) | \
 `python -m benchmarks.trend --out benchmarks/trend.md` |
 | the room bundle beside YAMNet on soundscapes | [page](room.md) | \

@@ -72,7 +72,7 @@ def test_a_corpus_becomes_a_bundle(corpus, tmp_path):
     }  # fmt: skip
     assert made.card["figures"]["icbhi_test"]["all"]["units"] == 6
     with pytest.raises(BadInputError, match="settled before"):
-        settle(made, tmp_path / "chest", [])
+        settle(made, tmp_path / "chest", [], None)
     again = train_chest(*folders, steps=5, seed=1, folds=2)
     assert again.digest == made.digest
 

@@ -14,7 +14,8 @@ ABOUT: dict[str, Any] = {
     "limits": [
         "Events and records are those of children under one model of stethoscope: no claim for "
         "adults.",
-        "On ICBHI's official test half it is worse than always saying normal: no claim for cycles.",
+        "On ICBHI's official test half it is not surely better than always saying normal: no claim "
+        "for cycles.",
         "Nothing above 1.8 kHz is heard.",
         "Stridor, rhonchi, coarse crackles and mixed events were rare in training.",
     ],

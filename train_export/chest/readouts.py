@@ -46,6 +46,19 @@ class Heard:
     inputs: Floats
 
 
+@dataclass(frozen=True, slots=True)
+class HeldOut:
+    """What readouts say of people whom neither they nor their network had heard.
+
+    Attributes:
+        truth: label of each unit.
+        chances: float64 [units, labels], probabilities.
+    """
+
+    truth: Sequence[str]
+    chances: Floats
+
+
 def fit_readout(kind: str, heard: Sequence[Heard]) -> tuple[Readout, Floats]:
     """Fit the readout of one kind and choose where normal ends.
 
@@ -116,14 +129,24 @@ def network_says(kind: str, inputs: int) -> Floats:
     return weights
 
 
-def choose_threshold(kind: str, truth: Sequence[str], probabilities: Floats) -> float:
+def choose_threshold(
+    kind: str, truth: Sequence[str], probabilities: Floats, weights: Sequence[float] | None = None
+) -> float:
     """The threshold with the best mean official score, among quantiles of P(normal)."""
     levels = np.quantile(probabilities[:, 0], np.linspace(0.01, 0.99, THRESHOLDS))
-    return float(max(levels, key=lambda level: official(kind, truth, probabilities, float(level))))
+    return float(
+        max(levels, key=lambda level: official(kind, truth, probabilities, float(level), weights))
+    )
 
 
-def official(kind: str, truth: Sequence[str], probabilities: Floats, normal_from: float) -> float:
-    """Mean of SPRSound's scores of a kind's tasks.
+def official(
+    kind: str,
+    truth: Sequence[str],
+    probabilities: Floats,
+    normal_from: float,
+    weights: Sequence[float] | None = None,
+) -> float:
+    """Mean of SPRSound's scores of a kind's tasks; each unit counts by its weight, or as one.
 
     Of cycles as well: ICBHI's own score is a half for who always says normal, and such a
     threshold would help nobody.
@@ -133,5 +156,5 @@ def official(kind: str, truth: Sequence[str], probabilities: Floats, normal_from
     found = np.where(probabilities[:, 0] >= normal_from, 0, others)
     predicted = [labels[index] for index in found]
     merges = [merge for task_kind, merge in TASKS.values() if task_kind == kind] or [unmerged]
-    scores = [sprsound_score(counts(truth, predicted, NORMAL[kind], merge)) for merge in merges]
-    return float(np.mean(scores))
+    sums = [counts(truth, predicted, NORMAL[kind], merge, weights) for merge in merges]
+    return float(np.mean([sprsound_score(row) for row in sums]))

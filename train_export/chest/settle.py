@@ -1,14 +1,15 @@
-"""How common each class of record is, and where "normal" ends: settled on records of another time.
+"""How common each class of record is, and where "normal" ends then: settled for another time.
 
 The readout of records is fitted with all classes alike, on a training half in which one record
 in eleven is too poor to say. In SPRSound's intra-subject test hardly any is, and at the
 threshold of the training half every second normal record is called abnormal there. So the
-classes' shares and the threshold come from that test (the correction of Saerens et al.,
-Adjusting the outputs of a classifier to new a priori probabilities, 2002, with known shares).
-All of its children train the network anyway, so it says nothing about new children; the
-inter-subject test stays closed.
+classes' shares come from that test (the correction of Saerens et al., Adjusting the outputs of a
+classifier to new a priori probabilities, 2002, with known shares). The threshold comes from the
+held-out people of the training half, each of their records counting as if the shares were those:
+the network that ships has heard all children of that test, and would be surer of them than of new
+ones. The inter-subject test stays closed.
 
-The figures of its records are cross-fitted: each person's threshold and shares come from others.
+The figures of its records are cross-fitted: the shares for each person come from others.
 """
 
 from collections.abc import Sequence
@@ -27,7 +28,7 @@ from edge.readout import Readout, readouts_of
 from train_export.chest.evaluate import Reading, icbhi, read_all, reading, tasks, unit_logits
 from train_export.chest.golden import chest_pcm
 from train_export.chest.inputs import inputs_of
-from train_export.chest.readouts import BALANCE, choose_threshold
+from train_export.chest.readouts import BALANCE, HeldOut, choose_threshold
 from train_export.chest.units import Unit
 from train_export.export import seal
 
@@ -35,12 +36,13 @@ Floats = NDArray[np.float64]
 KIND = "record"
 FOLDS = 5
 NOTE = (
-    "shares of the classes and threshold settled on SPRSound's test_intra, whose children all are "
-    "in training; its record figures are cross-fitted by person"
+    "shares of the classes are those of SPRSound's test_intra, whose children all are in training; "
+    "its record figures are cross-fitted by person; the threshold is chosen at these shares on "
+    "held-out people of the training half"
 )
 
 
-def settle(bundle: Bundle, folder: Path, units: Sequence[Unit]) -> Bundle:
+def settle(bundle: Bundle, folder: Path, units: Sequence[Unit], unseen: HeldOut | None) -> Bundle:
     """Write a bundle again with its record readout settled, and with the figures of test halves.
 
     Args:
@@ -48,6 +50,8 @@ def settle(bundle: Bundle, folder: Path, units: Sequence[Unit]) -> Bundle:
         folder: where to.
         units: of the whole corpus. Records of `test_intra` settle the readout; its events and
             the cycles of ICBHI's test half give figures alone.
+        unseen: records of the training half, as readouts say that take all classes alike; None
+            of none, and nothing is settled.
 
     Raises:
         BadInputError: the bundle was settled before.
@@ -60,12 +64,12 @@ def settle(bundle: Bundle, folder: Path, units: Sequence[Unit]) -> Bundle:
     classifier = Classifier(bundle)
     figures: dict[str, Any] = {}
     own: dict[str, Any] = {"protocol": dict(card["protocol"]), "readouts": dict(card["readouts"])}
-    if records:
+    if records and unseen:
         heard = [
             (unit, inputs_of(KIND, logits, recording))
             for unit, logits, recording in unit_logits(bundle, classifier, records)
         ]
-        readout, readings = settled(readouts_of(card)[KIND], heard)
+        readout, readings = settled(readouts_of(card)[KIND], heard, unseen)
         own["readouts"][KIND] = readout.to_dict()
         own["protocol"]["records"] = NOTE
         events = [unit for unit in intra if unit.kind == "event"]
@@ -78,13 +82,14 @@ def settle(bundle: Bundle, folder: Path, units: Sequence[Unit]) -> Bundle:
 
 
 def settled(
-    readout: Readout, heard: Sequence[tuple[Unit, Floats]]
+    readout: Readout, heard: Sequence[tuple[Unit, Floats]], unseen: HeldOut
 ) -> tuple[Readout, list[Reading]]:
     """Settle a readout that took all classes alike.
 
     Args:
         readout: as the training half gave it.
         heard: units with their inputs, float64 [inputs].
+        unseen: what such readouts say of records of the training half.
 
     Returns:
         The readout, and what those that other people settled say of each unit.
@@ -92,19 +97,25 @@ def settled(
     if BALANCE[KIND] != 1:
         raise BadInputError(f"{BALANCE[KIND]=}: only a readout with all classes alike is settled")
     people = [unit.subject for unit, _ in heard]
+    labels = [unit.label for unit, _ in heard]
     readings = []
     for known, held in GroupKFold(min(FOLDS, len(set(people)))).split(people, groups=people):
-        fold = _settled(readout, [heard[index] for index in known])
-        for index in held:
-            unit, inputs = heard[index]
-            readings.append(reading(fold, unit, inputs))
-    return _settled(readout, heard), readings
+        fold = _settled(readout, [labels[index] for index in known], unseen)
+        readings += [reading(fold, *heard[index]) for index in held]
+    return _settled(readout, labels, unseen), readings
 
 
-def _settled(readout: Readout, heard: Sequence[tuple[Unit, Floats]]) -> Readout:
-    truth = [unit.label for unit, _ in heard]
+def _settled(readout: Readout, there: Sequence[str], unseen: HeldOut) -> Readout:
+    """The readout for where the classes are as common as among the labels `there`."""
+    wanted, own = _shares(readout.labels, there), _shares(readout.labels, unseen.truth)
+    chances = unseen.chances * wanted
+    chances /= chances.sum(axis=1, keepdims=True)
+    weights = [(wanted / own)[readout.labels.index(label)] for label in unseen.truth]
+    normal_from = choose_threshold(KIND, unseen.truth, chances, weights)
+    return replace(readout, bias=readout.bias + np.log(wanted), normal_from=normal_from)
+
+
+def _shares(labels: Sequence[str], truth: Sequence[str]) -> Floats:
     # One more of each: a class that nobody showed is rare, and not impossible.
-    counts = np.array([truth.count(label) + 1 for label in readout.labels])
-    shifted = replace(readout, bias=readout.bias + np.log(counts / counts.sum()))
-    chances = np.stack([shifted.probabilities(inputs) for _, inputs in heard])
-    return replace(shifted, normal_from=choose_threshold(KIND, truth, chances))
+    counts = np.array([truth.count(label) + 1 for label in labels])
+    return counts / counts.sum()
