@@ -76,11 +76,12 @@ def test_the_cycles_are_the_cards():
 
 
 def test_a_weak_result_is_said():
-    """Whoever is worse than always saying normal says so, on the page and on the card."""
+    """What is not surely better than always saying normal says so, on the page and on the card."""
     chest = card("chest")
-    assert chest["figures"]["icbhi_test"]["all"]["Score"] < 0.5
-    assert "worse than always saying" in (ROOT / "docs" / "chest.md").read_text()
-    assert any("worse than always saying" in limit for limit in chest["limits"])
+    assert chest["figures"]["icbhi_test"]["all"]["Score_95"][0] < 0.5
+    said = "not surely better than always saying"
+    assert said in (ROOT / "docs" / "chest.md").read_text()
+    assert any(said in limit for limit in chest["limits"])
 
 
 def test_the_network_is_the_one_that_the_card_names():
