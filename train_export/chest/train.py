@@ -62,7 +62,7 @@ def train_chest(
     """Train and write the chest bundle; the same arguments give the same bundle.
 
     Args:
-        corpus: with a folder for each of SOURCES, at least one.
+        corpus: with a folder for each of `network.SOURCES`, at least one.
         out: the bundle's folder.
         work: keeps trained networks under the digest of their settings, of what they heard and of
             the code that taught them.
