@@ -28,6 +28,8 @@ AROUND_S = 600.0
 RECENT_S = DAY_S + 3600.0
 # The daemon writes its coverage every 5 minutes; later than this it has stopped, or is muted.
 SILENT_AFTER_S = 900.0
+# The sum of a night outlives its hours; with less than this of it left, they were deleted.
+KEPT_SHARE = 0.9
 # Each plot is drawn twice, and the stylesheet shows the one that fits: text keeps its size.
 _WIDE, _NARROW = (760.0, 240.0), (344.0, 220.0)
 
@@ -142,6 +144,7 @@ class Pages:
             correction=correction([night]),
             earlier=max((other for other in found if other < day), default=None),
             later=min((other for other in found if other > day), default=None),
+            forgotten=sum(hour.listened_s for hour in hours) < KEPT_SHARE * night.covered_s,
             hours=hours,
             plot=self._hours_plot(hours, language),
             events=events,

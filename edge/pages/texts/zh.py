@@ -96,6 +96,7 @@ WORDS = {
     "certainty": "概率",
     "night": "夜晚",
     "night_of": "{day} 夜间",
+    "night_forgotten": "为节省空间，本夜的部分或全部时段与事件已被删除；上方的汇总在删除之前得出。",
     "coughs": "咳嗽次数",
     "rate": "每小时咳嗽次数（95% 区间）",
     "note": "备注",

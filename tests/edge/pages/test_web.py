@@ -4,6 +4,7 @@ import re
 from dataclasses import replace
 from datetime import UTC, date
 from pathlib import Path
+from shutil import copyfile
 from xml.etree import ElementTree
 
 import pytest
@@ -68,6 +69,25 @@ def test_today_tells_what_the_history_holds(site: Site, history: Path):
     assert "More coughs than usual: " in page
     assert f"/event/{latest.id}" in page
     assert "Listening" in page
+
+
+def test_a_night_whose_hours_were_deleted_does_not_show_silence(history: Path, tmp_path: Path):
+    """Its sum stays; a note takes the place of a chart of nothing, or stands above what is left."""
+    path = tmp_path / "airway.db"
+    copyfile(history, path)
+    site = Site(Pages(path, "bed", UTC, lambda: NOW_UNIX_S), Gate(None, lambda: NOW_UNIX_S))
+    with Reader(path) as reader:
+        night = reader.nights(NOW_UNIX_S)[-1]
+    address, note = f"/night/{night.date}", "were deleted to save space"
+    assert note not in site.answer(get(address)).body
+    middle = (night.start_unix_s + night.end_unix_s) / 2
+    for until, charts in ((middle, True), (night.end_unix_s, False)):
+        with Store(path) as store:
+            store.prune(until, 0, 10**9, "none")
+        page = site.answer(get(address)).body
+        assert note in page
+        assert ("<svg" in page) == charts
+        assert page.count("coughs an hour") >= 1
 
 
 def test_what_was_lost_is_of_the_last_24_hours(tmp_path: Path):
