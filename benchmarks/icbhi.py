@@ -88,10 +88,9 @@ def page(scores: list[dict[str, Any]], shipped: dict[str, Any], command: str, ab
         "# ICBHI's official score, seed by seed",
         "",
         f"`{command}`: networks of the shape of bundle {about}, on the training half without "
-        "patients 156 and 218; the "
-        "official test half, as much of it as the corpus has; four classes, Score = (Se + Sp) / 2. "
-        "The readout is the bundle's, chosen on people of the training half. Always saying "
-        '"normal" scores 0.5.',
+        "patients 156 and 218; the official test half, as much of it as the corpus has; four "
+        "classes, Score = (Se + Sp) / 2. The readout is the bundle's, chosen on people of the "
+        'training half. Always saying "normal" scores 0.5.',
         "",
         f"| seed | Sp | Se | Score | {' | '.join(devices)} |",
         f"|---|---|---|---|{'---|' * len(devices)}",

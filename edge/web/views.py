@@ -28,7 +28,7 @@ AROUND_S = 600.0
 RECENT_S = DAY_S + 3600.0
 # The daemon writes its coverage every 5 minutes; later than this it has stopped, or is muted.
 SILENT_AFTER_S = 900.0
-# The sum of a night outlives its hours; with less than this of it left, they were deleted.
+# The sum of a night outlives its hours; with less than this of it left, some of them are gone.
 KEPT_SHARE = 0.9
 # Each plot is drawn twice, and the stylesheet shows the one that fits: text keeps its size.
 _WIDE, _NARROW = (760.0, 240.0), (344.0, 220.0)
@@ -136,6 +136,7 @@ class Pages:
                 return None
             hours = _hours(reader, night.start_unix_s, night.end_unix_s)
             events = reader.events(night.start_unix_s, night.end_unix_s, EVENTS_A_NIGHT)
+        listened_s = sum(hour.listened_s for hour in hours)
         return self.fill(
             "night",
             language,
@@ -144,7 +145,9 @@ class Pages:
             correction=correction([night]),
             earlier=max((other for other in found if other < day), default=None),
             later=min((other for other in found if other > day), default=None),
-            forgotten=sum(hour.listened_s for hour in hours) < KEPT_SHARE * night.covered_s,
+            forgotten=listened_s < KEPT_SHARE * night.covered_s
+            or sum(hour.count for hour in hours) < night.coughs,
+            listened_s=listened_s,
             hours=hours,
             plot=self._hours_plot(hours, language),
             events=events,

@@ -10,7 +10,7 @@ from edge.errors import BadInputError, InputOutputError
 from edge.frontend import PRESETS
 from train_export.chest.folds import fold_of_subject, training_units
 from train_export.chest.labels import CYCLES, EVENTS, HEARD, KINDS, OUTPUTS, RECORDS, columns
-from train_export.chest.sampling import Piece, Sampler, heard, key, stretch_label
+from train_export.chest.sampling import Piece, Sampler, augment, heard, key, stretch_label
 from train_export.chest.units import Unit, frame_at, read_units, stretch
 
 SPEC = PRESETS["chest-4k"]
@@ -176,3 +176,12 @@ def test_a_stretch_is_labelled_by_what_is_in_it(frames):
     assert heard(events, 140).tolist() == [0, 1]
     assert heard(events, 250).tolist() == [0.5, 0]
     assert heard(events, 215).tolist() == [0, 0]
+
+
+def test_a_moved_band_does_not_come_in_at_the_other_end():
+    """Whatever is drawn, what sounds in the highest band alone is never in the lowest one."""
+    loud = np.zeros((192, 40), np.float32)
+    loud[:, -1] = 1
+    moved = [augment(np.random.default_rng(seed), loud) for seed in range(200)]
+    assert all(one[:, 0].max() == 0 for one in moved)
+    assert any(one[:, -2].max() > 0 for one in moved)

@@ -36,14 +36,6 @@ def test_an_abnormal_event_must_get_its_very_class():
     assert sprsound_score(exact) == pytest.approx((0.625 + 0.6) / 2)
 
 
-def test_a_unit_of_weight_two_counts_as_two():
-    """Weights are what repeating the units would be."""
-    truth, found = ["Normal", "Wheeze", "Wheeze"], ["Normal", "Wheeze", "Normal"]
-    weighted = counts(truth, found, "Normal", weights=[2, 2, 1])
-    again = counts(truth[:2] + truth, found[:2] + found, "Normal")
-    assert weighted.tolist() == again.tolist() == [2, 3, 2, 2]
-
-
 def test_poor_quality_is_a_class_of_its_own():
     """Task 2-1 merges the three adventitious classes, and poor quality with none of them."""
     truth = ["record:CAS", "record:Poor Quality", "record:DAS"]

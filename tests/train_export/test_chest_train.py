@@ -71,6 +71,7 @@ def test_a_corpus_becomes_a_bundle(corpus, tmp_path):
         "1-1": 6, "1-2": 6, "2-1": 2, "2-2": 2,
     }  # fmt: skip
     assert made.card["figures"]["icbhi_test"]["all"]["units"] == 6
+    assert not any("YAMNet" in source for source in made.card["data"])
     with pytest.raises(BadInputError, match="settled before"):
         settle(made, tmp_path / "chest", [], None)
     again = train_chest(*folders, steps=5, seed=1, folds=2)
@@ -85,6 +86,7 @@ def test_a_network_starts_from_yamnet(corpus, yamnet, tmp_path):
     made = train_chest(*folders, steps=2, seed=1, folds=2, pretrained=yamnet)
     assert made.card["model"]["architecture"] == "stem_cnn"
     assert made.card["protocol"]["pretrained"].startswith("YAMNet, SHA-256 687f226c147a")
+    assert sum("YAMNet" in source for source in made.card["data"]) == 1
     assert len(made.model) <= 150_000
     assert float_tensors(made.model) == []
     assert golden_difference(made, Classifier(made)) == (True, 0)

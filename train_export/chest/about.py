@@ -24,6 +24,6 @@ ABOUT: dict[str, Any] = {
 AUDIOSET = "YAMNet's first layers, of the TensorFlow model garden, taught by AudioSet, Apache-2.0"
 PROTOCOL: dict[str, Any] = {
     "split": "folds by person inside the training halves",
-    "chosen_on": "out-of-fold scores of the training halves; of records, see `records`",
+    "chosen_on": "out-of-fold scores of the training halves",
     "network": "trained on everybody in the training halves",
 }

@@ -129,24 +129,14 @@ def network_says(kind: str, inputs: int) -> Floats:
     return weights
 
 
-def choose_threshold(
-    kind: str, truth: Sequence[str], probabilities: Floats, weights: Sequence[float] | None = None
-) -> float:
+def choose_threshold(kind: str, truth: Sequence[str], probabilities: Floats) -> float:
     """The threshold with the best mean official score, among quantiles of P(normal)."""
     levels = np.quantile(probabilities[:, 0], np.linspace(0.01, 0.99, THRESHOLDS))
-    return float(
-        max(levels, key=lambda level: official(kind, truth, probabilities, float(level), weights))
-    )
+    return float(max(levels, key=lambda level: official(kind, truth, probabilities, float(level))))
 
 
-def official(
-    kind: str,
-    truth: Sequence[str],
-    probabilities: Floats,
-    normal_from: float,
-    weights: Sequence[float] | None = None,
-) -> float:
-    """Mean of SPRSound's scores of a kind's tasks; each unit counts by its weight, or as one.
+def official(kind: str, truth: Sequence[str], probabilities: Floats, normal_from: float) -> float:
+    """Mean of SPRSound's scores of a kind's tasks.
 
     Of cycles as well: ICBHI's own score is a half for who always says normal, and such a
     threshold would help nobody.
@@ -156,5 +146,5 @@ def official(
     found = np.where(probabilities[:, 0] >= normal_from, 0, others)
     predicted = [labels[index] for index in found]
     merges = [merge for task_kind, merge in TASKS.values() if task_kind == kind] or [unmerged]
-    sums = [counts(truth, predicted, NORMAL[kind], merge, weights) for merge in merges]
-    return float(np.mean([sprsound_score(row) for row in sums]))
+    scores = [sprsound_score(counts(truth, predicted, NORMAL[kind], merge)) for merge in merges]
+    return float(np.mean(scores))

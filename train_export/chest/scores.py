@@ -7,7 +7,6 @@ HS = 2 SE SP / (SE + SP), Score = (AS + HS) / 2. ICBHI (Rocha et al., 2019): Sco
 """
 
 from collections.abc import Callable, Sequence
-from itertools import repeat
 
 import numpy as np
 from numpy.typing import NDArray
@@ -44,22 +43,14 @@ TASKS: dict[str, tuple[str, Merge]] = {
 
 
 def counts(
-    truth: Sequence[str],
-    predicted: Sequence[str],
-    normal: str,
-    merge: Merge = unmerged,
-    weights: Sequence[float] | None = None,
+    truth: Sequence[str], predicted: Sequence[str], normal: str, merge: Merge = unmerged
 ) -> NDArray[np.float64]:
-    """Right abnormal, all abnormal, right normal, all normal; float64 [4].
-
-    Each unit counts by its weight, or as one.
-    """
+    """Right abnormal, all abnormal, right normal, all normal; float64 [4]."""
     total = np.zeros(4)
-    each = weights or repeat(1.0, len(truth))
-    for true, found, weight in zip(truth, predicted, each, strict=True):
+    for true, found in zip(truth, predicted, strict=True):
         first = 2 if true == normal else 0
-        total[first] += weight * (merge(true) == merge(found))
-        total[first + 1] += weight
+        total[first] += merge(true) == merge(found)
+        total[first + 1] += 1
     return total
 
 

@@ -4,10 +4,10 @@ The readout of records is fitted with all classes alike, on a training half in w
 in eleven is too poor to say. In SPRSound's intra-subject test hardly any is, and at the
 threshold of the training half every second normal record is called abnormal there. So the
 classes' shares come from that test (the correction of Saerens et al., Adjusting the outputs of a
-classifier to new a priori probabilities, 2002, with known shares). The threshold comes from the
-held-out people of the training half, each of their records counting as if the shares were those:
-the network that ships has heard all children of that test, and would be surer of them than of new
-ones. The inter-subject test stays closed.
+classifier to new a priori probabilities, 2002, with known shares). The threshold is the best one at
+these shares on the held-out people of the training half: the network that ships has heard all
+children of that test, and would be surer of them than of new ones. The inter-subject test stays
+closed.
 
 The figures of its records are cross-fitted: the shares for each person come from others.
 """
@@ -40,6 +40,7 @@ NOTE = (
     "its record figures are cross-fitted by person; the threshold is chosen at these shares on "
     "held-out people of the training half"
 )
+SEE = "; of records, see `records`"
 
 
 def settle(bundle: Bundle, folder: Path, units: Sequence[Unit], unseen: HeldOut | None) -> Bundle:
@@ -48,10 +49,10 @@ def settle(bundle: Bundle, folder: Path, units: Sequence[Unit], unseen: HeldOut 
     Args:
         bundle: with the readouts that the training half gave.
         folder: where to.
-        units: of the whole corpus. Records of `test_intra` settle the readout; its events and
-            the cycles of ICBHI's test half give figures alone.
-        unseen: records of the training half, as readouts say that take all classes alike; None
-            of none, and nothing is settled.
+        units: of the whole corpus. Records of `test_intra` give the classes' shares; its events
+            and the cycles of ICBHI's test half give figures alone.
+        unseen: records of the training half, as readouts judge that take all classes alike; None
+            where there are none: the readout stays as it is then.
 
     Raises:
         BadInputError: the bundle was settled before.
@@ -64,6 +65,7 @@ def settle(bundle: Bundle, folder: Path, units: Sequence[Unit], unseen: HeldOut 
     classifier = Classifier(bundle)
     figures: dict[str, Any] = {}
     own: dict[str, Any] = {"protocol": dict(card["protocol"]), "readouts": dict(card["readouts"])}
+    readings: list[Reading] = []
     if records and unseen:
         heard = [
             (unit, inputs_of(KIND, logits, recording))
@@ -71,9 +73,12 @@ def settle(bundle: Bundle, folder: Path, units: Sequence[Unit], unseen: HeldOut 
         ]
         readout, readings = settled(readouts_of(card)[KIND], heard, unseen)
         own["readouts"][KIND] = readout.to_dict()
-        own["protocol"]["records"] = NOTE
-        events = [unit for unit in intra if unit.kind == "event"]
-        figures["test_intra"] = tasks([*readings, *read_all(bundle, classifier, events)])
+        own["protocol"] |= {"records": NOTE, "chosen_on": f"{card['protocol']['chosen_on']}{SEE}"}
+    events = [unit for unit in intra if unit.kind == "event"]
+    if events and "event" in own["readouts"]:
+        readings += read_all(bundle, classifier, events)
+    if readings:
+        figures["test_intra"] = tasks(readings)
     # Also the patients of both halves: training left them out, and the official rule does not.
     cycles = [unit for unit in units if unit.kind == "cycle" and unit.split == "test"]
     if cycles:
@@ -107,15 +112,10 @@ def settled(
 
 def _settled(readout: Readout, there: Sequence[str], unseen: HeldOut) -> Readout:
     """The readout for where the classes are as common as among the labels `there`."""
-    wanted, own = _shares(readout.labels, there), _shares(readout.labels, unseen.truth)
-    chances = unseen.chances * wanted
-    chances /= chances.sum(axis=1, keepdims=True)
-    weights = [(wanted / own)[readout.labels.index(label)] for label in unseen.truth]
-    normal_from = choose_threshold(KIND, unseen.truth, chances, weights)
-    return replace(readout, bias=readout.bias + np.log(wanted), normal_from=normal_from)
-
-
-def _shares(labels: Sequence[str], truth: Sequence[str]) -> Floats:
     # One more of each: a class that nobody showed is rare, and not impossible.
-    counts = np.array([truth.count(label) + 1 for label in labels])
-    return counts / counts.sum()
+    counts = np.array([there.count(label) + 1 for label in readout.labels])
+    shares = counts / counts.sum()
+    chances = unseen.chances * shares
+    chances /= chances.sum(axis=1, keepdims=True)
+    normal_from = choose_threshold(KIND, unseen.truth, chances)
+    return replace(readout, bias=readout.bias + np.log(shares), normal_from=normal_from)

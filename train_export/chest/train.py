@@ -2,8 +2,8 @@
 
 Each of FOLDS networks leaves a part of the people out; what it says of them fits the readouts,
 chooses the event rules and gives the cross-validated figures. The network that ships trains on
-everybody. The test halves are opened at the end: SPRSound's intra-subject one settles the
-readout of records, and both give figures.
+everybody. The test halves are opened at the end: SPRSound's intra-subject one tells how common
+each class of records is, and both give figures.
 """
 
 import json
@@ -126,7 +126,8 @@ def read_out(
     """Fit the readouts on what was held out.
 
     Returns:
-        By kind: the readouts, the cross-validated scores, and what they are made of.
+        By kind, the readouts; by task, the cross-validated scores; and by kind, the out-of-fold
+        probabilities behind them.
     """
     own = {unit: logits for fold in folds for unit, logits in fold.own.items()}
     recordings = {key(unit): logits for unit, logits in own.items() if unit.kind == "record"}

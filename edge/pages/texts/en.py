@@ -105,8 +105,8 @@ WORDS = {
     "certainty": "Probability",
     "night": "Night",
     "night_of": "Night of {day}",
-    "night_forgotten": "Hours and events of this night were deleted to save space. Its sum, above, "
-    "was taken before.",
+    "night_forgotten": "Some or all hours and events of this night are no longer kept. Its sum, "
+    "above, was taken before.",
     "coughs": "Coughs",
     "rate": "Coughs an hour (95\u00a0% interval)",
     "note": "Note",
