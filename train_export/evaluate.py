@@ -63,7 +63,7 @@ def evaluate(
             for rule in bundle.rules
         },
         "files": [
-            {"file": Path(outcome.name).name, "label": outcome.label} | _counts(outcome.score)
+            {"file": outcome.name, "label": outcome.label} | _counts(outcome.score)
             for outcome in outcomes
             if not outcome.clip
         ],
@@ -134,6 +134,10 @@ def _outcomes(
             (truth if _means(event.label, label, bundle) else others).append(event)
         found = tuple(event for event in heard if event.label == label)
         duration_s = samples / rate_hz
+        # A row over the whole file beside timed ones says nothing that they do not.
+        timed = [event for event in truth if not _is_whole(event, duration_s)]
+        clip = bool(truth) and not timed
+        truth = timed or truth
         yield Outcome(
             annotation.name,
             label,
@@ -143,7 +147,7 @@ def _outcomes(
             duration_s / 3600,
             tuple(others),
             logits[:, bundle.labels.index(label)],
-            clip=any(_is_whole(event, duration_s) for event in truth),
+            clip=clip,
         )
 
 

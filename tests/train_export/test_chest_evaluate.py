@@ -114,6 +114,26 @@ def test_a_stretch_behind_the_end_is_told(bundle, manifest, tmp_path):
         evaluate(bundle, path)
 
 
+def test_rows_keep_the_manifests_order(bundle, manifest, tmp_path):
+    """However the units of several recordings are mixed, a row stands where its unit does."""
+    header, *lines = manifest.read_text().splitlines()
+    mixed = [f"{manifest.parent.resolve()}/{line}" for line in lines[::2] + lines[1::2]]
+    (tmp_path / "m.csv").write_text("\n".join([header, *mixed]))
+    listed = [line.split(",") for line in mixed if ",cough," not in line]
+    rows = evaluate(bundle, tmp_path / "m.csv")[1]
+    assert [(row["path"], row["truth"]) for row in rows] == [(r[0], r[3]) for r in listed]
+
+
+def test_the_last_moment_of_a_recording_is_scored(bundle, manifest, tmp_path):
+    """An event too short and too late for a frame is silence to the network, and no fault."""
+    wav = (manifest.parent / "0.wav").resolve()
+    end_s = open_wav_or_flac(wav).duration_s
+    path = tmp_path / "m.csv"
+    path.write_text(f"path,label_event,start_s,end_s\n{wav},Wheeze,{end_s - 0.001},{end_s}\n")
+    report, rows = evaluate(bundle, path)
+    assert report["tasks"]["1-2"]["units"] == len(rows) == 1
+
+
 def test_a_recording_that_was_cut_short_is_refused(bundle, manifest, tmp_path):
     """As by the device: what its header promises and the file lacks would be scored as sound."""
     whole = (manifest.parent / "0.wav").read_bytes()

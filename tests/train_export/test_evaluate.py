@@ -191,6 +191,19 @@ def test_a_short_clip_has_no_times_either(tmp_path):
     assert "<td>clips without times it is heard in<td>1 of 1" in page.read_text()
 
 
+def test_a_row_over_the_whole_file_beside_timed_ones_is_no_clip(manifest, tmp_path):
+    """The coughs with times are scored as they are without that row."""
+    path = tmp_path / "m.csv"
+    header, *rows = manifest.read_text().replace("5.wav", str(manifest.parent / "5.wav")).split()
+    kept = [row for row in rows if row.startswith("/")]
+    reports = []
+    for whole in ([], [f"{manifest.parent / '5.wav'},P5,cough,0,60"]):
+        path.write_text("\n".join([header, *whole, *kept]))
+        reports.append(evaluate(load_bundle("room"), path))
+    assert reports[0] == reports[1]
+    assert reports[0][0]["labels"]["cough"]["true"] > 3
+
+
 def test_a_row_twice_is_refused(manifest, tmp_path, capsys):
     """A sound that is listed again would count again."""
     lines = manifest.read_text().splitlines()

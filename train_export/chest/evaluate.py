@@ -30,7 +30,7 @@ from train_export.chest.scores import (
     rated,
     unmerged,
 )
-from train_export.chest.units import Unit, frame_at, frames_of, sorted_out, stretch
+from train_export.chest.units import Unit, frames_of, sorted_out, stretch
 from train_export.datasets import NEARLY_S
 from train_export.intervals import in_figures
 
@@ -59,13 +59,14 @@ def evaluate(
 
     Returns:
         The report, with the scores of each SPRSound task and of ICBHI that the manifest has
-        units for; and a row for each unit.
+        units for; and a row for each unit, in the manifest's order.
     """
     classifier = Classifier(bundle, runtime)
     units, left_out = sorted_out(manifest)
     if not units:
         raise BadInputError(f"{manifest} has no event, record or cycle of the chest profile")
-    readings = list(read_all(bundle, classifier, units))
+    places = {unit: place for place, unit in enumerate(units)}
+    readings = sorted(read_all(bundle, classifier, units), key=lambda one: places[one.unit])
     report = {
         "type": "evaluation",
         "bundle": bundle.name,
@@ -109,7 +110,7 @@ def _refuse_beyond(unit: Unit, frames: int, spec: FrontendSpec) -> None:
     end_s = (frames * spec.hop_samples + spec.window_samples) / spec.rate_hz
     if unit.end_s > end_s + NEARLY_S:
         beyond_s = unit.end_s
-    elif frame_at(unit.start_s, spec) >= frames:
+    elif unit.start_s >= end_s:
         beyond_s = unit.start_s
     else:
         return
