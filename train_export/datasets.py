@@ -6,7 +6,7 @@ keeps apart, and files of the same content go the same way.
 
 import hashlib
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import cache, lru_cache, partial
 from pathlib import Path
@@ -148,22 +148,45 @@ def decoded(path: Path) -> tuple[NDArray[np.int16], int]:
         BadInputError: the file can't be decoded, or a float sample is not a number or far
             beyond full scale.
     """
+    rate, blocks = decoded_blocks(path, -1)
+    return next(blocks, np.zeros((0, 1), np.int16)), rate
+
+
+def decoded_blocks(path: Path, samples: int) -> tuple[int, Iterator[NDArray[np.int16]]]:
+    """As `decoded`, but the rate first, and then so many samples at a time; -1 for all at once."""
     if not path.is_file():
         raise InputOutputError(f"{path} is no file; correct the path, or fetch the file")
     try:
-        subtype = sf.info(path).subtype
-        if subtype.startswith("PCM_"):
-            pcm, rate = sf.read(path, dtype="int16", always_2d=True)
-            return pcm, rate
-        # What a lossy codec gives may lie beyond full scale: as int16 it would wrap around.
-        dtype = "float64" if subtype == "DOUBLE" else "float32"
-        values, rate = sf.read(path, dtype=dtype, always_2d=True)
+        info = sf.info(path)
     except sf.LibsndfileError as error:
-        raise BadInputError(f"{path} can't be decoded: {error}") from error
-    if not np.isfinite(values).all():
-        raise BadInputError(f"{path} holds samples that are no numbers; record it again")
-    refuse_not_a_sample(values, path, 0)
-    return np.clip(np.rint(values * 32768), -32768, 32767).astype(np.int16), rate
+        raise _undecodable(path, error) from error
+    return info.samplerate, _blocks(path, info.subtype, samples)
+
+
+def _blocks(path: Path, subtype: str, samples: int) -> Iterator[NDArray[np.int16]]:
+    # What a lossy codec gives may lie beyond full scale: as int16 it would wrap around.
+    dtype = {"DOUBLE": "float64"}.get(subtype, "float32")
+    if subtype.startswith("PCM_"):
+        dtype = "int16"
+    at = 0
+    try:
+        with sf.SoundFile(path) as file:
+            while len(values := file.read(samples, dtype=dtype, always_2d=True)):
+                if dtype != "int16":
+                    if not np.isfinite(values).all():
+                        raise BadInputError(
+                            f"{path} holds samples that are no numbers; record it again"
+                        )
+                    refuse_not_a_sample(values, path, at)
+                    values = np.clip(np.rint(values * 32768), -32768, 32767).astype(np.int16)
+                yield values
+                at += len(values)
+    except sf.LibsndfileError as error:
+        raise _undecodable(path, error) from error
+
+
+def _undecodable(path: Path, error: sf.LibsndfileError) -> BadInputError:
+    return BadInputError(f"{path} can't be decoded: {error}")
 
 
 def load_clip(clip: Clip, rate_hz: int) -> NDArray[np.int16]:

@@ -8,9 +8,10 @@ from numpy.typing import NDArray
 
 from edge.capture import open_wav_or_flac
 from edge.capture.mix import mono
-from train_export.datasets import decoded
+from train_export.datasets import decoded_blocks
 
 DEVICE_SUFFIXES = (".wav", ".flac")
+BLOCK_SAMPLES = 2**18
 
 
 def blocks_of(path: Path) -> tuple[int, Iterator[NDArray[np.int16]]]:
@@ -24,8 +25,8 @@ def blocks_of(path: Path) -> tuple[int, Iterator[NDArray[np.int16]]]:
         recording = open_wav_or_flac(path)
         rate_hz = recording.rate_hz
         return rate_hz, (block.pcm for block in recording.blocks(rate_hz))
-    pcm, rate_hz = decoded(path)
-    return rate_hz, iter([mono(pcm, 1.0)])
+    rate_hz, decoded = decoded_blocks(path, BLOCK_SAMPLES)
+    return rate_hz, (mono(pcm, 1.0) for pcm in decoded)
 
 
 def duration_s(path: Path) -> float:

@@ -11,6 +11,7 @@ from edge.errors import BadInputError, InputOutputError
 from train_export.datasets import (
     SPLITS,
     decoded,
+    decoded_blocks,
     load_clip,
     load_pcm,
     merge_duplicates,
@@ -143,6 +144,10 @@ def test_a_lossy_codec_s_overshoot_is_clipped(tmp_path, kind):
     assert np.abs(true).max() > 1.0  # else this would prove nothing
     pcm, _ = decoded(path)
     assert np.abs(pcm[:, 0] / 32768 - np.clip(true, -1, 1)).max() < 1e-4
+    rate, blocks = decoded_blocks(path, 1_000)
+    off = np.abs(np.concatenate(list(blocks)).astype(int) - pcm)
+    assert off.max() <= (kind[0] == "MP3")  # whose decoder rounds by where a read begins
+    assert rate == 48_000
 
 
 def test_integers_written_as_floats_are_told(tmp_path):
