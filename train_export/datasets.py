@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import cache, lru_cache, partial
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import soundfile as sf
@@ -164,25 +165,25 @@ def decoded_blocks(path: Path, samples: int) -> tuple[int, Iterator[NDArray[np.i
 
 
 def _blocks(path: Path, subtype: str, samples: int) -> Iterator[NDArray[np.int16]]:
-    # What a lossy codec gives may lie beyond full scale: as int16 it would wrap around.
-    dtype = {"DOUBLE": "float64"}.get(subtype, "float32")
-    if subtype.startswith("PCM_"):
-        dtype = "int16"
+    integers = subtype.startswith("PCM_")
+    dtype = "int16" if integers else "float64" if subtype == "DOUBLE" else "float32"
     at = 0
     try:
         with sf.SoundFile(path) as file:
             while len(values := file.read(samples, dtype=dtype, always_2d=True)):
-                if dtype != "int16":
-                    if not np.isfinite(values).all():
-                        raise BadInputError(
-                            f"{path} holds samples that are no numbers; record it again"
-                        )
-                    refuse_not_a_sample(values, path, at)
-                    values = np.clip(np.rint(values * 32768), -32768, 32767).astype(np.int16)
-                yield values
+                yield values if integers else _rounded(values, path, at)
                 at += len(values)
     except sf.LibsndfileError as error:
         raise _undecodable(path, error) from error
+
+
+def _rounded(values: NDArray[Any], path: Path, at: int) -> NDArray[np.int16]:
+    """Floats whose full scale is 1 as int16; BadInputError where they are no samples."""
+    if not np.isfinite(values).all():
+        raise BadInputError(f"{path} holds samples that are no numbers; record it again")
+    refuse_not_a_sample(values, path, at)
+    # What a lossy codec gives may lie beyond full scale: as int16 it would wrap around.
+    return np.clip(np.rint(values * 32768), -32768, 32767).astype(np.int16)
 
 
 def _undecodable(path: Path, error: sf.LibsndfileError) -> BadInputError:

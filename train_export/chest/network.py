@@ -109,8 +109,8 @@ def train_network(
     sampler = Sampler(known, frames, SPEC, config.frames, seed)
     run = FitConfig(steps=steps, rate=start.rate, seed=seed)
     weights = fit(sampler, config, run, start.stem)
-    network = Network(weights, own_logits(weights, config, held, frames), [])
-    network.streams.extend(streams_of(weights, config, held, frames))
+    own = own_logits(weights, config, held, frames)
+    network = Network(weights, own, streams_of(weights, config, held, frames))
     kept.parent.mkdir(parents=True, exist_ok=True)
     whole = kept.with_suffix(".part")  # one that was cut off must not be taken for a network
     whole.write_bytes(pickle.dumps(network))

@@ -44,7 +44,7 @@ SEE = "; of records, see `records`"
 
 
 def settle(bundle: Bundle, folder: Path, units: Sequence[Unit], unseen: HeldOut | None) -> Bundle:
-    """Write a bundle again with its record readout settled, and with the figures of test halves.
+    """Write a bundle with its record readout settled, and with the figures of test halves.
 
     Args:
         bundle: with the readouts that the training half gave.

@@ -9,7 +9,7 @@ each class of records is, and both give figures.
 import json
 from collections.abc import Sequence
 from concurrent.futures import ProcessPoolExecutor
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
@@ -22,7 +22,6 @@ from edge.bundle import Bundle
 from edge.patches import patches
 from train_export.chest import about
 from train_export.chest.folds import training_units
-from train_export.chest.golden import chest_pcm
 from train_export.chest.inputs import inputs_of
 from train_export.chest.labels import KINDS, OUTPUTS
 from train_export.chest.network import (
@@ -40,7 +39,7 @@ from train_export.chest.scores import ICBHI, NORMAL, SPRSOUND, TASKS, counts, ra
 from train_export.chest.settle import settle
 from train_export.chest.start import start_of
 from train_export.chest.units import Unit, stretch
-from train_export.export import begin, model_of, seal
+from train_export.export import begin, model_of
 from train_export.features import FEATURE_SCALE
 from train_export.models.config import StemConfig, WholeConfig
 from train_export.quantize import REPRESENTATIVE_PATCHES, quantize
@@ -117,7 +116,7 @@ def assemble(
         "protocol": protocol,
     }
     print(json.dumps(own["figures"], indent=1))
-    return settle(seal(bundle, out, own, chest_pcm()), out, every, unseen.get("record"))
+    return settle(replace(bundle, card=own), out, every, unseen.get("record"))
 
 
 def read_out(

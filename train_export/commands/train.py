@@ -22,7 +22,7 @@ ROOM_ONLY = {
     "processors": 1,
     "false_alarms": None,
 }
-
+# The same of the chest's.
 CHEST_ONLY = {"pretrained": None}
 # How long each way of training can be asked to take.
 AMOUNTS = {

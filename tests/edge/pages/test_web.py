@@ -78,10 +78,9 @@ def test_a_night_whose_hours_were_deleted_does_not_show_silence(history: Path, t
     site = Site(Pages(path, "bed", UTC, lambda: NOW_UNIX_S), Gate(None, lambda: NOW_UNIX_S))
     with Reader(path) as reader:
         night = reader.nights(NOW_UNIX_S)[-1]
+        first = reader.onsets("cough", night.start_unix_s, night.end_unix_s)[0]
     address, note = f"/night/{night.date}", "are no longer kept"
     assert note not in site.answer(get(address)).body
-    with Reader(path) as reader:
-        first = reader.onsets("cough", night.start_unix_s, night.end_unix_s)[0]
     middle = (night.start_unix_s + night.end_unix_s) / 2
     for until, charts in ((first + 1, True), (middle, True), (night.end_unix_s, False)):
         with Store(path) as store:
