@@ -17,6 +17,7 @@ import paho.mqtt.client as mqtt
 import pytest
 from paho.mqtt.packettypes import PacketTypes
 from paho.mqtt.properties import Properties
+from uplinks import Home
 
 _PATIENCE_S = 15.0  # a busy machine is slow; a test that passes never waits as long
 
@@ -196,3 +197,11 @@ def quick(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("edge.daemon.listener.REPORT_EVERY_S", 0.1)
     monkeypatch.setattr("edge.daemon.listener._TICK_S", 0.05)
     monkeypatch.setattr("edge.daemon.reporter.DRAIN_S", 1.0)
+
+
+@pytest.fixture
+def home(tmp_path: Path, mosquitto: Broker) -> Iterator[Home]:
+    """A store, and uplinks to the broker of the test."""
+    home = Home(tmp_path, mosquitto.port)
+    yield home
+    home.close()
