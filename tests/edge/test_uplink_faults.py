@@ -191,6 +191,7 @@ def test_the_connection_does_not_wait_for_the_outbox(home, mosquitto, wait_until
     assert not uplink.drain(0.2)  # nobody knows what waits
     full.clear()
     assert uplink.drain(15)
+    assert wait_until(lambda: listener.on("/event"))  # the broker has it a moment before
     (event,) = listener.on("/event")
     assert event.payload["historical"]
     assert home.store.outbox_depth() == 0
