@@ -1,7 +1,8 @@
 """Which seconds and which bands spoke for a result: the int8 model is asked again without them.
 
-What is hidden is set to its band's median, which says nothing; the change of the score is what it
-had to say. Source: Zeiler & Fergus, Visualizing and Understanding Convolutional Networks, 2014.
+What is hidden is set to its band's median over the recording, which is all that it has in common
+with the rest; the change of the score is what it had to say. Source: Zeiler & Fergus, Visualizing
+and Understanding Convolutional Networks, 2014.
 """
 
 import itertools
@@ -12,8 +13,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edge.frontend import FrontendSpec, FrontendTables
-from edge.patches import recording_logits
-from edge.screening import Screener, levelled
+from edge.patches import patch_logits, patches
+from edge.screening import Screener, levelled, lower_median
 
 # A breath's sound lasts about a second.
 HIDDEN_S = 1.0
@@ -64,22 +65,21 @@ def occlude(screener: Screener, frames: NDArray[np.int16], label: str) -> Ground
     if not len(frames):
         return Grounds(label, (), ())
     spec = screener.bundle.spec
-    level = levelled(frames)
-    whole = _score(screener, level, label)
+    level = levelled(frames, screener.rule.level_q7)
+    usual = lower_median(level).astype(np.int16)  # [bands]
+    asked = _Asked(screener, level, label)
+    frame_s = spec.hop_samples / spec.rate_hz
     seconds = []
     for start, end in _seconds(len(level), spec):
         hidden = level.copy()
-        hidden[start:end] = 0
-        frame_s = spec.hop_samples / spec.rate_hz
-        lost = whole - _score(screener, hidden, label)
-        seconds.append(Share(start * frame_s, end * frame_s, lost))
+        hidden[start:end] = usual
+        seconds.append(Share(start * frame_s, end * frame_s, asked.lost(hidden)))
     bands = []
     edges = band_edges_hz(spec, screener.bundle.tables)
     for part in np.array_split(np.arange(level.shape[1]), BAND_PARTS):
         hidden = level.copy()
-        hidden[:, part] = 0
-        lost = whole - _score(screener, hidden, label)
-        bands.append(Share(edges[part[0]][0], edges[part[-1]][1], lost))
+        hidden[:, part] = usual[part]
+        bands.append(Share(edges[part[0]][0], edges[part[-1]][1], asked.lost(hidden)))
     return Grounds(label, tuple(seconds), tuple(bands))
 
 
@@ -91,12 +91,28 @@ def _seconds(frames: int, spec: FrontendSpec) -> Iterator[tuple[int, int]]:
         yield number * length, frames if number == count - 1 else (number + 1) * length
 
 
-def _score(screener: Screener, level: NDArray[np.int16], label: str) -> float:
-    """A label's logit over the mean of the other labels', as the probabilities are made of them."""
-    logits = screener.pooled(recording_logits(screener.classifier, level))
-    logits = logits / screener.rule.temperature
-    own = screener.rule.labels.index(label)
-    return float(logits[own] - np.delete(logits, own).mean())
+class _Asked:
+    """A label's score of a recording, and what it loses when parts are hidden."""
+
+    def __init__(self, screener: Screener, level: NDArray[np.int16], label: str) -> None:
+        self._screener = screener
+        self._own = screener.rule.labels.index(label)
+        self._cuts = patches(level, screener.bundle.layout)
+        self._logits = patch_logits(screener.classifier, self._cuts)
+        self._whole = self._score(self._logits)
+
+    def lost(self, hidden: NDArray[np.int16]) -> float:
+        """Of the recording with a part hidden; only the patches that changed are scored again."""
+        cuts = patches(hidden, self._screener.bundle.layout)
+        changed = (cuts != self._cuts).any(axis=(1, 2))
+        logits = self._logits.copy()
+        logits[changed] = patch_logits(self._screener.classifier, cuts[changed])
+        return self._whole - self._score(logits)
+
+    def _score(self, logits: NDArray[np.float64]) -> float:
+        """The label's logit over the mean of the others', as the probabilities are made of them."""
+        pooled = self._screener.pooled(logits) / self._screener.rule.temperature
+        return float(pooled[self._own] - np.delete(pooled, self._own).mean())
 
 
 def band_edges_hz(spec: FrontendSpec, tables: FrontendTables) -> list[tuple[float, float]]:

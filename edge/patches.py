@@ -32,9 +32,13 @@ def patches(frames: Frames, layout: Layout) -> Frames:
     if missing >= 0:
         before = missing // 2
         return np.pad(frames, ((before, missing - before), (0, 0)))[None]
-    last = len(frames) - length
-    starts = [*range(0, last, max(1, length // 2)), last]
-    return np.stack([frames[start : start + length] for start in starts])
+    return np.stack([frames[start : start + length] for start in starts(len(frames), length)])
+
+
+def starts(frames: int, length: int) -> list[int]:
+    """First frames of the patches of `length` that cover so many frames, at least one."""
+    last = max(0, frames - length)
+    return [*range(0, last, max(1, length // 2)), last]
 
 
 def recording_logits(classifier: Classifier, frames: Frames) -> Logits:
@@ -47,10 +51,24 @@ def recording_logits(classifier: Classifier, frames: Frames) -> Logits:
     Returns:
         float64 [patches, labels], real logits.
     """
+    return patch_logits(classifier, patches(frames, classifier.layout))
+
+
+def patch_logits(classifier: Classifier, cuts: Frames) -> Logits:
+    """Logits of patches.
+
+    Args:
+        classifier: with a model of one score a patch.
+        cuts: int16 [patches, patch_frames, coefficients], Q8.7, any number of patches.
+
+    Returns:
+        float64 [patches, labels], real logits.
+    """
     layout = classifier.layout
-    scores = np.stack([classifier.score(patch)[0] for patch in patches(frames, layout)])
-    logits: Logits = (scores.astype(np.float64) - layout.logit_zero) * layout.logit_scale
-    return logits
+    scores = np.empty((len(cuts), classifier.labels))
+    for row, patch in enumerate(cuts):
+        scores[row] = classifier.score(patch)[0]
+    return (scores - layout.logit_zero) * layout.logit_scale
 
 
 def pooled(logits: Logits) -> Logits:

@@ -1,6 +1,6 @@
 """A recording -> calibrated probabilities of disease, and a decision or an abstention.
 
-The model scores each patch; a recording's score is the mean. What is too short, too quiet,
+The model scores each patch; a recording's scores are their mean. What is too short, too quiet,
 clipped or unlike anything the bundle was measured on is refused before its probabilities are
 believed; what stays uncertain is said to be so. Sources: temperature scaling, Guo et al., On
 Calibration of Modern Neural Networks, 2017; split conformal prediction, Angelopoulos & Bates, A
@@ -78,7 +78,9 @@ class ScreenRule:
     """How a bundle's logits become probabilities and a decision; from its card.
 
     Attributes:
-        labels: the groups that it tells apart, the model's first outputs.
+        labels: the groups that it tells apart.
+        outputs: by label, the model's outputs whose odds are summed; its first ones, in order. A
+            group of unlike illnesses has several.
         members: labels of TAXONOMY in each group; what stands in none was not in the data.
         sounds: the model's other outputs, with the logit from which a patch holds the sound.
         temperature: divides the logits.
@@ -87,9 +89,11 @@ class ScreenRule:
         claim: whether its measured figures beat their baselines.
         measured: those figures.
         novelty: what it knows.
+        level_q7: median of the features that the model is given, Q8.7.
     """
 
     labels: tuple[str, ...]
+    outputs: dict[str, tuple[str, ...]]
     members: dict[str, tuple[str, ...]]
     sounds: dict[str, float]
     temperature: float
@@ -98,9 +102,20 @@ class ScreenRule:
     claim: bool
     measured: Measured
     novelty: Novelty
+    level_q7: int
+
+    @property
+    def classes(self) -> tuple[str, ...]:
+        """The outputs of all labels, in the model's order."""
+        return tuple(output for label in self.labels for output in self.outputs[label])
+
+    def merged(self, logits: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Logits of the labels, float64 [labels], of those of the classes, float64 [classes]."""
+        ends = np.cumsum([len(self.outputs[label]) for label in self.labels])
+        return np.array([np.logaddexp.reduce(own) for own in np.split(logits, ends[:-1])])
 
     def probabilities(self, logits: NDArray[np.float64]) -> dict[str, float]:
-        """Calibrated probabilities of mean logits, float64 [labels]; they sum to 1."""
+        """Calibrated probabilities of the labels' logits, float64 [labels]; they sum to 1."""
         shifts = np.array([self.offsets[label] for label in self.labels])
         scaled = logits / self.temperature + shifts
         odds = np.exp(scaled - scaled.max())
@@ -129,10 +144,10 @@ def screen_rule(bundle: Bundle) -> ScreenRule:
         raise BadInputError(
             f"bundle {bundle.name}: card.json lacks or garbles {error}; export the bundle again"
         ) from error
-    if bundle.labels != (*rule.labels, *rule.sounds):
+    if bundle.labels != (*rule.classes, *rule.sounds):
         raise BadInputError(
-            f"bundle {bundle.name}: its outputs {bundle.labels} are not the labels of its "
-            "screening section; export the bundle again"
+            f"bundle {bundle.name}: its outputs {bundle.labels} are not those of its screening "
+            "section; export the bundle again"
         )
     return rule
 
@@ -142,37 +157,59 @@ def _rule(section: dict[str, Any], outputs: tuple[str, ...]) -> ScreenRule:
     unknown = sorted({name for members in groups.values() for name in members} - set(TAXONOMY))
     if unknown:
         raise ValueError(f"groups (no label {', '.join(unknown)})")
+    labels = tuple(section["labels"])
+    own = {label: tuple(section["outputs"][label]) for label in labels}
     return ScreenRule(
-        labels=tuple(section["labels"]),
-        members={label: tuple(groups[label]) for label in section["labels"]},
+        labels=labels,
+        outputs=own,
+        members={label: tuple(groups[label]) for label in labels},
         sounds={  # in the order of the outputs: a card sorts its keys
-            name: float(section["sounds"][name]) for name in outputs[len(section["labels"]) :]
+            name: float(section["sounds"][name]) for name in outputs[sum(map(len, own.values())) :]
         },
         temperature=float(section["temperature"]),
-        offsets={label: float(section["offsets"][label]) for label in section["labels"]},
+        offsets={label: float(section["offsets"][label]) for label in labels},
         quantile=float(section["conformal"]["quantile"]),
         claim=bool(section["claim"]),
         measured=Measured(**section["measured"]),
         novelty=Novelty.from_dict(section["novelty"]),
+        level_q7=int(section["level_q7"]),
     )
 
 
-def levelled(frames: NDArray[np.int16]) -> NDArray[np.int16]:
-    """Features around each band's median over the recording.
+def levelled(frames: NDArray[np.int16], level_q7: int) -> NDArray[np.int16]:
+    """Features as if the recording had been made at another gain.
 
-    What a stethoscope, its filter and the loudness add to a band all the time goes away; what
-    comes and goes stays. Silence around a recording is then its median, 0.
+    How loud a recording is depends on its device and on how firmly it was pressed, so the median
+    of all that was heard is brought to one level. The shape of the spectrum stays.
 
     Args:
-        frames: int16 [frames, bands], log2 power in Q8.7, at least one frame.
+        frames: int16 [frames, bands], log2 power in Q8.7; 0 is below the frontend's floor.
+        level_q7: where the median goes, Q8.7.
 
     Returns:
-        int16 [frames, bands], Q8.7. Of an even number of frames the lower median counts, so that
-        the result is exact.
+        int16 [frames, bands], Q8.7; what was not heard stays 0. Of an even number of values the
+        lower median counts, so that the result is exact.
     """
-    middle = (len(frames) - 1) // 2
-    level: NDArray[np.int16] = frames - np.partition(frames, middle, axis=0)[middle]
-    return level
+    heard = frames > 0
+    if not heard.any():
+        return frames
+    shift = level_q7 - lower_median(frames[heard])
+    moved = np.clip(frames.astype(np.int32) + shift, 0, np.iinfo(np.int16).max)
+    return np.where(heard, moved, 0).astype(np.int16)
+
+
+def lower_median(values: NDArray[np.int16]) -> NDArray[np.int32]:
+    """Along the first axis; of an even number of values the lower of the middle two.
+
+    Args:
+        values: int16 [n, ...], at least one.
+
+    Returns:
+        int32 [...].
+    """
+    middle = (len(values) - 1) // 2
+    median: NDArray[np.int32] = np.partition(values, middle, axis=0)[middle].astype(np.int32)
+    return median
 
 
 class Screener:
@@ -228,7 +265,8 @@ class Screener:
         """Screen a recording whose `features` are at hand."""
         seconds = len(pcm) / rate_hz
         known = frames if len(frames) else np.zeros((1, self.bundle.spec.coefficients), np.int16)
-        logits = recording_logits(self.classifier, levelled(known))  # [patches, outputs]
+        level = levelled(known, self.rule.level_q7)
+        logits = recording_logits(self.classifier, level)  # [patches, outputs]
         probabilities = self.rule.probabilities(self.pooled(logits))
         novelty = self.rule.novelty.distance(known)
         reasons = _faults(known, pcm, seconds)
@@ -249,12 +287,11 @@ class Screener:
         )
 
     def pooled(self, logits: NDArray[np.float64]) -> NDArray[np.float64]:
-        """Mean logits of the disease labels, float64 [labels], of float64 [patches, outputs]."""
-        mean: NDArray[np.float64] = logits[:, : len(self.rule.labels)].mean(axis=0)
-        return mean
+        """Logits of a recording's labels, float64 [labels], of float64 [patches, outputs]."""
+        return self.rule.merged(logits[:, : len(self.rule.classes)].mean(axis=0))
 
     def _sounds(self, logits: NDArray[np.float64]) -> list[SoundCount]:
-        first = len(self.rule.labels)
+        first = len(self.rule.classes)
         return [
             SoundCount(name, int((logits[:, first + k] >= limit).sum()), len(logits))
             for k, (name, limit) in enumerate(self.rule.sounds.items())

@@ -7,7 +7,7 @@ from edge.bundle import load_bundle
 from edge.classifier import Classifier
 from edge.occlusion import BAND_PARTS, band_edges_hz, occlude
 from edge.patches import recording_logits
-from edge.screening import Screener, levelled
+from edge.screening import Screener, levelled, lower_median
 
 
 @pytest.fixture(scope="module")
@@ -34,13 +34,13 @@ def test_every_second_and_every_band_has_a_share(screener):
 def test_a_share_is_the_score_that_is_lost(screener):
     """Hiding the first second by hand changes the calibrated log-odds by the first share."""
     frames = screener.features(screener.bundle.golden["pcm"], 4_000)
-    level = levelled(frames)
+    level = levelled(frames, screener.rule.level_q7)
     hidden = level.copy()
-    hidden[:100] = 0
+    hidden[:100] = lower_median(level)
 
     def score(part: np.ndarray) -> float:
-        mean = recording_logits(screener.classifier, part).mean(axis=0)
-        return float(mean[0] - mean[1]) / screener.rule.temperature
+        odds = np.exp(recording_logits(screener.classifier, part).mean(axis=0))
+        return float(np.log(odds[0] / (odds[1] + odds[2]))) / screener.rule.temperature
 
     grounds = occlude(screener, frames, screener.rule.labels[0])
     assert grounds.seconds[0].logit == pytest.approx(score(level) - score(hidden))

@@ -39,15 +39,30 @@ def welcoming(bundle, classifier):
     return screener
 
 
-@given(st.integers(1, 50), st.integers(-400, 400), st.integers(0, 9))
-def test_levelling_forgets_each_bands_gain(frames, gain, band):
-    """Whatever a device adds to a band all the time goes away, exactly."""
-    rng = np.random.default_rng(frames)
-    features = rng.integers(0, 3_000, (frames, 10)).astype(np.int16)
-    coloured = features.copy()
-    coloured[:, band] += np.int16(gain)
-    np.testing.assert_array_equal(levelled(coloured), levelled(features))
-    assert levelled(features).dtype == np.int16
+@given(st.integers(1, 50), st.integers(-400, 400), st.integers(0, 4_000))
+def test_levelling_forgets_the_gain(frames, gain, level):
+    """However loud a recording is, its features come out the same, exactly."""
+    features = np.random.default_rng(frames).integers(500, 3_000, (frames, 10)).astype(np.int16)
+    louder = (features + gain).astype(np.int16)
+    found = levelled(louder, level)
+    np.testing.assert_array_equal(found, levelled(features, level))
+    assert found.dtype == np.int16
+    assert (found >= 0).all()
+
+
+def test_levelling_keeps_silence():
+    """What was not heard stays at the floor and does not count; what was has its median there."""
+    features = np.array([[0, 0, 0, 300], [0, 100, 200, 0]], np.int16)
+    assert levelled(features, 1_000).tolist() == [[0, 0, 0, 1_100], [0, 900, 1_000, 0]]
+    silent = np.zeros((3, 4), np.int16)
+    np.testing.assert_array_equal(levelled(silent, 1_000), silent)
+
+
+def test_levelling_stays_within_int16():
+    """What would fall below the floor or rise above the type's end stops there."""
+    features = np.array([[1, 100, 32_767]], np.int16)
+    assert levelled(features, 10).tolist() == [[0, 10, 32_677]]
+    assert levelled(features, 200).tolist() == [[101, 200, 32_767]]
 
 
 def test_the_shipped_bundle_claims_nothing_that_it_was_not_measured_on(bundle):
@@ -68,6 +83,19 @@ def test_probabilities_sum_to_one(bundle, first, second):
     found = screen_rule(bundle).probabilities(np.array([first, second]))
     assert sum(found.values()) == pytest.approx(1)
     assert all(0 <= p <= 1 for p in found.values())
+
+
+@given(st.floats(-40, 40), st.floats(-40, 40), st.floats(-40, 40))
+def test_a_labels_odds_are_the_sum_of_its_outputs(bundle, first, second, third):
+    """However the odds fall to the kinds of others, their sum is what the label stands for."""
+    rule = screen_rule(bundle)
+    assert [rule.outputs[label] for label in rule.labels] == [
+        ("obstructive",),
+        ("healthy", "other illness"),
+    ]
+    found = rule.merged(np.array([first, second, third]))
+    assert found[0] == pytest.approx(first)
+    assert np.exp(found[1]) == pytest.approx(np.exp(second) + np.exp(third))
 
 
 @given(st.floats(0, 1), st.floats(0, 1))
@@ -93,7 +121,8 @@ def test_a_known_recording_gets_the_likelier_label(welcoming):
 
 def test_probabilities_follow_the_models_mean_logit(welcoming):
     """They are the calibrated mean over the int8 model's patches."""
-    frames = levelled(welcoming.features(welcoming.bundle.golden["pcm"], RATE_HZ))
+    features = welcoming.features(welcoming.bundle.golden["pcm"], RATE_HZ)
+    frames = levelled(features, welcoming.rule.level_q7)
     layout = welcoming.bundle.layout
     starts = [*range(0, len(frames) - layout.patch_frames, layout.patch_frames // 2)]
     starts.append(len(frames) - layout.patch_frames)
@@ -102,7 +131,8 @@ def test_probabilities_follow_the_models_mean_logit(welcoming):
         for start in starts
     ]
     logits = (np.mean(scores, axis=0) - layout.logit_zero) * layout.logit_scale
-    expected = welcoming.rule.probabilities(logits[:2])
+    odds = np.exp(logits)  # of obstructive, healthy and other illness; the last two are one label
+    expected = welcoming.rule.probabilities(np.log([odds[0], odds[1] + odds[2]]))
     found = welcoming.screen(welcoming.bundle.golden["pcm"], RATE_HZ).probabilities
     assert found == pytest.approx(expected)
 
@@ -182,7 +212,9 @@ def test_a_bundle_of_events_does_not_screen():
         screen_rule(load_bundle("room"))
 
 
-@pytest.mark.parametrize("field", ["labels", "temperature", "novelty", "conformal", "groups"])
+@pytest.mark.parametrize(
+    "field", ["labels", "temperature", "novelty", "conformal", "groups", "level_q7"]
+)
 def test_a_garbled_card_is_told(bundle, field):
     """A missing field of the rule is named."""
     section = {name: value for name, value in bundle.card["screening"].items() if name != field}

@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import soundfile as sf
+from chests import write_chests
 
 from edge.demo import demo_night
 
@@ -68,3 +69,11 @@ def toy_corpus(tmp_path_factory) -> Path:
         writer.writeheader()
         writer.writerows(rows)
     return root.parent
+
+
+@pytest.fixture(scope="session")
+def toy_chests(tmp_path_factory) -> Path:
+    """A corpus of made-up children and adults with annotated lung sounds."""
+    root = tmp_path_factory.mktemp("chests")
+    write_chests(root)
+    return root

@@ -9,7 +9,7 @@ each class of records is, and both give figures.
 import json
 from collections.abc import Sequence
 from concurrent.futures import ProcessPoolExecutor
-from dataclasses import asdict, replace
+from dataclasses import asdict, dataclass, replace
 from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
@@ -71,30 +71,51 @@ def train_chest(
         pretrained: YAMNet's TFLite file, whose first layers each network starts from; None: a
             smaller network starts from nothing.
     """
+    trained = train_networks(
+        corpus, work, steps=steps, seed=seed, folds=folds, pretrained=pretrained
+    )
+    return assemble(corpus, out, trained)
+
+
+@dataclass(frozen=True, slots=True)
+class Trained:
+    """The networks of one training.
+
+    Attributes:
+        config: their shape.
+        folds: those that left people out, in order.
+        shipped: the one that heard everybody.
+        protocol: what a card says of how they were trained; plain JSON values.
+    """
+
+    config: WholeConfig
+    folds: Sequence[Network]
+    shipped: Network
+    protocol: dict[str, Any]
+
+
+def train_networks(
+    corpus: Path, work: Path, *, steps: int, seed: int, folds: int, pretrained: Path | None
+) -> Trained:
+    """Train a network on everybody and one without each part of the people; as `train_chest`."""
     start = start_of(pretrained)
     parts = (*((fold, folds) for fold in range(folds)), (None, folds))
     jobs = [(corpus, work, start, part, steps, seed) for part in parts]
     with ProcessPoolExecutor(2, get_context("spawn"), max_tasks_per_child=1) as pool:
         *siblings, shipped = pool.map(train_network, *zip(*jobs, strict=True))
-    protocol = about.PROTOCOL | {"folds": folds, "steps": steps, "seed": seed}
+    protocol = {"folds": folds, "steps": steps, "seed": seed}
     protocol |= {"pretrained": f"YAMNet, SHA-256 {digest(pretrained)}" if pretrained else "none"}
-    return assemble(corpus, out, start.config, siblings, shipped, protocol)
+    return Trained(start.config, siblings, shipped, protocol)
 
 
-def assemble(
-    corpus: Path,
-    out: Path,
-    config: WholeConfig,
-    folds: Sequence[Network],
-    shipped: Network,
-    protocol: dict[str, Any],
-) -> Bundle:
+def assemble(corpus: Path, out: Path, trained: Trained) -> Bundle:
     """Quantize the network that ships, write it with what its siblings held out, and settle it."""
+    config, weights = trained.config, trained.shipped.weights
     every = corpus_units(corpus)
     units = training_units(every)
     chosen = np.random.default_rng(0).permutation(len(units))[:REPRESENTATIVE_PATCHES]
     patches_seen = representative([units[index] for index in chosen], config)
-    flatbuffer = quantize(shipped.weights, config, 1, patches_seen)
+    flatbuffer = quantize(weights, config, 1, patches_seen)
     card = about.ABOUT | {"name": "chest", "version": __version__, "labels": list(OUTPUTS)}
     if isinstance(config, StemConfig):
         card["data"] = [*about.ABOUT["data"], about.AUDIOSET]
@@ -104,16 +125,16 @@ def assemble(
         "step_frames": MIDDLE_FRAMES,
         "before_frames": (config.frames - MIDDLE_FRAMES) // 2,
     }
-    bundle = begin(flatbuffer, SPEC, out, card, place, model_of(config, shipped.weights))
-    readouts, figures, unseen = read_out(folds)
-    streams = [stream for fold in folds for stream in fold.streams]
+    bundle = begin(flatbuffer, SPEC, out, card, place, model_of(config, weights))
+    readouts, figures, unseen = read_out(trained.folds)
+    streams = [stream for fold in trained.folds for stream in fold.streams]
     rules, odds, event_figures = choose_rules(streams, bundle.layout, SPEC)
     own = bundle.card | {
         "readouts": readouts,
         "events": [rule.to_dict() for rule in rules],
         "calibration": {label: asdict(numbers) for label, numbers in odds.items()},
         "figures": {"cross_validation": figures, "events_cross_validation": event_figures},
-        "protocol": protocol,
+        "protocol": about.PROTOCOL | trained.protocol,
     }
     print(json.dumps(own["figures"], indent=1))
     return settle(replace(bundle, card=own), out, every, unseen.get("record"))

@@ -22,13 +22,13 @@ ROOM_ONLY = {
     "processors": 1,
     "false_alarms": None,
 }
-# The same of the chest's.
+# The same of the chest's network, which the screen is built on.
 CHEST_ONLY = {"pretrained": None}
 # How long each way of training can be asked to take.
 AMOUNTS = {
     "room": ("hours", "epochs"),
     "chest": ("steps",),
-    "screen-chest": ("epochs",),
+    "screen-chest": ("steps",),
     "features": (),
 }
 
@@ -48,9 +48,7 @@ def add(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None
         "--work", type=Path, default=Path(".cache/train"), help="scenes and checkpoints"
     )
     parser.add_argument("--hours", type=hours, help="of training scenes (room 32, own folder 2)")
-    parser.add_argument(
-        "--epochs", type=count, help="of training (room 26, own folder 30, screen-chest 12)"
-    )
+    parser.add_argument("--epochs", type=count, help="of training (room 26, own folder 30)")
     parser.add_argument(
         "--steps", type=count, help="of each of the chest's networks (2400, pretrained 4000)"
     )
@@ -79,7 +77,7 @@ def add(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None
         "--false-alarms", type=float, metavar="N",
         help="an hour, at a home's density, that event rules keep to (none: the best F1)",
     )  # fmt: skip
-    chest = parser.add_argument_group("chest")
+    chest = parser.add_argument_group("chest and screen-chest")
     chest.add_argument(
         "--pretrained", type=Path, metavar="F.tflite",
         help="YAMNet's file: a larger network starts from its first layers (none)",
@@ -107,7 +105,7 @@ def _refuse_unused(arguments: argparse.Namespace) -> None:
     unused = {name: None for name in ("hours", "epochs", "steps") if name not in AMOUNTS[way]}
     if way != "room":
         unused |= ROOM_ONLY
-    if way != "chest":
+    if way not in ("chest", "screen-chest"):
         unused |= CHEST_ONLY
     for name, value in unused.items():
         if getattr(arguments, name) != value:
@@ -135,14 +133,20 @@ def _room(arguments: argparse.Namespace) -> Bundle:
 def _chest(arguments: argparse.Namespace) -> Bundle:
     from train_export.chest.train import train_chest
 
-    folders = arguments.corpus, arguments.out, arguments.work
-    usual = 4_000 if arguments.pretrained else 2_400
-    steps = usual if arguments.steps is None else arguments.steps
-    return train_chest(*folders, steps=steps, seed=arguments.seed, pretrained=arguments.pretrained)
+    return train_chest(*_folders(arguments), **_chest_network(arguments))
 
 
 def _screen(arguments: argparse.Namespace) -> Bundle:
     from train_export.screen.chest import train_screen_chest
 
-    epochs = 12 if arguments.epochs is None else arguments.epochs
-    return train_screen_chest(arguments.corpus, arguments.out, epochs=epochs, seed=arguments.seed)
+    return train_screen_chest(*_folders(arguments), **_chest_network(arguments))
+
+
+def _folders(arguments: argparse.Namespace) -> tuple[Path, Path, Path]:
+    return arguments.corpus, arguments.out, arguments.work
+
+
+def _chest_network(arguments: argparse.Namespace) -> dict[str, Any]:
+    usual = 4_000 if arguments.pretrained else 2_400
+    steps = usual if arguments.steps is None else arguments.steps
+    return {"steps": steps, "seed": arguments.seed, "pretrained": arguments.pretrained}

@@ -259,30 +259,6 @@ class StemConfig(ChestConfig):
         return "stem_cnn"
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class ScreenConfig(WholeConfig):
-    """Convolutions and an embedding of a stretch of lung sound, for a screen.
-
-    Attributes:
-        blocks: (channels, stride) of each convolution.
-    """
-
-    labels: int = 2
-    dropout: float = 0.2
-    frames: int = 200
-    blocks: tuple[tuple[int, int], ...] = ((16, 2), (24, 2), (40, 2), (64, 1))
-
-    @property
-    def architecture(self) -> str:
-        """The one name."""
-        return "screen_cnn"
-
-    @property
-    def embedding(self) -> int:
-        """Values of the embedding."""
-        return 2 * self.blocks[-1][0]
-
-
 # Every architecture and its usual shape; `network.BUILDERS` has what builds it.
 STEP_CONFIGS: dict[str, StepConfig] = {
     "cnn": CnnConfig(),
@@ -294,7 +270,6 @@ CONFIGS: dict[str, NetworkConfig] = {
     **STEP_CONFIGS,
     "clip_cnn": ClipConfig(),
     "stem_cnn": StemConfig(),
-    "screen_cnn": ScreenConfig(),
 }
 
 

@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 import keras
 
-from train_export.models import clip_cnn, cnn, rnn, screen_cnn, stem_cnn, transformer
+from train_export.models import clip_cnn, cnn, rnn, stem_cnn, transformer
 from train_export.models.config import NetworkConfig
 
 # What builds the network of a shape: (shape, frames, batch) -> network.
@@ -15,7 +15,6 @@ BUILDERS: dict[str, Callable[..., keras.Model]] = {
     "transformer": transformer.build,
     "clip_cnn": clip_cnn.build,
     "stem_cnn": stem_cnn.build,
-    "screen_cnn": screen_cnn.build,
 }
 
 

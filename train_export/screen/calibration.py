@@ -25,6 +25,10 @@ class Scaling:
         p: Vector = 1 / (1 + np.exp(-(logits / self.temperature + self.offset)))
         return p
 
+    def of_biased(self, bias: float) -> "Scaling":
+        """The scaling that gives the same of logits which are all `bias` higher."""
+        return Scaling(self.temperature, self.offset - bias / self.temperature)
+
 
 def fit_scaling(logits: Vector, truth: Truth) -> Scaling:
     """Platt's scaling with hardly any penalty; a slope below a twentieth counts as one."""

@@ -1,36 +1,48 @@
-"""The screen of lung sounds from corpus to bundle: pretrain, embed, choose, measure, write."""
+"""The screen of lung sounds from corpus to bundle: embed, choose, measure, write.
 
-from collections.abc import Sequence
+It is the network of the chest profile with another last layer: few recordings name a disease,
+many name their sounds, so the network learned the sounds, and a head learns the disease on top of
+them. No person of the disease data is heard by the network.
+"""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from sklearn.metrics import roc_auc_score
 
 from edge import __version__
 from edge.bundle import Bundle
-from edge.classifier import Classifier
-from edge.frontend import PRESETS, Frontend
-from edge.patches import patches, recording_logits
-from edge.screening import levelled
+from edge.frontend import Frontend
+from edge.patches import patches
+from edge.screening import levelled, lower_median
+from train_export.chest import about as chest_about
+from train_export.chest.folds import training_units
+from train_export.chest.network import SPEC, corpus_frames, corpus_units, layout_of
+from train_export.chest.train import FOLDS as CHEST_FOLDS
+from train_export.chest.train import Trained, train_networks
 from train_export.export import begin, model_of, seal
 from train_export.features import FEATURE_SCALE
-from train_export.models.config import ScreenConfig
-from train_export.quantize import REPRESENTATIVE_PATCHES, quantize
+from train_export.models.config import StemConfig, WholeConfig
+from train_export.quantize import REPRESENTATIVE_PATCHES, Weights, quantize
 from train_export.room import in_own_process
 from train_export.screen import calibration, protocol
-from train_export.screen.corpus import Recorded, features, read_manifest
-from train_export.screen.embed import embed, placeholder
+from train_export.screen.about import ABOUT
+from train_export.screen.corpus import features, read_manifest
+from train_export.screen.embed import embed, means
+from train_export.screen.figures import int8_figures, measure, short
 from train_export.screen.head import (
     FOLDS,
     PENALTIES,
+    Classes,
     Head,
     Matrix,
     People,
-    Truth,
     choose_penalty,
     fit,
+    log_odds,
     out_of_fold,
 )
 from train_export.screen.known import (
@@ -41,208 +53,134 @@ from train_export.screen.known import (
     table,
     told_apart,
 )
-from train_export.screen.labels import GROUPS, POSITIVE, REST, labels_of, obstructive
-from train_export.screen.run import POSITIVE_WEIGHT, PretrainConfig, pretrained
+from train_export.screen.labels import CLASSES, GROUPS, OUTPUTS, POSITIVE, REST, class_of
+from train_export.screen.sounds import SOUNDS, SoundHead, heard_in, sound_head
 from train_export.screen.synthetic import breathing
 
-SPEC = PRESETS["chest-4k"]
-SOUNDS = ("wheeze", "crackle")
 # Below it a conformal set misses the truth; chosen so that about four in five get a decision.
 ALPHA = 0.30
-# Standard deviation of the disease logits before quantization, so that their steps are fine
-# beside those of the sounds, which share the output's scale.
-LOGIT_SPREAD = 2.0
-ABOUT: dict[str, Any] = {
-    "profile": "screen-chest",
-    "purpose": "Tells whether a lung-sound recording resembles those of people with asthma or COPD "
-    "or those of others. A screening aid, not a diagnosis.",
-    "data": [
-        "KAUH lung sounds (Mendeley Data), CC BY 4.0: the disease",
-        "SPRSound, BioCAS 2022 and 2023, GPL-3.0, training split: the sounds",
-        "ICBHI 2017, free for research, training split: the sounds",
-    ],
-    "licence": "Apache-2.0; the training data's licences are listed in docs/data.md",
-    "limits": [
-        "Adults, one hospital, one stethoscope (3M Littmann 3200); nothing was measured on others, "
-        "and not all of their recordings are refused.",
-        "The rest holds healthy people and people with heart failure, pneumonia, bronchiectasis, "
-        "lung fibrosis and pleural effusion; other illnesses were never heard.",
-        "Asthma and COPD are not told from each other, and the figure is carried by asthma: the "
-        "six people with COPD alone against the rest give no evidence.",
-        "Healthy, pneumonia, bronchiectasis, bronchiolitis, upper and lower respiratory "
-        "infection, heart failure and lung cancer: not claimed, no result.",
-    ],
-}
+Recordings = Sequence[NDArray[np.int16]]
 
 
-def train_screen_chest(corpus: Path, out: Path, *, epochs: int, seed: int) -> Bundle:
-    """Train, measure and write the bundle; the same arguments give the same bundle."""
-    config = ScreenConfig()
-    run = PretrainConfig(epochs=epochs, seed=seed)
-    weights = in_own_process(pretrained, corpus, SPEC, config, run)
-    return build_bundle(corpus, out, config, weights, run)
-
-
-def build_bundle(
-    corpus: Path,
-    out: Path,
-    config: ScreenConfig,
-    weights: list[NDArray[np.float32]],
-    run: PretrainConfig,
+def train_screen_chest(
+    corpus: Path, out: Path, work: Path, *, steps: int, seed: int, pretrained: Path | None
 ) -> Bundle:
-    """From the pretrained network to the bundle."""
-    recordings = read_manifest(corpus / "kauh" / "manifest.csv")
-    frames = [features(recording, SPEC) for recording in recordings]
-    truth = np.array([int(obstructive(r.disease)) for r in recordings])
-    people = np.array([r.subject for r in recordings])
-    embeddings = in_own_process(embed, weights, config, frames)
+    """Train, measure and write the bundle; the same arguments give the same bundle.
 
-    penalty = choose_penalty(embeddings, truth, people, run.seed)
-    head = spread(fit(embeddings, truth, people, penalty), embeddings)
-    scaling, quantile = odds(embeddings, truth, people, penalty, run.seed)
-    figures = measure(embeddings, truth, people, recordings)
-    known = table(frames)
+    Args:
+        corpus: with the folders that the chest profile trains on, and KAUH's.
+        out: the bundle's folder.
+        work: keeps trained networks; those of a chest profile of the same arguments are used.
+        steps: of each network's training.
+        seed: of the weights, the batches and the folds.
+        pretrained: YAMNet's TFLite file, whose first layers each network starts from; None: a
+            smaller network starts from nothing.
+    """
+    trained = train_networks(
+        corpus, work, steps=steps, seed=seed, folds=CHEST_FOLDS, pretrained=pretrained
+    )
+    return build_bundle(corpus, out, trained, seed)
+
+
+def build_bundle(corpus: Path, out: Path, trained: Trained, seed: int) -> Bundle:
+    """From the chest's networks to the bundle."""
+    heard = corpus_frames(training_units(corpus_units(corpus)))
+    level_q7 = common_level(list(heard.values()))
+    recordings = read_manifest(corpus / "kauh" / "manifest.csv")
+    raw = [features(recording, SPEC) for recording in recordings]
+    frames = [levelled(recording, level_q7) for recording in raw]
+    classes = np.array([class_of(r.disease) for r in recordings])
+    people = np.array([r.subject for r in recordings])
+    stretches = in_own_process(embed, trained.shipped.weights, trained.config, frames)
+    embeddings = means(stretches)
+
+    penalty = choose_penalty(embeddings, classes, people, seed)
+    head = fit(embeddings, classes, people, penalty)
+    scaling, quantile = odds(embeddings, classes, people, penalty, seed)
+    figures = measure(embeddings, classes, people, recordings)
+    figures["other_networks"] = [
+        short(protocol.nested(means(own), classes, people, protocol.FEWER_REPEATS))
+        for own in (
+            in_own_process(embed, network.weights, trained.config, frames)
+            for network in trained.folds
+        )
+    ]
+    sounds = {
+        name: sound_head(stretches, [heard_in(r, name) for r in recordings], people, seed)
+        for name in SOUNDS
+    }
+    figures["sounds"] = {name: sound.figures for name, sound in sounds.items()}
+    known = table(raw)
     novelty = fit_novelty(known, people)
     strange = strangers(corpus, SPEC) | {
-        kind: table([Frontend(SPEC).push(pcm).frames for pcm in sounds])
-        for kind, sounds in made_up(SPEC).items()
+        kind: table([Frontend(SPEC).push(pcm).frames for pcm in made])
+        for kind, made in made_up(SPEC).items()
     }
     figures["novelty"] = told_apart(cross_fitted(known, people), strange, novelty)
 
-    bundle = write(frames, config, with_head(weights, head), out, run, penalty)
-    figures["int8"] = int8_figures(bundle, frames, head.logits(embeddings), truth)
-    card = bundle.card | {
-        "screening": section(scaling, quantile, novelty, figures),
-        "figures": figures,
-    }
+    weights = with_heads(trained.shipped.weights, head, sounds.values())
+    bundle = write(frames, trained, weights, out, penalty)
+    floats = log_odds(head.logits(embeddings))
+    figures["int8"] = int8_figures(bundle, frames, floats, classes == 0)
+    scaling = scaling.of_biased(figures["int8"]["log_odds_bias"])
+    limits = {name: sound.limit for name, sound in sounds.items()}
+    rule = Rule(scaling, quantile, limits, novelty, level_q7)
+    card = bundle.card | {"screening": section(rule, figures), "figures": figures}
     return seal(bundle, out, card, breathing(SPEC.rate_hz))
 
 
-def spread(head: Head, embeddings: Matrix) -> Head:
-    """The head with logits of a standard deviation that suits the int8 output."""
-    gain = LOGIT_SPREAD / float(head.logits(embeddings).std())
-    return Head(head.weights * gain, head.offset * gain)
+def common_level(recordings: Recordings) -> int:
+    """Where the median of a recording usually lies, Q8.7: the middle one of many recordings."""
+    medians = [lower_median(frames[frames > 0]) for frames in recordings if frames.any()]
+    return int(np.median(medians))
 
 
 def odds(
-    embeddings: Matrix, truth: Truth, people: People, penalty: float, seed: int
+    embeddings: Matrix, classes: Classes, people: People, penalty: float, seed: int
 ) -> tuple[calibration.Scaling, float]:
     """Calibration and conformal quantile from scores of people that each head never heard."""
-    logits = np.mean(
-        [
-            _spread_out_of_fold(embeddings, truth, people, penalty, seed + repeat)
-            for repeat in range(protocol.REPEATS)
-        ],
-        axis=0,
+    repeats = range(seed, seed + protocol.REPEATS)
+    unseen = np.mean(
+        [out_of_fold(embeddings, classes, people, penalty, repeat) for repeat in repeats], axis=0
     )
-    scaling = calibration.fit_scaling(logits, truth)
-    quantile = calibration.conformal_quantile(scaling.probabilities(logits), truth, ALPHA)
+    truth = (classes == 0).astype(np.int64)
+    scaling = calibration.fit_scaling(unseen, truth)
+    quantile = calibration.conformal_quantile(scaling.probabilities(unseen), truth, ALPHA)
     return scaling, quantile
 
 
-def _spread_out_of_fold(
-    embeddings: Matrix, truth: Truth, people: People, penalty: float, seed: int
-) -> Matrix:
-    logits = out_of_fold(embeddings, truth, people, penalty, seed)
-    whole = fit(embeddings, truth, people, penalty).logits(embeddings)
-    return logits * (LOGIT_SPREAD / float(whole.std()))
-
-
-def measure(
-    embeddings: Matrix, truth: Truth, people: People, recordings: Sequence[Recorded]
-) -> dict[str, Any]:
-    """The claimed question with its controls, and every other question the data could ask."""
-    scores = protocol.nested(embeddings, truth, people)
-    mean, deviation = protocol.shuffled(embeddings, truth, people)
-    baselines = {
-        "metadata_age_sex": _age_sex(recordings),
-        "device_filter_mode": _one_hot([r.recorder for r in recordings]),
-    }
-    return {
-        POSITIVE: protocol.report(scores),
-        "shuffled_labels": {"auroc_mean": round(mean, 4), "auroc_deviation": round(deviation, 4)},
-        "baselines": {
-            name: _short(protocol.nested(values, truth, people, protocol.FEWER_REPEATS))
-            for name, values in baselines.items()
-        },
-        "other_questions": {
-            label: _short(protocol.nested(embeddings, asked, people, protocol.FEWER_REPEATS))
-            for label, asked in _questions(recordings).items()
-        },
-    }
-
-
-def _short(scores: protocol.Scores) -> dict[str, Any]:
-    low, high = protocol.over_people(scores, protocol.auroc)
-    return {
-        "auroc": round(protocol.auroc(scores), 4),
-        "interval_95": [round(low, 4), round(high, 4)],
-        "people_positive": int(protocol.by_person(scores).truth.sum()),
-    }
-
-
-# Fewer people than folds leave a fold without one.
-LEAST_PEOPLE = FOLDS
-
-
-def _questions(recordings: Sequence[Recorded]) -> dict[str, Truth]:
-    """Each label against the rest, where enough people have it."""
-    asked = {}
-    for label in ("healthy", "asthma", "COPD", "heart failure", "pneumonia", "bronchiectasis"):
-        truth = np.array([int(label in labels_of(r.disease)) for r in recordings])
-        people = {r.subject for r, own in zip(recordings, truth, strict=True) if own}
-        if len(people) >= LEAST_PEOPLE:
-            asked[label] = truth
-    return asked
-
-
-def _age_sex(recordings: Sequence[Recorded]) -> Matrix:
-    rows = [(float(r.extra["age"]), float(r.extra["sex"] == "M")) for r in recordings]
-    return np.array(rows)
-
-
-def _one_hot(values: Sequence[str]) -> Matrix:
-    names = sorted(set(values))
-    return np.array([[float(value == name) for name in names] for value in values])
-
-
-def with_head(weights: list[NDArray[np.float32]], head: Head) -> list[NDArray[np.float32]]:
-    """The network's weights with four outputs: the two groups, then the two sounds."""
-    half = (head.weights / 2).astype(np.float32)[None, None, :, None]
-    kernel = np.concatenate([half, -half, weights[-2]], axis=-1)
-    offset = np.float32(head.offset / 2)
-    bias = np.concatenate([[offset, -offset], weights[-1]]).astype(np.float32)
-    return [*weights[:-2], kernel, bias]
+def with_heads(weights: Weights, head: Head, sounds: Iterable[SoundHead]) -> Weights:
+    """The network's weights with other outputs: the head's classes, then the sounds."""
+    *body, _, _ = weights  # the last layer's: [1, 1, values, outputs] and [outputs]
+    kernel = np.column_stack([head.weights, *(sound.weights for sound in sounds)])
+    bias = np.array([*head.offsets, *(sound.offset for sound in sounds)])
+    return [*body, kernel[None, None].astype(np.float32), bias.astype(np.float32)]
 
 
 def write(
-    frames: Sequence[NDArray[np.int16]],
-    config: ScreenConfig,
-    weights: list[NDArray[np.float32]],
-    out: Path,
-    run: PretrainConfig,
-    penalty: float,
+    frames: Recordings, trained: Trained, weights: Weights, out: Path, penalty: float
 ) -> Bundle:
     """Quantize and write a bundle without its rule."""
-    labels = (*GROUPS, *SOUNDS)
-    final = ScreenConfig(
-        frames=config.frames, bands=config.bands, labels=len(labels), blocks=config.blocks
-    )
-    flatbuffer = quantize(weights, final, 1, representative(frames, config))
-    about = ABOUT | {
+    labels = (*CLASSES, *SOUNDS)
+    config = replace(trained.config, labels=len(labels))
+    flatbuffer = quantize(weights, config, 1, representative(frames, config))
+    sources = [*ABOUT["data"], *(f"{source}: the network" for source in chest_about.ABOUT["data"])]
+    if isinstance(config, StemConfig):
+        sources.append(chest_about.AUDIOSET)
+    card = ABOUT | {
         "name": "screen-chest",
         "version": __version__,
         "labels": list(labels),
+        "data": sources,
         "protocol": {
-            "pretraining": "wheezes and crackles, training splits of SPRSound and ICBHI, "
-            "ICBHI patients 156 and 218 left out",
-            "epochs": run.epochs,
-            "seed": run.seed,
-            "head": "logistic regression on mean embeddings, all development people",
+            "network": "of the chest profile, trained on everybody in its training halves",
+            **trained.protocol,
+            "head": "multinomial logistic regression on mean embeddings, all development people",
             "penalty": penalty,
             "penalties_tried": list(PENALTIES),
             "figures": f"nested {FOLDS}-fold cross-validation by person, "
             f"{protocol.REPEATS} repeats, intervals over people",
+            "sounds": "logistic regressions alike, on recordings in which each was heard",
         },
     }
     place = {
@@ -251,50 +189,49 @@ def write(
         "step_frames": config.frames // 2,
         "before_frames": 0,
     }
-    return begin(flatbuffer, SPEC, out, about, place, model_of(final, weights))
+    return begin(flatbuffer, SPEC, out, card, place, model_of(config, weights))
 
 
-def representative(
-    frames: Sequence[NDArray[np.int16]], config: ScreenConfig
-) -> NDArray[np.float32]:
+def representative(frames: Recordings, config: WholeConfig) -> NDArray[np.float32]:
     """Patches of the development people, float32 [patches, frames, bands, 1]."""
-    layout = placeholder(config)
-    every = np.concatenate([patches(levelled(recording), layout) for recording in frames])
-    chosen = np.random.default_rng(0).choice(len(every), REPRESENTATIVE_PATCHES, replace=False)
+    every = np.concatenate([patches(recording, layout_of(config)) for recording in frames])
+    count = min(len(every), REPRESENTATIVE_PATCHES)
+    chosen = np.random.default_rng(0).choice(len(every), count, replace=False)
     return every[np.sort(chosen), :, :, None].astype(np.float32) * np.float32(FEATURE_SCALE)
 
 
-def int8_figures(
-    bundle: Bundle, frames: Sequence[NDArray[np.int16]], floats: Matrix, truth: Truth
-) -> dict[str, float]:
-    """What quantization changes, on the development people."""
-    classifier = Classifier(bundle)
-    means = np.stack([recording_logits(classifier, levelled(one)).mean(axis=0) for one in frames])
-    integers = means[:, 0] - means[:, 1]
-    return {
-        "auroc_difference": round(
-            float(roc_auc_score(truth, integers) - roc_auc_score(truth, floats)), 4
-        ),
-        "logit_difference_mean": round(float(np.abs(integers - floats).mean()), 4),
-        "same_sign": round(float(((integers > 0) == (floats > 0)).mean()), 4),
-    }
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """How the model's outputs are read.
+
+    Attributes:
+        scaling, quantile: of the int8 model's disease logits.
+        limits: by sound, the logit from which a patch holds it.
+        novelty: a card's numbers.
+        level_q7: where the median of a recording's features goes.
+    """
+
+    scaling: calibration.Scaling
+    quantile: float
+    limits: dict[str, float]
+    novelty: dict[str, Any]
+    level_q7: int
 
 
-def section(
-    scaling: calibration.Scaling, quantile: float, novelty: dict[str, Any], figures: dict[str, Any]
-) -> dict[str, Any]:
+def section(rule: Rule, figures: dict[str, Any]) -> dict[str, Any]:
     """The card's rule; the claim follows from the figures."""
     own = figures[POSITIVE]
     low, high = own["auroc"]["interval_95"]
     bar = max(0.5, *(numbers["auroc"] for numbers in figures["baselines"].values()))
-    sound_logit = round(float(np.log(POSITIVE_WEIGHT)), 4)  # even odds, as the loss was weighted
     return {
         "labels": list(GROUPS),
+        "outputs": OUTPUTS,
         "groups": GROUPS,
-        "sounds": dict.fromkeys(SOUNDS, sound_logit),
-        "temperature": round(scaling.temperature, 5),
-        "offsets": {POSITIVE: round(scaling.offset, 5), REST: 0.0},
-        "conformal": {"alpha": ALPHA, "quantile": round(quantile, 5)},
+        "sounds": {name: round(limit, 4) for name, limit in rule.limits.items()},
+        "level_q7": rule.level_q7,
+        "temperature": round(rule.scaling.temperature, 5),
+        "offsets": {POSITIVE: round(rule.scaling.offset, 5), REST: 0.0},
+        "conformal": {"alpha": ALPHA, "quantile": round(rule.quantile, 5)},
         "claim": low > bar,
         "evidence": f"AUROC {own['auroc']['value']:.3f} [{low:.3f}, {high:.3f}] against "
         f"{bar:.3f} of the best baseline: " + ("a claim" if low > bar else "no evidence"),
@@ -304,5 +241,5 @@ def section(
             "high": high,
             "people": own["people"],
         },
-        "novelty": novelty,
+        "novelty": rule.novelty,
     }

@@ -12,14 +12,6 @@ from edge.frontend import Frontend, FrontendSpec
 from train_export.datasets import load_pcm
 from train_export.readers.rows import read_table, span
 
-# The two kinds of added sounds, as each source names them.
-WHEEZES = frozenset({"Wheeze", "Rhonchi", "Stridor", "Wheeze+Crackle", "wheeze", "crackle+wheeze"})
-CRACKLES = frozenset(
-    {"Fine Crackle", "Coarse Crackle", "Wheeze+Crackle", "crackle", "crackle+wheeze"}
-)
-# They stand in both halves of ICBHI's official split.
-IN_BOTH_HALVES = frozenset({"ICBHI-156", "ICBHI-218"})
-
 Placed = tuple[str, dict[str, str]]  # where a row stands, and the row
 
 
@@ -100,14 +92,3 @@ def _sounds(rows: Iterable[Placed]) -> Iterator[Sound]:
 def features(recorded: Recorded, spec: FrontendSpec) -> NDArray[np.int16]:
     """Feature frames of a recording, int16 [frames, coefficients]."""
     return Frontend(spec).push(load_pcm(recorded.path, spec.rate_hz)).frames
-
-
-def sound_frames(recorded: Recorded, frames: int, spec: FrontendSpec) -> NDArray[np.bool_]:
-    """Where a wheeze (column 0) or a crackle (column 1) is annotated; bool [frames, 2]."""
-    marks = np.zeros((frames, 2), dtype=np.bool_)
-    per_s = spec.rate_hz / spec.hop_samples
-    for sound in recorded.sounds:
-        span = slice(round(sound.start_s * per_s), round(sound.end_s * per_s))
-        marks[span, 0] |= sound.label in WHEEZES
-        marks[span, 1] |= sound.label in CRACKLES
-    return marks

@@ -1,55 +1,44 @@
-"""Recordings -> mean embeddings of the pretrained network; TensorFlow, so in its own process."""
+"""Recordings -> embeddings by a chest network; TensorFlow, so in its own process."""
 
 from collections.abc import Sequence
 
 import numpy as np
 from numpy.typing import NDArray
 
-from edge.card import Layout
 from edge.patches import patches
-from edge.screening import levelled
+from train_export.chest.network import layout_of
 from train_export.features import FEATURE_SCALE
-from train_export.models.config import ScreenConfig
+from train_export.models.config import WholeConfig
 
 
 def embed(
-    weights: list[NDArray[np.float32]], config: ScreenConfig, frames: Sequence[NDArray[np.int16]]
-) -> NDArray[np.float64]:
-    """Mean embedding over the patches of each recording.
+    weights: list[NDArray[np.float32]], config: WholeConfig, frames: Sequence[NDArray[np.int16]]
+) -> list[NDArray[np.float64]]:
+    """What the network's last layer is given of each patch.
 
     Args:
         weights: as `keras.Model.get_weights` gives them.
         config: the network's shape.
-        frames: int16 [frames, bands] of each recording, as the frontend gives them.
+        frames: int16 [frames, bands] of each recording, levelled.
 
     Returns:
-        float64 [recordings, config.embedding].
+        float64 [patches, values] of each recording.
     """
     import keras
 
-    from train_export.models.screen_cnn import build
+    from train_export.models.network import build
 
     network = build(config, config.frames)
     network.set_weights(weights)
-    embedding = keras.Model(network.input, network.get_layer("embedding").output)
-    layout = placeholder(config)
-    means = np.empty((len(frames), config.embedding))
-    for row, recording in enumerate(frames):
-        parts = patches(levelled(recording), layout).astype(np.float32) * FEATURE_SCALE
+    embedding = keras.Model(network.input, network.get_layer("logits").input)
+    found = []
+    for recording in frames:
+        parts = patches(recording, layout_of(config)).astype(np.float32) * FEATURE_SCALE
         values = embedding(parts[..., None], training=False).numpy()
-        means[row] = values.reshape(len(parts), -1).mean(axis=0)
-    return means
+        found.append(values.reshape(len(parts), -1).astype(np.float64))
+    return found
 
 
-def placeholder(config: ScreenConfig) -> Layout:
-    """How the patches lie, before the model is quantized."""
-    return Layout(
-        patch_frames=config.frames,
-        patch_steps=1,
-        step_frames=config.frames // 2,
-        before_frames=0,
-        input_multiplier_q20=0,
-        input_zero=0,
-        logit_scale=0.0,
-        logit_zero=0,
-    )
+def means(stretches: Sequence[NDArray[np.float64]]) -> NDArray[np.float64]:
+    """The mean embedding of each recording, float64 [recordings, values]."""
+    return np.stack([own.mean(axis=0) for own in stretches])

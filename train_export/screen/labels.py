@@ -17,12 +17,15 @@ NAMES = {
     "plueral effusion": "",
     "pleural effusion": "",
 }
-OBSTRUCTIVE = ("asthma", "COPD")
+OBSTRUCTIVE = frozenset({"asthma", "COPD"})
 GROUPS = {
-    "obstructive": list(OBSTRUCTIVE),
+    "obstructive": ["asthma", "COPD"],
     "other": ["healthy", "pneumonia", "bronchiectasis", "heart failure"],
 }
 POSITIVE, REST = GROUPS
+# What a head tells apart: who is healthy and who is ill otherwise sound too unlike to be one.
+CLASSES = (POSITIVE, "healthy", "other illness")
+OUTPUTS = {POSITIVE: [CLASSES[0]], REST: list(CLASSES[1:])}
 
 
 def labels_of(disease: str) -> frozenset[str]:
@@ -47,6 +50,9 @@ def labels_of(disease: str) -> frozenset[str]:
     return frozenset(found - {""})
 
 
-def obstructive(disease: str) -> bool:
-    """Whether asthma or COPD is among what a source says."""
-    return bool(labels_of(disease) & set(OBSTRUCTIVE))
+def class_of(disease: str, asked: frozenset[str] = OBSTRUCTIVE) -> int:
+    """0 where a source names one of the labels asked about, 1 of the healthy, 2 of all others."""
+    labels = labels_of(disease)
+    if labels & asked:
+        return 0
+    return 1 if "healthy" in labels else 2

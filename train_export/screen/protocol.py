@@ -20,12 +20,14 @@ from train_export.screen.calibration import (
     fit_scaling,
 )
 from train_export.screen.head import (
+    Classes,
     Matrix,
     People,
     Truth,
     choose_penalty,
     fit,
     folds,
+    log_odds,
     out_of_fold,
 )
 
@@ -41,7 +43,7 @@ class Scores:
     """Out-of-fold scores of every recording, one row a repeat.
 
     Attributes:
-        logits: float64 [repeats, recordings], head's logits.
+        logits: float64 [repeats, recordings], log-odds.
         p: float64 [repeats, recordings], calibrated inside the other folds.
         truth: int64 [recordings].
         people: str [recordings].
@@ -54,16 +56,17 @@ class Scores:
 
 
 def nested(
-    embeddings: Matrix, truth: Truth, people: People, repeats: int = REPEATS, seed: int = 0
+    embeddings: Matrix, classes: Classes, people: People, repeats: int = REPEATS, seed: int = 0
 ) -> Scores:
     """Score every recording by heads that never heard its person, `repeats` times."""
+    truth = (classes == 0).astype(np.int64)
     logits, p = np.empty((2, repeats, len(truth)))
     for repeat in range(repeats):
-        for train, test in folds(truth, people, seed + repeat):
-            inner = embeddings[train], truth[train], people[train]
+        for train, test in folds(classes, people, seed + repeat):
+            inner = embeddings[train], classes[train], people[train]
             penalty = choose_penalty(*inner, seed + repeat)
             scaling = fit_scaling(out_of_fold(*inner, penalty, seed + repeat), truth[train])
-            logits[repeat, test] = fit(*inner, penalty).logits(embeddings[test])
+            logits[repeat, test] = log_odds(fit(*inner, penalty).logits(embeddings[test]))
             p[repeat, test] = scaling.probabilities(logits[repeat, test])
     return Scores(logits, p, truth, people)
 
@@ -113,12 +116,12 @@ def over_people(
     return float(low), float(high)
 
 
-def shuffled(embeddings: Matrix, truth: Truth, people: People) -> tuple[float, float]:
+def shuffled(embeddings: Matrix, classes: Classes, people: People) -> tuple[float, float]:
     """Mean and standard deviation of the AUROC when people are given each other's labels."""
     _, first, person = np.unique(people, return_index=True, return_inverse=True)
     values = []
     for seed in range(SHUFFLES):
-        labels = np.random.default_rng(seed).permutation(truth[first])[person]
+        labels = np.random.default_rng(seed).permutation(classes[first])[person]
         values.append(auroc(nested(embeddings, labels, people, repeats=1, seed=seed)))
     return float(np.mean(values)), float(np.std(values))
 

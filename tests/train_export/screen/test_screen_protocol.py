@@ -4,15 +4,16 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from sklearn.linear_model import LogisticRegression
 
 from edge.errors import BadInputError
 from train_export.screen import calibration, protocol
-from train_export.screen.head import choose_penalty, folds, out_of_fold
-from train_export.screen.labels import GROUPS, labels_of, obstructive
+from train_export.screen.head import choose_penalty, fit, folds, log_odds, out_of_fold
+from train_export.screen.labels import CLASSES, GROUPS, OUTPUTS, class_of, labels_of
 
 
 def made_up(people: int, signal: float, seed: int = 0):
-    """Three recordings a person, 6 values each, of which the first carries `signal`."""
+    """Three recordings a person, 6 values each; in the first, class 0 is `signal` lower."""
     rng = np.random.default_rng(seed)
     truth = np.repeat(np.arange(people) % 2, 3)
     names = np.repeat([f"P{number:03}" for number in range(people)], 3)
@@ -40,6 +41,28 @@ def test_a_signal_is_found_and_noise_is_not():
     none = protocol.auroc(protocol.nested(*made_up(40, 0.0), repeats=2))
     assert strong > 0.95
     assert 0.25 < none < 0.75
+
+
+def test_what_lies_between_two_kinds_of_others_is_found():
+    """The rest may be of two unlike kinds on both sides of what is asked about."""
+    values, _, names = made_up(60, 0.0)
+    classes = np.repeat(np.arange(60) % 3, 3)
+    values[:, 0] += np.array([0.0, -5.0, 5.0])[classes]
+    values = values[:, :1]
+    two = protocol.auroc(protocol.nested(values, np.minimum(classes, 1), names, repeats=1))
+    three = protocol.auroc(protocol.nested(values, classes, names, repeats=1))
+    assert two < 0.75
+    assert three > 0.95
+
+
+def test_a_head_of_two_classes_has_the_odds_of_a_logistic_regression():
+    """Its log-odds are the model's own, whose second class is what the first is told from."""
+    values, classes, names = made_up(30, 2.0)
+    mean, spread = values.mean(axis=0), values.std(axis=0) + 1e-6
+    model = LogisticRegression(C=0.1, max_iter=5_000).fit((values - mean) / spread, classes)
+    head = fit(values, classes, names, 0.1)
+    expected = -model.decision_function((values - mean) / spread)
+    np.testing.assert_allclose(log_odds(head.logits(values)), expected, atol=1e-3)
 
 
 def test_a_persons_own_colour_is_no_signal():
@@ -100,6 +123,16 @@ def test_scaling_gives_back_true_odds():
     assert calibration.expected_calibration_error(np.full(4_000, 0.99), truth) > 0.3
 
 
+@given(st.floats(0.1, 9), st.floats(-3, 3), st.floats(-2, 2))
+def test_a_bias_is_taken_back(temperature, offset, bias):
+    """Logits that are all higher by as much get the same probabilities."""
+    scaling = calibration.Scaling(temperature, offset)
+    logits = np.linspace(-5, 5, 11)
+    np.testing.assert_allclose(
+        scaling.of_biased(bias).probabilities(logits + bias), scaling.probabilities(logits)
+    )
+
+
 @given(st.integers(20, 200), st.floats(0.05, 0.5), st.integers(0, 9))
 def test_the_conformal_set_holds_the_truth_often_enough(count, alpha, seed):
     """On the calibration data itself at least 1 - alpha of the truths conform."""
@@ -139,7 +172,8 @@ def test_decided_means_one_label():
 def test_the_sources_words_become_labels(said, expected):
     """Every way in which a source writes a disease meets the taxonomy."""
     assert labels_of(said) == expected
-    assert obstructive(said) == bool(expected & {"asthma", "COPD"})
+    assert (class_of(said) == 0) == bool(expected & {"asthma", "COPD"})
+    assert (class_of(said) == 1) == (expected == {"healthy"})
 
 
 def test_an_unknown_disease_is_told():
@@ -152,3 +186,9 @@ def test_the_groups_share_no_label():
     """A label belongs to one group."""
     first, second = GROUPS.values()
     assert not set(first) & set(second)
+
+
+def test_every_class_belongs_to_a_group():
+    """The model's classes stand in the order of the groups, each in one."""
+    assert tuple(OUTPUTS) == tuple(GROUPS)
+    assert [output for outputs in OUTPUTS.values() for output in outputs] == list(CLASSES)
