@@ -32,7 +32,7 @@ from train_export.screen import calibration, protocol
 from train_export.screen.about import ABOUT
 from train_export.screen.corpus import features, read_manifest
 from train_export.screen.embed import embed, means
-from train_export.screen.figures import int8_figures, measure, short
+from train_export.screen.figures import compared, int8_figures, measure
 from train_export.screen.head import (
     FOLDS,
     PENALTIES,
@@ -98,13 +98,10 @@ def build_bundle(corpus: Path, out: Path, trained: Trained, seed: int) -> Bundle
     head = fit(embeddings, classes, people, penalty)
     scaling, quantile = odds(embeddings, classes, people, penalty, seed)
     figures = measure(embeddings, classes, people, recordings)
-    figures["other_networks"] = [
-        short(protocol.nested(means(own), classes, people, protocol.FEWER_REPEATS))
-        for own in (
-            in_own_process(embed, network.weights, trained.config, frames)
-            for network in trained.folds
-        )
+    others = [
+        in_own_process(embed, network.weights, trained.config, frames) for network in trained.folds
     ]
+    figures["other_networks"] = [compared(means(own), classes, people) for own in others]
     sounds = {
         name: sound_head(stretches, [heard_in(r, name) for r in recordings], people, seed)
         for name in SOUNDS

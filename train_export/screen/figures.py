@@ -30,18 +30,19 @@ def measure(
         POSITIVE: protocol.report(scores),
         "shuffled_labels": {"auroc_mean": round(mean, 4), "auroc_deviation": round(deviation, 4)},
         "baselines": {
-            name: short(protocol.nested(values, classes, people, protocol.FEWER_REPEATS))
-            for name, values in baselines.items()
+            name: compared(values, classes, people) for name, values in baselines.items()
         },
         "other_questions": {
-            label: short(protocol.nested(embeddings, asked, people, protocol.FEWER_REPEATS))
+            label: compared(embeddings, asked, people)
+            | {"metadata_age_sex": compared(_age_sex(recordings), asked, people)}
             for label, asked in _questions(recordings).items()
         },
     }
 
 
-def short(scores: protocol.Scores) -> dict[str, Any]:
-    """The AUROC of a question that is only compared with, and its interval."""
+def compared(embeddings: Matrix, classes: Classes, people: People) -> dict[str, Any]:
+    """The AUROC of what is only compared with: fewer repeats, and its interval."""
+    scores = protocol.nested(embeddings, classes, people, protocol.FEWER_REPEATS)
     low, high = protocol.over_people(scores, protocol.auroc)
     return {
         "auroc": round(protocol.auroc(scores), 4),

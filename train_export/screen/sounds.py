@@ -12,10 +12,9 @@ from typing import Any
 import numpy as np
 
 from train_export.chest.labels import canonical
-from train_export.screen import protocol
 from train_export.screen.corpus import Recorded
 from train_export.screen.embed import means
-from train_export.screen.figures import short
+from train_export.screen.figures import compared
 from train_export.screen.head import (
     Classes,
     Head,
@@ -75,7 +74,7 @@ def sound_head(
         for kind in (0, 1)
     )
     limit = float(np.quantile(absent, 1 - FALSE))
-    figures = short(protocol.nested(whole, classes, people, protocol.FEWER_REPEATS)) | {
+    figures = compared(whole, classes, people) | {
         "stretches_of_recordings_with_it": round(float((there >= limit).mean()), 4),
         "stretches_of_others": round(float((absent >= limit).mean()), 4),
     }
