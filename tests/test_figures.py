@@ -123,7 +123,18 @@ def test_the_screens_figures_are_the_cards():
     assert f"{main['ece_of_perfect_probabilities']:.3f}" in error
     others = rows("screening.md", "| label | people |")
     for label, entry in figures["other_questions"].items():
-        assert others[label][:2] == [str(entry["people_positive"]), said(entry, "auroc")]
+        alone = said(entry["metadata_age_sex"], "auroc")
+        assert others[label] == [str(entry["people_positive"]), said(entry, "auroc"), alone]
+    networks = rows("screening.md", "| network |")
+    for number, entry in enumerate(figures["other_networks"], start=1):
+        assert networks[f"without part {number}"] == [said(entry, "auroc")]
+    sounds = rows("screening.md", "| sound | people |")
+    for sound, entry in figures["sounds"].items():
+        shares = [
+            f"{100 * entry[name]:.0f} %"
+            for name in ("stretches_of_recordings_with_it", "stretches_of_others")
+        ]
+        assert sounds[sound] == [str(entry["people_positive"]), said(entry, "auroc"), *shares]
     kinds = rows("screening.md", "| kind |")
     for kind, entry in figures["novelty"].items():
         refused = f"{100 * entry['refused']:.0f} %"
