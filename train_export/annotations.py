@@ -5,6 +5,7 @@ from pathlib import Path
 
 from edge.errors import BadInputError
 from train_export.readers.rows import read_table, span
+from train_export.recordings import duration_s
 
 # Rows that say something of a whole recording, not of a sound in it.
 _WHOLE = ("scene",)
@@ -41,7 +42,8 @@ class Annotation:
 def read_manifest(manifest: Path) -> list[Annotation]:
     """Recordings of a manifest with their annotated sounds.
 
-    A row without a label says that the recording is there; nothing need be heard in it.
+    A row without a label says that the recording is there; nothing need be heard in it. One
+    without times stands for the whole recording.
 
     Raises:
         InputOutputError: it can't be read.
@@ -53,7 +55,7 @@ def read_manifest(manifest: Path) -> list[Annotation]:
         events = files.setdefault(row["path"], [])
         label = row["label_event"].strip()
         if label and label not in _WHOLE and not label.startswith(_WHOLE_PREFIXES):
-            event = _event(row, label, where)
+            event = _event(row, label, where, manifest.parent)
             what = (row["path"], label, event.onset_s, event.offset_s)
             if what in seen:
                 raise BadInputError(
@@ -72,7 +74,7 @@ def read_manifest(manifest: Path) -> list[Annotation]:
     ]
 
 
-def _event(row: dict[str, str], label: str, where: str) -> TrueEvent:
+def _event(row: dict[str, str], label: str, where: str, folder: Path) -> TrueEvent:
     subject = row.get("subject") or row["path"]
     extra = dict(part.strip().partition("=")[::2] for part in (row.get("extra") or "").split(";"))
     traits = {
@@ -82,5 +84,8 @@ def _event(row: dict[str, str], label: str, where: str) -> TrueEvent:
         "sex": extra.get("sex", ""),
         "kind": extra.get("kind", label),
     }
-    start_s, end_s = span(row["start_s"], row["end_s"], where)
+    if row["start_s"] or row["end_s"]:
+        start_s, end_s = span(row["start_s"], row["end_s"], where)
+    else:
+        start_s, end_s = 0.0, duration_s(folder / row["path"])
     return TrueEvent(label, start_s, end_s, subject, traits)

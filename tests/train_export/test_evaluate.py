@@ -175,6 +175,13 @@ def test_clips_without_times_are_heard_or_not(manifest, tmp_path):
     assert (told["true"], told["found"], told["hours"]) == (0, 0, 0.0)
     assert [(row["truth"], row["predicted"]) for row in rows] == [("cough", "cough"), ("cough", "")]
     assert "heard in 1 of 2 clips without times" in in_words(report)[0]
+    path.write_text("path,label_event,start_s,end_s\ncough.wav,cough,,\nnone.wav,cough,,\n")
+    again, its_rows = evaluate(load_bundle("room"), path)
+    assert again["labels"] == report["labels"]
+    assert [row["truth"] for row in its_rows] == ["cough", "cough"]
+    path.write_text("path,label_event,start_s,end_s\ncough.wav,cough,,1\n")
+    with pytest.raises(BadInputError, match="line 2: start '' is no number"):
+        evaluate(load_bundle("room"), path)
 
 
 def test_a_short_clip_has_no_times_either(tmp_path):

@@ -1,5 +1,7 @@
 """What the sources call a disease -> labels of the taxonomy, and the groups that a screen tells."""
 
+import re
+
 from edge.errors import BadInputError
 from edge.screening import TAXONOMY
 
@@ -10,6 +12,9 @@ NAMES = {
     "healthy": "healthy",
     "n": "healthy",
     "bron": "bronchiectasis",
+    "bronchitis": "",
+    "hf": "heart failure",
+    "chf": "heart failure",
     "uri": "upper respiratory infection",
     "urti": "upper respiratory infection",
     "lrti": "lower respiratory infection",
@@ -29,7 +34,7 @@ OUTPUTS = {POSITIVE: [CLASSES[0]], REST: list(CLASSES[1:])}
 
 
 def labels_of(disease: str) -> frozenset[str]:
-    """Labels of the taxonomy in a source's words, such as "Heart Failure + COPD".
+    """Labels of the taxonomy in a source's words, such as "Heart Failure + COPD" or "asthma/COPD".
 
     Returns:
         The labels, without what the taxonomy does not name; may be empty.
@@ -38,9 +43,8 @@ def labels_of(disease: str) -> frozenset[str]:
         BadInputError: a word is neither a label nor known to be none.
     """
     known = {label.lower(): label for label in TAXONOMY} | NAMES
-    parts = disease.lower().replace(" and ", "+").split("+")
     found = set()
-    for part in (part.strip() for part in parts):
+    for part in re.split(r"\s+and\s+|\s*[+/&,;]\s*", disease.strip().lower()):
         if part not in known:
             raise BadInputError(
                 f"label_disease {disease!r} is unknown; use one of: {', '.join(TAXONOMY)}, or "

@@ -167,6 +167,8 @@ def test_decided_means_one_label():
         ("Plueral Effusion", set()),
         ("BRON", {"bronchiectasis"}),
         ("Normal", {"healthy"}),
+        ("asthma/COPD", {"asthma", "COPD"}),
+        ("Pneumonia, HF & Bronchitis", {"pneumonia", "heart failure"}),
     ],
 )
 def test_the_sources_words_become_labels(said, expected):
