@@ -1,13 +1,14 @@
 """Which seconds and which bands spoke for a result: the int8 model is asked again without them.
 
-What is hidden is set to its band's median over the recording, which is all that it has in common
-with the rest; the change of the score is what it had to say. Source: Zeiler & Fergus, Visualizing
-and Understanding Convolutional Networks, 2014.
+What is hidden is set to its band's median over the recording. A second without any movement sounds
+like nothing that the model knows and moves every score, wherever it stands; what one of them had to
+say is how much more the score changes than in the mean over all of them. Source: Zeiler & Fergus,
+Visualizing and Understanding Convolutional Networks, 2014.
 """
 
 import itertools
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -28,7 +29,7 @@ class Share:
     Attributes:
         start, end: seconds of the recording, or hertz.
         logit: how much lower the label's score, over the mean of the others', is without it: of
-            two labels, the change of its calibrated log-odds.
+            two labels, the change of its calibrated log-odds. The shares' mean is taken off.
     """
 
     start: float
@@ -80,7 +81,13 @@ def occlude(screener: Screener, frames: NDArray[np.int16], label: str) -> Ground
         hidden = level.copy()
         hidden[:, part] = usual[part]
         bands.append(Share(edges[part[0]][0], edges[part[-1]][1], asked.lost(hidden)))
-    return Grounds(label, tuple(seconds), tuple(bands))
+    return Grounds(label, _compared(seconds), _compared(bands))
+
+
+def _compared(shares: Sequence[Share]) -> tuple[Share, ...]:
+    """Shares with their mean taken off."""
+    mean = sum(share.logit for share in shares) / len(shares)
+    return tuple(replace(share, logit=share.logit - mean) for share in shares)
 
 
 def _seconds(frames: int, spec: FrontendSpec) -> Iterator[tuple[int, int]]:

@@ -32,13 +32,9 @@ def patches(frames: Frames, layout: Layout) -> Frames:
     if missing >= 0:
         before = missing // 2
         return np.pad(frames, ((before, missing - before), (0, 0)))[None]
-    return np.stack([frames[start : start + length] for start in starts(len(frames), length)])
-
-
-def starts(frames: int, length: int) -> list[int]:
-    """First frames of the patches of `length` that cover so many frames, at least one."""
-    last = max(0, frames - length)
-    return [*range(0, last, max(1, length // 2)), last]
+    last = len(frames) - length
+    starts = [*range(0, last, max(1, length // 2)), last]
+    return np.stack([frames[start : start + length] for start in starts])
 
 
 def recording_logits(classifier: Classifier, frames: Frames) -> Logits:

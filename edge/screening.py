@@ -89,7 +89,7 @@ class ScreenRule:
         claim: whether its measured figures beat their baselines.
         measured: those figures.
         novelty: what it knows.
-        level_q7: median of the features that the model is given, Q8.7.
+        level_q7: level of the features that the model is given, Q8.7.
     """
 
     labels: tuple[str, ...]
@@ -176,26 +176,38 @@ def _rule(section: dict[str, Any], outputs: tuple[str, ...]) -> ScreenRule:
     )
 
 
-def levelled(frames: NDArray[np.int16], level_q7: int) -> NDArray[np.int16]:
-    """Features as if the recording had been made at another gain.
+def level_of(frames: NDArray[np.int16]) -> int:
+    """How loud a recording is: what the loudest tenth of its features exceeds, Q8.7.
 
-    How loud a recording is depends on its device and on how firmly it was pressed, so the median
-    of all that was heard is brought to one level. The shape of the spectrum stays.
+    The loud ones, since a lower gain lets the quiet ones sink below the frontend's floor.
+
+    Args:
+        frames: int16 [frames, bands], at least one frame.
+    """
+    place = frames.size - 1 - frames.size // 10
+    return int(np.partition(frames, place, axis=None)[place])
+
+
+def levelled(frames: NDArray[np.int16], level_q7: int) -> NDArray[np.int16]:
+    """Features about as if the recording had been made at another gain.
+
+    How loud a recording is depends on its device and on how firmly it was pressed, so its level is
+    brought to a common one. The shape of the spectrum stays; what sank below the frontend's floor
+    does not come back.
 
     Args:
         frames: int16 [frames, bands], log2 power in Q8.7; 0 is below the frontend's floor.
-        level_q7: where the median goes, Q8.7.
+        level_q7: where `level_of` goes, Q8.7.
 
     Returns:
-        int16 [frames, bands], Q8.7; what was not heard stays 0. Of an even number of values the
-        lower median counts, so that the result is exact.
+        int16 [frames, bands], Q8.7; what was not heard stays 0. A recording of which hardly
+        anything was heard, so that its level is 0, comes back as it is.
     """
-    heard = frames > 0
-    if not heard.any():
+    level = level_of(frames)
+    if level == 0:
         return frames
-    shift = level_q7 - lower_median(frames[heard])
-    moved = np.clip(frames.astype(np.int32) + shift, 0, np.iinfo(np.int16).max)
-    return np.where(heard, moved, 0).astype(np.int16)
+    moved = np.clip(frames.astype(np.int32) + (level_q7 - level), 0, np.iinfo(np.int16).max)
+    return np.where(frames > 0, moved, 0).astype(np.int16)
 
 
 def lower_median(values: NDArray[np.int16]) -> NDArray[np.int32]:

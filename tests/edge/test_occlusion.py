@@ -32,18 +32,32 @@ def test_every_second_and_every_band_has_a_share(screener):
 
 
 def test_a_share_is_the_score_that_is_lost(screener):
-    """Hiding the first second by hand changes the calibrated log-odds by the first share."""
+    """Hiding seconds by hand changes the calibrated log-odds by their shares, less the mean."""
     frames = screener.features(screener.bundle.golden["pcm"], 4_000)
     level = levelled(frames, screener.rule.level_q7)
-    hidden = level.copy()
-    hidden[:100] = lower_median(level)
 
     def score(part: np.ndarray) -> float:
         odds = np.exp(recording_logits(screener.classifier, part).mean(axis=0))
         return float(np.log(odds[0] / (odds[1] + odds[2]))) / screener.rule.temperature
 
     grounds = occlude(screener, frames, screener.rule.labels[0])
-    assert grounds.seconds[0].logit == pytest.approx(score(level) - score(hidden))
+    ends = [*range(100, 100 * len(grounds.seconds), 100), len(level)]
+    lost = []
+    for start, end in zip([0, *ends], ends, strict=False):
+        hidden = level.copy()
+        hidden[start:end] = lower_median(level)
+        lost.append(score(level) - score(hidden))
+    shares = [share.logit for share in grounds.seconds]
+    np.testing.assert_allclose(shares, np.array(lost) - np.mean(lost), atol=1e-9)
+
+
+def test_the_shares_of_a_kind_speak_against_each_other(screener):
+    """Their mean is zero: what every stretch does alike is nobody's share."""
+    frames = screener.features(screener.bundle.golden["pcm"], 4_000)
+    grounds = occlude(screener, frames, screener.rule.labels[0])
+    for shares in (grounds.seconds, grounds.bands):
+        assert sum(share.logit for share in shares) == pytest.approx(0, abs=1e-9)
+        assert max(share.logit for share in shares) > 0.025
 
 
 def test_the_two_labels_mirror_each_other(screener):

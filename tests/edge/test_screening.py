@@ -12,7 +12,7 @@ from edge.bundle import load_bundle
 from edge.classifier import Classifier
 from edge.errors import BadInputError
 from edge.novelty import STATISTICS, Novelty, statistics
-from edge.screening import ABSTAIN, TAXONOMY, Screener, levelled, screen_rule
+from edge.screening import ABSTAIN, TAXONOMY, Screener, level_of, levelled, screen_rule
 
 RATE_HZ = 4_000
 
@@ -39,30 +39,50 @@ def welcoming(bundle, classifier):
     return screener
 
 
-@given(st.integers(1, 50), st.integers(-400, 400), st.integers(0, 4_000))
+@given(st.integers(1, 50), st.integers(-400, 400), st.integers(1_000, 4_000))
 def test_levelling_forgets_the_gain(frames, gain, level):
-    """However loud a recording is, its features come out the same, exactly."""
+    """However loud features above the floor are, they come out the same, exactly."""
     features = np.random.default_rng(frames).integers(500, 3_000, (frames, 10)).astype(np.int16)
     louder = (features + gain).astype(np.int16)
     found = levelled(louder, level)
     np.testing.assert_array_equal(found, levelled(features, level))
     assert found.dtype == np.int16
-    assert (found >= 0).all()
+    assert level_of(found) == level
 
 
 def test_levelling_keeps_silence():
-    """What was not heard stays at the floor and does not count; what was has its median there."""
-    features = np.array([[0, 0, 0, 300], [0, 100, 200, 0]], np.int16)
-    assert levelled(features, 1_000).tolist() == [[0, 0, 0, 1_100], [0, 900, 1_000, 0]]
-    silent = np.zeros((3, 4), np.int16)
-    np.testing.assert_array_equal(levelled(silent, 1_000), silent)
+    """What was not heard stays at the floor; the loudest tenth begins at the level."""
+    features = np.zeros((2, 10), np.int16)
+    features[0, :4] = 300, 200, 100, 50
+    assert level_of(features) == 100
+    expected = np.zeros((2, 10), np.int16)
+    expected[0, :4] = 1_200, 1_100, 1_000, 950
+    np.testing.assert_array_equal(levelled(features, 1_000), expected)
+
+
+@pytest.mark.parametrize("heard", [0, 1, 4])
+def test_what_is_too_quiet_is_not_levelled(heard):
+    """Where less than a tenth is heard there is no level to go by."""
+    features = np.zeros((5, 10), np.int16)
+    features[0, :heard] = 700
+    assert level_of(features) == 0
+    np.testing.assert_array_equal(levelled(features, 1_000), features)
 
 
 def test_levelling_stays_within_int16():
     """What would fall below the floor or rise above the type's end stops there."""
     features = np.array([[1, 100, 32_767]], np.int16)
-    assert levelled(features, 10).tolist() == [[0, 10, 32_677]]
-    assert levelled(features, 200).tolist() == [[101, 200, 32_767]]
+    assert levelled(features, 1).tolist() == [[0, 0, 1]]
+    features = np.array([[1, 100] * 9 + [32_767]], np.int16)
+    assert levelled(features, 200).tolist() == [[101, 200] * 9 + [32_767]]
+
+
+def test_a_lower_gain_hardly_changes_the_result(welcoming):
+    """The samples at half the gain lose the quietest parts alone."""
+    pcm = welcoming.bundle.golden["pcm"]
+    first = welcoming.rule.labels[0]
+    here, there = welcoming.screen(pcm, RATE_HZ), welcoming.screen(pcm // 2, RATE_HZ)
+    assert there.probabilities[first] == pytest.approx(here.probabilities[first], abs=0.1)
 
 
 def test_the_shipped_bundle_claims_nothing_that_it_was_not_measured_on(bundle):
@@ -213,7 +233,8 @@ def test_a_bundle_of_events_does_not_screen():
 
 
 @pytest.mark.parametrize(
-    "field", ["labels", "temperature", "novelty", "conformal", "groups", "level_q7"]
+    "field",
+    ["labels", "outputs", "sounds", "temperature", "novelty", "conformal", "groups", "level_q7"],
 )
 def test_a_garbled_card_is_told(bundle, field):
     """A missing field of the rule is named."""

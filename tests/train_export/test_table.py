@@ -166,6 +166,10 @@ def test_faults_name_the_line_and_the_column(tmp_path, content, says):
             ["--corpus", ".", "--profile", "chest", "--resume"],
             "--resume does not go with --profile chest",
         ),
+        (
+            ["--corpus", ".", "--profile", "screen-chest", "--epochs", "12"],
+            "--epochs does not go with --profile screen-chest",
+        ),
     ],
 )
 def test_what_only_another_way_knows_is_refused(tmp_path, capsys, given, says):

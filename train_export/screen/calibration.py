@@ -59,9 +59,3 @@ def conformal_quantile(p: Vector, truth: Truth, alpha: float) -> float:
     scores = np.sort(1 - np.where(truth == 1, p, 1 - p))
     rank = int(np.ceil((len(scores) + 1) * (1 - alpha)))
     return float(scores[rank - 1]) if rank <= len(scores) else 1.0
-
-
-def decided(p: Vector, quantile: float) -> NDArray[np.bool_]:
-    """Where exactly one label conforms; bool [recordings]."""
-    one: NDArray[np.bool_] = (1 - p <= quantile) != (p <= quantile)
-    return one

@@ -10,18 +10,9 @@ from numpy.typing import NDArray
 from edge.errors import BadInputError
 from edge.frontend import Frontend, FrontendSpec
 from train_export.datasets import load_pcm
-from train_export.readers.rows import read_table, span
+from train_export.readers.rows import read_table
 
 Placed = tuple[str, dict[str, str]]  # where a row stands, and the row
-
-
-@dataclass(frozen=True, slots=True)
-class Sound:
-    """An annotated stretch, in seconds."""
-
-    label: str
-    start_s: float
-    end_s: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,9 +22,9 @@ class Recorded:
     Attributes:
         path: the file.
         name: its path as the manifest spells it.
-        source, subject, disease, recorder, split: as the manifest says; may be empty.
+        source, subject, disease, recorder: as the manifest says; may be empty.
         extra: the manifest's own `key=value` pairs, such as age and sex.
-        sounds: annotated stretches.
+        sounds: labels of what is in it.
     """
 
     path: Path
@@ -42,9 +33,8 @@ class Recorded:
     subject: str
     disease: str
     recorder: str
-    split: str
     extra: dict[str, str]
-    sounds: tuple[Sound, ...]
+    sounds: frozenset[str]
 
 
 def read_manifest(manifest: Path) -> list[Recorded]:
@@ -52,7 +42,7 @@ def read_manifest(manifest: Path) -> list[Recorded]:
 
     Raises:
         InputOutputError: it can't be read.
-        BadInputError: a column is missing, a time is no number, or a file has two diseases.
+        BadInputError: a column is missing, or a file has two diseases.
     """
     rows: dict[str, list[Placed]] = {}
     for where, row in read_table(manifest, ("path", "label_disease")):
@@ -76,17 +66,16 @@ def _recorded(folder: Path, rows: list[Placed]) -> Recorded:
         subject=first.get("subject") or first["path"],
         disease=next(iter(diseases), ""),
         recorder=first.get("recorder", ""),
-        split=first.get("split", ""),
         extra={name: value for name, equals, value in pairs if equals},
-        sounds=tuple(_sounds(rows)),
+        sounds=frozenset(_sounds(rows)),
     )
 
 
-def _sounds(rows: Iterable[Placed]) -> Iterator[Sound]:
-    for where, row in rows:
+def _sounds(rows: Iterable[Placed]) -> Iterator[str]:
+    for _, row in rows:
         label = row.get("label_event", "")
-        if row.get("start_s") and row.get("end_s") and not label.startswith("record:"):
-            yield Sound(label, *span(row["start_s"], row["end_s"], where))
+        if label and not label.startswith("record:"):
+            yield label
 
 
 def features(recorded: Recorded, spec: FrontendSpec) -> NDArray[np.int16]:

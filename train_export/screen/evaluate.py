@@ -142,7 +142,7 @@ def figures(rows: list[dict[str, Any]], people: protocol.People, positive: str) 
     p = np.array([row[f"p_{positive}"] for row in rows])
     decided = np.array([row["decision"] != ABSTAIN for row in rows])
     right = np.array([row["decision"] == row["truth"] for row in rows])
-    scores = protocol.Scores(p[None], p[None], truth, people)
+    scores = protocol.Scores(p[None], truth, people)
     both = 0 < truth.mean() < 1
     return {
         **(protocol.report(scores) if both else {"recordings": len(rows)}),

@@ -10,6 +10,7 @@ from sklearn.metrics import roc_auc_score
 from edge.bundle import Bundle
 from edge.classifier import Classifier
 from edge.patches import recording_logits
+from train_export.intervals import rounded_bounds
 from train_export.screen import protocol
 from train_export.screen.corpus import Recorded
 from train_export.screen.head import FOLDS, Classes, Matrix, People, Truth, log_odds
@@ -20,7 +21,7 @@ def measure(
     embeddings: Matrix, classes: Classes, people: People, recordings: Sequence[Recorded]
 ) -> dict[str, Any]:
     """The claimed question with its controls, and every other question the data could ask."""
-    scores = protocol.nested(embeddings, classes, people)
+    scores = protocol.nested(embeddings, classes, people, protocol.REPEATS)
     mean, deviation = protocol.shuffled(embeddings, classes, people)
     baselines = {
         "metadata_age_sex": _age_sex(recordings),
@@ -43,10 +44,9 @@ def measure(
 def compared(embeddings: Matrix, classes: Classes, people: People) -> dict[str, Any]:
     """The AUROC of what is only compared with: fewer repeats, and its interval."""
     scores = protocol.nested(embeddings, classes, people, protocol.FEWER_REPEATS)
-    low, high = protocol.over_people(scores, protocol.auroc)
     return {
         "auroc": round(protocol.auroc(scores), 4),
-        "interval_95": [round(low, 4), round(high, 4)],
+        "interval_95": rounded_bounds(protocol.over_people(scores, protocol.auroc)),
         "people_positive": int(protocol.by_person(scores).truth.sum()),
     }
 

@@ -33,6 +33,8 @@ AMBIENCE = (
     "negatives/muges_ambient",
     "negatives/noice",
 )
+# All folders that recordings are taken from which a lung screen must refuse.
+STRANGERS = (*SPEECH, *MUSIC, *AMBIENCE, "coswara_subset", "icbhi2017_partial", "sprsound")
 
 
 def table(frames: Sequence[NDArray[np.int16]]) -> Matrix:
@@ -90,7 +92,7 @@ def _gather(
 
 
 def _is(recorded: Recorded, event: str | None) -> bool:
-    return event is None or any(sound.label == event for sound in recorded.sounds)
+    return event is None or event in recorded.sounds
 
 
 def made_up(spec: FrontendSpec, count: int = 20) -> dict[str, list[NDArray[np.int16]]]:

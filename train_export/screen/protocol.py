@@ -33,7 +33,7 @@ from train_export.screen.head import (
 
 REPEATS = 5
 RESAMPLES = 2_000
-# Of what is compared with the claimed question: controls, baselines and other questions.
+# Of what is compared with the claimed question: baselines, other questions and networks.
 FEWER_REPEATS = 2
 SHUFFLES = 10
 
@@ -43,32 +43,30 @@ class Scores:
     """Out-of-fold scores of every recording, one row a repeat.
 
     Attributes:
-        logits: float64 [repeats, recordings], log-odds.
         p: float64 [repeats, recordings], calibrated inside the other folds.
         truth: int64 [recordings].
         people: str [recordings].
     """
 
-    logits: Matrix
     p: Matrix
     truth: Truth
     people: People
 
 
 def nested(
-    embeddings: Matrix, classes: Classes, people: People, repeats: int = REPEATS, seed: int = 0
+    embeddings: Matrix, classes: Classes, people: People, repeats: int, seed: int = 0
 ) -> Scores:
     """Score every recording by heads that never heard its person, `repeats` times."""
     truth = (classes == 0).astype(np.int64)
-    logits, p = np.empty((2, repeats, len(truth)))
+    p = np.empty((repeats, len(truth)))
     for repeat in range(repeats):
         for train, test in folds(classes, people, seed + repeat):
             inner = embeddings[train], classes[train], people[train]
             penalty = choose_penalty(*inner, seed + repeat)
             scaling = fit_scaling(out_of_fold(*inner, penalty, seed + repeat), truth[train])
-            logits[repeat, test] = log_odds(fit(*inner, penalty).logits(embeddings[test]))
-            p[repeat, test] = scaling.probabilities(logits[repeat, test])
-    return Scores(logits, p, truth, people)
+            logits = fit(*inner, penalty).logits(embeddings[test])
+            p[repeat, test] = scaling.probabilities(log_odds(logits))
+    return Scores(p, truth, people)
 
 
 def auroc(scores: Scores) -> float:
@@ -89,7 +87,7 @@ def by_person(scores: Scores) -> Scores:
     """One row a person: the mean of its recordings."""
     names, first, person = np.unique(scores.people, return_index=True, return_inverse=True)
     share = (person == np.arange(len(names))[:, None]) / np.bincount(person)[:, None]
-    return Scores(scores.logits @ share.T, scores.p @ share.T, scores.truth[first], names)
+    return Scores(scores.p @ share.T, scores.truth[first], names)
 
 
 def over_people(
@@ -107,10 +105,7 @@ def over_people(
     while len(values) < RESAMPLES:
         drawn = np.concatenate([rows[k] for k in rng.integers(len(rows), size=len(rows))])
         if 0 < scores.truth[drawn].mean() < 1:  # a draw of one class has no AUROC
-            part = Scores(
-                scores.logits[:, drawn], scores.p[:, drawn], scores.truth[drawn],
-                scores.people[drawn],
-            )  # fmt: skip
+            part = Scores(scores.p[:, drawn], scores.truth[drawn], scores.people[drawn])
             values.append(statistic(part))
     low, high = np.percentile(values, [2.5, 97.5])
     return float(low), float(high)

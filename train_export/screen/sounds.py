@@ -50,7 +50,7 @@ class SoundHead:
 
 def heard_in(recorded: Recorded, sound: str) -> bool:
     """Whether somebody heard a sound in a recording."""
-    return any(sound in canonical(marked.label).split("+") for marked in recorded.sounds)
+    return any(sound in canonical(label).split("+") for label in recorded.sounds)
 
 
 def sound_head(

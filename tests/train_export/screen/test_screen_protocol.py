@@ -9,7 +9,7 @@ from sklearn.linear_model import LogisticRegression
 from edge.errors import BadInputError
 from train_export.screen import calibration, protocol
 from train_export.screen.head import choose_penalty, fit, folds, log_odds, out_of_fold
-from train_export.screen.labels import CLASSES, GROUPS, OUTPUTS, class_of, labels_of
+from train_export.screen.labels import GROUPS, class_of, labels_of
 
 
 def made_up(people: int, signal: float, seed: int = 0):
@@ -86,10 +86,8 @@ def test_intervals_resample_people():
     rng = np.random.default_rng(0)
     truth, names = np.arange(40) % 2, np.array([f"P{n:02}" for n in range(40)])
     p = np.clip(0.5 + 0.2 * (truth - 0.5) + rng.normal(0, 0.2, 40), 0.01, 0.99)[None]
-    once = protocol.Scores(p, p, truth, names)
-    nine = protocol.Scores(
-        np.repeat(p, 9, axis=1), np.repeat(p, 9, axis=1), np.repeat(truth, 9), np.repeat(names, 9)
-    )
+    once = protocol.Scores(p, truth, names)
+    nine = protocol.Scores(np.repeat(p, 9, axis=1), np.repeat(truth, 9), np.repeat(names, 9))
     assert protocol.over_people(nine, protocol.auroc) == pytest.approx(
         protocol.over_people(once, protocol.auroc), abs=1e-9
     )
@@ -98,7 +96,7 @@ def test_intervals_resample_people():
 def test_a_person_is_the_mean_of_its_recordings():
     """One row a person, in order of the names, with its truth."""
     p = np.array([[0.1, 0.3, 0.8]])
-    scores = protocol.Scores(p, p, np.array([0, 0, 1]), np.array(["b", "b", "a"]))
+    scores = protocol.Scores(p, np.array([0, 0, 1]), np.array(["b", "b", "a"]))
     found = protocol.by_person(scores)
     assert found.people.tolist() == ["a", "b"]
     assert found.truth.tolist() == [1, 0]
@@ -151,13 +149,6 @@ def test_the_surest_are_wrong_less_often():
     assert calibration.error_at(p, truth, 0.5) == 0.0
 
 
-def test_decided_means_one_label():
-    """Below the quantile for exactly one of two labels."""
-    p = np.array([0.9, 0.5, 0.2])
-    assert calibration.decided(p, 0.3).tolist() == [True, False, True]
-    assert calibration.decided(p, 0.6).tolist() == [True, False, True]
-
-
 @pytest.mark.parametrize(
     ("said", "expected"),
     [
@@ -188,9 +179,3 @@ def test_the_groups_share_no_label():
     """A label belongs to one group."""
     first, second = GROUPS.values()
     assert not set(first) & set(second)
-
-
-def test_every_class_belongs_to_a_group():
-    """The model's classes stand in the order of the groups, each in one."""
-    assert tuple(OUTPUTS) == tuple(GROUPS)
-    assert [output for outputs in OUTPUTS.values() for output in outputs] == list(CLASSES)

@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from train_export.screen.corpus import Recorded, Sound
+from train_export.screen.corpus import Recorded
 from train_export.screen.sounds import FALSE, heard_in, sound_head
 
 
@@ -23,8 +23,7 @@ from train_export.screen.sounds import FALSE, heard_in, sound_head
 )
 def test_the_sources_words_name_the_sounds(label, wheeze, crackle):
     """Every way in which KAUH writes a sound is known."""
-    marks = (Sound(label, 0.0, 9.0),)
-    recorded = Recorded(Path("a.wav"), "a.wav", "", "P", "", "", "", {}, marks)
+    recorded = Recorded(Path("a.wav"), "a.wav", "", "P", "", "", {}, frozenset({label}))
     assert (heard_in(recorded, "wheeze"), heard_in(recorded, "crackle")) == (wheeze, crackle)
 
 
