@@ -15,9 +15,9 @@ ABOUT: dict[str, Any] = {
         "lung fibrosis and pleural effusion; other illnesses were never heard.",
         "Asthma and COPD are not told from each other, and the figure is carried by asthma: the "
         "six people with COPD alone against the rest give no evidence.",
-        "The only test at another hospital is of 8 people with COPD under the same stethoscope (ICBHI "
-        "2017): most of their recordings are called obstructive. Nobody without it was recorded "
-        "there, so how often others would be called so is not known.",
+        "The only test at another hospital is of 8 people with COPD under the same stethoscope "
+        "(ICBHI 2017): most of their recordings are called obstructive. Nobody without it was "
+        "recorded there, so how often others would be called so is not known.",
         "The network, the classes of the head and the level were chosen looking at these figures: "
         "those of new people may be lower.",
         "Healthy, pneumonia, bronchiectasis, bronchiolitis, upper and lower respiratory "
