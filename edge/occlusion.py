@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from edge.frontend import FrontendSpec, FrontendTables
 from edge.patches import patch_logits, patches
-from edge.screening import Screener, levelled, lower_median
+from edge.screening import Screener, levelled
 
 # A breath's sound lasts about a second.
 HIDDEN_S = 1.0
@@ -67,7 +67,7 @@ def occlude(screener: Screener, frames: NDArray[np.int16], label: str) -> Ground
         return Grounds(label, (), ())
     spec = screener.bundle.spec
     level = levelled(frames, screener.rule.level_q7)
-    usual = lower_median(level).astype(np.int16)  # [bands]
+    usual = _usual(level)
     asked = _Asked(screener, level, label)
     frame_s = spec.hop_samples / spec.rate_hz
     seconds = []
@@ -82,6 +82,13 @@ def occlude(screener: Screener, frames: NDArray[np.int16], label: str) -> Ground
         hidden[:, part] = usual[part]
         bands.append(Share(edges[part[0]][0], edges[part[-1]][1], asked.lost(hidden)))
     return Grounds(label, _compared(seconds), _compared(bands))
+
+
+def _usual(level: NDArray[np.int16]) -> NDArray[np.int16]:
+    """Each band's median, int16 [bands]; of an even number of frames the lower one, an integer."""
+    middle = (len(level) - 1) // 2
+    median: NDArray[np.int16] = np.partition(level, middle, axis=0)[middle]
+    return median
 
 
 def _compared(shares: Sequence[Share]) -> tuple[Share, ...]:

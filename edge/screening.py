@@ -210,20 +210,6 @@ def levelled(frames: NDArray[np.int16], level_q7: int) -> NDArray[np.int16]:
     return np.where(frames > 0, moved, 0).astype(np.int16)
 
 
-def lower_median(values: NDArray[np.int16]) -> NDArray[np.int32]:
-    """Along the first axis; of an even number of values the lower of the middle two.
-
-    Args:
-        values: int16 [n, ...], at least one.
-
-    Returns:
-        int32 [...].
-    """
-    middle = (len(values) - 1) // 2
-    median: NDArray[np.int32] = np.partition(values, middle, axis=0)[middle].astype(np.int32)
-    return median
-
-
 class Screener:
     """Screens recordings with one bundle."""
 

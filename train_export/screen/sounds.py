@@ -1,7 +1,7 @@
 """Wheezes and crackles of a stretch: a head for each, fitted as the disease's is.
 
-What the chest profile says of children's sounds does not carry over to adults under another
-stethoscope: it hears wheezes in nearly every recording. So a sound's head learns from recordings
+What the chest profile learned of children's sounds does not carry over to adults under another
+stethoscope: it finds a wheeze in four of five recordings. So a sound's head learns from recordings
 that a physician heard it in. It learns of whole recordings and judges stretches.
 """
 
