@@ -141,9 +141,10 @@ CLINICIAN_SOUND = {
     "zh": "可能的{sound}：{stretches} 个相互重叠的 2 秒窗中有 {heard} 个。",
 }
 CLINICIAN_GROUNDS = {
-    "en": "Occlusion of the int8 model, change of the log-odds of “{label}”: by second {seconds}; "
-    "by band {bands}.",
-    "zh": "对 int8 模型的遮挡分析，“{label}”对数几率的变化：按秒 {seconds}；按频带 {bands}。",
+    "en": "Occlusion of the int8 model, change of the log-odds of “{label}” beyond the mean of all "
+    "parts: by second {seconds}; by band {bands}.",
+    "zh": "对 int8 模型的遮挡分析，“{label}”对数几率的变化（超出各部分平均的部分）："
+    "按秒 {seconds}；按频带 {bands}。",
 }
 CLINICIAN_MEASURED = {
     "en": "Measured patient-disjoint: AUROC {auroc} (95 % interval {low} to {high}, {people} "
