@@ -21,7 +21,7 @@ def add(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None
         "--work", type=Path, default=Path(".cache/ablate"),
         help="scenes and checkpoints; a second call goes on where the first was interrupted",
     )  # fmt: skip
-    parser.add_argument("--hours", type=hours, help="of training scenes (3)")
+    parser.add_argument("--hours", type=hours, help="of training scenes (6)")
     parser.add_argument("--epochs", type=count, help="(6)")
     parser.add_argument("--validation-hours", type=hours, help="(0.5)")
     parser.add_argument("--test-hours", type=hours, help="(2)")
