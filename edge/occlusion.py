@@ -9,6 +9,7 @@ Visualizing and Understanding Convolutional Networks, 2014.
 import itertools
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -67,20 +68,17 @@ def occlude(screener: Screener, frames: NDArray[np.int16], label: str) -> Ground
         return Grounds(label, (), ())
     spec = screener.bundle.spec
     level = levelled(frames, screener.rule.level_q7)
-    usual = _usual(level)
     asked = _Asked(screener, level, label)
     frame_s = spec.hop_samples / spec.rate_hz
-    seconds = []
-    for start, end in _seconds(len(level), spec):
-        hidden = level.copy()
-        hidden[start:end] = usual
-        seconds.append(Share(start * frame_s, end * frame_s, asked.lost(hidden)))
-    bands = []
+    seconds = [
+        Share(start * frame_s, end * frame_s, asked.lost(np.s_[start:end]))
+        for start, end in _seconds(len(level), spec)
+    ]
     edges = band_edges_hz(spec, screener.bundle.tables)
-    for part in np.array_split(np.arange(level.shape[1]), BAND_PARTS):
-        hidden = level.copy()
-        hidden[:, part] = usual[part]
-        bands.append(Share(edges[part[0]][0], edges[part[-1]][1], asked.lost(hidden)))
+    bands = [
+        Share(edges[part[0]][0], edges[part[-1]][1], asked.lost(np.s_[:, part]))
+        for part in np.array_split(np.arange(level.shape[1]), BAND_PARTS)
+    ]
     return Grounds(label, _compared(seconds), _compared(bands))
 
 
@@ -111,12 +109,16 @@ class _Asked:
     def __init__(self, screener: Screener, level: NDArray[np.int16], label: str) -> None:
         self._screener = screener
         self._own = screener.rule.labels.index(label)
+        self._level = level
+        self._usual = np.broadcast_to(_usual(level), level.shape)
         self._cuts = patches(level, screener.bundle.layout)
         self._logits = patch_logits(screener.classifier, self._cuts)
         self._whole = self._score(self._logits)
 
-    def lost(self, hidden: NDArray[np.int16]) -> float:
-        """Of the recording with a part hidden; only the patches that changed are scored again."""
+    def lost(self, part: Any) -> float:
+        """With a part hidden, an index of frames and bands; only what changed is scored again."""
+        hidden = self._level.copy()
+        hidden[part] = self._usual[part]
         cuts = patches(hidden, self._screener.bundle.layout)
         changed = (cuts != self._cuts).any(axis=(1, 2))
         logits = self._logits.copy()

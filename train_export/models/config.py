@@ -199,13 +199,15 @@ class TransformerConfig(StepConfig):
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class WholeConfig(NetworkConfig):
-    """What networks that score a patch as a whole share.
+    """What networks that score a patch as a whole share: those of the chest, 1.9 s a patch.
 
     Attributes:
         frames: feature frames of a patch.
     """
 
-    frames: int
+    labels: int = 18
+    dropout: float = 0.3
+    frames: int = 192
 
     def patch_frames(self, steps: int) -> int:
         """One patch, one score: `steps` is 1."""
@@ -215,16 +217,7 @@ class WholeConfig(NetworkConfig):
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class ChestConfig(WholeConfig):
-    """What both networks of the chest share: a patch of 1.9 s, and what is said of it."""
-
-    labels: int = 18
-    dropout: float = 0.3
-    frames: int = 192
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class ClipConfig(ChestConfig):
+class ClipConfig(WholeConfig):
     """Residual convolutions over a patch of lung sound.
 
     Attributes:
@@ -242,7 +235,7 @@ class ClipConfig(ChestConfig):
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class StemConfig(ChestConfig):
+class StemConfig(WholeConfig):
     """The first layers of YAMNet over a patch of lung sound, and one of our own.
 
     Attributes:

@@ -126,7 +126,7 @@ def build_bundle(corpus: Path, out: Path, trained: Trained, seed: int) -> Bundle
     weights = with_heads(trained.shipped.weights, head, sounds.values())
     bundle = write(frames, trained, weights, out, penalty)
     floats = log_odds(head.logits(embeddings))
-    figures["int8"] = int8_figures(bundle, frames, floats, (classes == 0).astype(np.int64))
+    figures["int8"] = int8_figures(bundle, frames, floats, classes)
     scaling = scaling.of_biased(figures["int8"]["log_odds_bias"])
     limits = {name: sound.limit for name, sound in sounds.items()}
     rule = Rule(scaling, quantile, limits, novelty, level_q7)

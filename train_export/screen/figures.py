@@ -13,7 +13,7 @@ from edge.patches import recording_logits
 from train_export.intervals import rounded_bounds
 from train_export.screen import protocol
 from train_export.screen.corpus import Recorded
-from train_export.screen.head import FOLDS, Classes, Matrix, People, Truth, log_odds
+from train_export.screen.head import FOLDS, Classes, Matrix, People, log_odds
 from train_export.screen.labels import CLASSES, POSITIVE, class_of
 
 
@@ -77,7 +77,7 @@ def _one_hot(values: Sequence[str]) -> Matrix:
 
 
 def int8_figures(
-    bundle: Bundle, frames: Sequence[NDArray[np.int16]], floats: Matrix, truth: Truth
+    bundle: Bundle, frames: Sequence[NDArray[np.int16]], floats: Matrix, classes: Classes
 ) -> dict[str, float]:
     """What quantization changes, on the development people; all but the bias without the bias.
 
@@ -85,7 +85,7 @@ def int8_figures(
         bundle: whose model.
         frames: int16 [frames, bands] of each recording, levelled.
         floats: log-odds of the float head, float64 [recordings].
-        truth: 1 where the first class is there.
+        classes: of each recording.
     """
     classifier = Classifier(bundle)
     means = np.stack([recording_logits(classifier, one).mean(axis=0) for one in frames])
@@ -94,7 +94,7 @@ def int8_figures(
     unbiased = integers - bias
     return {
         "auroc_difference": round(
-            float(roc_auc_score(truth, integers) - roc_auc_score(truth, floats)), 4
+            float(roc_auc_score(classes == 0, integers) - roc_auc_score(classes == 0, floats)), 4
         ),
         "log_odds_bias": round(bias, 4),
         "log_odds_difference_mean": round(float(np.abs(unbiased - floats).mean()), 4),

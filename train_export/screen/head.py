@@ -7,6 +7,7 @@ With a few dozen people anything larger learns the people. The penalty is the on
 chosen, by cross-validation inside the training people.
 """
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -70,13 +71,20 @@ def folds(classes: Classes, people: People, seed: int) -> list[tuple[Truth, Trut
     return list(splitter.split(classes, classes, people))
 
 
+def held_out(
+    embeddings: Matrix, classes: Classes, people: People, penalty: float, seed: int
+) -> Iterator[tuple[Head, Truth]]:
+    """A head for each fold, and the indices of the recordings whose people it never saw."""
+    for train, test in folds(classes, people, seed):
+        yield fit(embeddings[train], classes[train], people[train], penalty), test
+
+
 def out_of_fold(
     embeddings: Matrix, classes: Classes, people: People, penalty: float, seed: int
 ) -> Matrix:
     """Each recording's log-odds from a head that never saw its person; float64 [recordings]."""
     found = np.empty(len(classes))
-    for train, test in folds(classes, people, seed):
-        head = fit(embeddings[train], classes[train], people[train], penalty)
+    for head, test in held_out(embeddings, classes, people, penalty, seed):
         found[test] = log_odds(head.logits(embeddings[test]))
     return found
 

@@ -22,12 +22,12 @@ NAMES = {
     "plueral effusion": "",
     "pleural effusion": "",
 }
-OBSTRUCTIVE = frozenset({"asthma", "COPD"})
 GROUPS = {
     "obstructive": ["asthma", "COPD"],
     "other": ["healthy", "pneumonia", "bronchiectasis", "heart failure"],
 }
 POSITIVE, REST = GROUPS
+OBSTRUCTIVE = frozenset(GROUPS[POSITIVE])
 # What a head tells apart: who is healthy and who is ill otherwise sound too unlike to be one.
 CLASSES = (POSITIVE, "healthy", "other illness")
 OUTPUTS = {POSITIVE: [CLASSES[0]], REST: list(CLASSES[1:])}

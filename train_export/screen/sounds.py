@@ -15,16 +15,7 @@ from train_export.chest.labels import canonical
 from train_export.screen.corpus import Recorded
 from train_export.screen.embed import means
 from train_export.screen.figures import compared
-from train_export.screen.head import (
-    Classes,
-    Head,
-    Matrix,
-    People,
-    choose_penalty,
-    fit,
-    folds,
-    log_odds,
-)
+from train_export.screen.head import Matrix, People, choose_penalty, fit, held_out, log_odds
 
 SOUNDS = ("wheeze", "crackle")
 # Share of the stretches of other recordings in which a sound may be heard.
@@ -68,9 +59,13 @@ def sound_head(
     classes = np.where(present, 0, 1)
     penalty = choose_penalty(whole, classes, people, seed)
     head = fit(whole, classes, people, penalty)
-    unseen = _out_of_fold(stretches, whole, classes, people, penalty, seed)
+    unseen = {
+        index: log_odds(fold.logits(stretches[index]))
+        for fold, test in held_out(whole, classes, people, penalty, seed)
+        for index in test
+    }
     there, absent = (
-        np.concatenate([scores for scores, own in zip(unseen, classes, strict=True) if own == kind])
+        np.concatenate([unseen[index] for index in np.flatnonzero(classes == kind)])
         for kind in (0, 1)
     )
     limit = float(np.quantile(absent, 1 - FALSE))
@@ -80,20 +75,3 @@ def sound_head(
     }
     difference = head.weights @ [1, -1]
     return SoundHead(difference, float(head.offsets @ [1, -1]), limit, figures)
-
-
-def _out_of_fold(
-    stretches: Sequence[Matrix],
-    whole: Matrix,
-    classes: Classes,
-    people: People,
-    penalty: float,
-    seed: int,
-) -> list[Matrix]:
-    """Log-odds of each recording's stretches from a head that never saw its person."""
-    found: list[Matrix] = [np.zeros(0)] * len(stretches)
-    for train, test in folds(classes, people, seed):
-        head: Head = fit(whole[train], classes[train], people[train], penalty)
-        for index in test:
-            found[index] = log_odds(head.logits(stretches[index]))
-    return found
