@@ -4,8 +4,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from edge.errors import BadInputError
-from train_export.readers.rows import read_table, span
-from train_export.recordings import duration_s
+from train_export.readers.rows import read_table
+from train_export.recordings import span_or_whole
 
 # Rows that say something of a whole recording, not of a sound in it.
 _WHOLE = ("scene",)
@@ -84,8 +84,5 @@ def _event(row: dict[str, str], label: str, where: str, folder: Path) -> TrueEve
         "sex": extra.get("sex", ""),
         "kind": extra.get("kind", label),
     }
-    if row["start_s"] or row["end_s"]:
-        start_s, end_s = span(row["start_s"], row["end_s"], where)
-    else:
-        start_s, end_s = 0.0, duration_s(folder / row["path"])
+    start_s, end_s = span_or_whole(row, where, folder)
     return TrueEvent(label, start_s, end_s, subject, traits)

@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 from edge.capture import open_wav_or_flac
 from edge.capture.mix import mono
 from train_export.datasets import decoded_blocks
+from train_export.readers.rows import span
 
 DEVICE_SUFFIXES = (".wav", ".flac")
 BLOCK_SAMPLES = 2**18
@@ -29,7 +30,14 @@ def blocks_of(path: Path) -> tuple[int, Iterator[NDArray[np.int16]]]:
     return rate_hz, (mono(pcm, 1.0) for pcm in decoded)
 
 
-def duration_s(path: Path) -> float:
-    """Length of a recording in seconds; refused as by `blocks_of`."""
-    rate_hz, blocks = blocks_of(path)
-    return sum(len(pcm) for pcm in blocks) / rate_hz
+def span_or_whole(row: dict[str, str], where: str, folder: Path) -> tuple[float, float]:
+    """The start and end of a manifest's row in seconds; without times it is its whole recording.
+
+    Raises:
+        InputOutputError: the file can't be read.
+        BadInputError: it can't be decoded, or as `span`.
+    """
+    if row["start_s"] or row["end_s"]:
+        return span(row["start_s"], row["end_s"], where)
+    rate_hz, blocks = blocks_of(folder / row["path"])
+    return 0.0, sum(len(pcm) for pcm in blocks) / rate_hz

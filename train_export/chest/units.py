@@ -11,7 +11,7 @@ from edge.errors import BadInputError
 from edge.frontend import Frontend, FrontendSpec, FrontendTables
 from train_export.chest.labels import KINDS, canonical, kind_of
 from train_export.readers.rows import read_table, span
-from train_export.recordings import blocks_of, duration_s
+from train_export.recordings import blocks_of, span_or_whole
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,8 +80,8 @@ def _unit(row: dict[str, str], where: str, folder: Path) -> Unit | None:
     kind = kind_of(label)
     if kind is None:
         return None
-    if kind == "record" and not row["start_s"] and not row["end_s"]:  # the whole file
-        start_s, end_s = 0.0, duration_s(folder / row["path"])
+    if kind == "record":
+        start_s, end_s = span_or_whole(row, where, folder)
     else:
         start_s, end_s = span(row["start_s"], row["end_s"], where)
     if start_s == end_s:
