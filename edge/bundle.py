@@ -167,6 +167,8 @@ def _assemble(card: dict[str, Any], card_digest: str, files: dict[str, bytes]) -
     for rule in rules:
         if rule.label not in card["labels"] or rule.label not in card["calibration"]:
             raise ValueError(f"the label or the odds of the event {rule.label!r}")
+        if rule.rival and rule.rival not in card["labels"]:
+            raise ValueError(f"the label {rule.rival!r}, the rival of the event {rule.label!r}")
     return Bundle(
         name=card["name"],
         version=card["version"],

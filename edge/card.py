@@ -82,6 +82,9 @@ class EventRule:
         gap_steps: a dip shorter than this does not end an event; at least 1.
         refractory_steps: least distance between two onsets, at least 0.
         max_steps: longest event; a longer one is cut and told at once.
+        rival: a label that excludes this one, empty for none: what reaches `rival_open` of it in
+            one of its steps (those at or above `close`) is that, and no event.
+        rival_open: int8 logit, of the rival.
     """
 
     label: str
@@ -92,6 +95,8 @@ class EventRule:
     gap_steps: int = 1
     refractory_steps: int = 0
     max_steps: int = 50
+    rival: str = ""
+    rival_open: int = 127
 
     def __post_init__(self) -> None:
         """Refuse numbers that can't work, naming the field and its value."""
@@ -103,6 +108,8 @@ class EventRule:
             "gap_steps": self.gap_steps >= 1,
             "refractory_steps": self.refractory_steps >= 0,
             "max_steps": self.max_steps >= self.min_steps,
+            "rival": self.rival != self.label,
+            "rival_open": -128 <= self.rival_open <= 127,
         }
         wrong = [f"{name}={getattr(self, name)}" for name, good in checks.items() if not good]
         if wrong:

@@ -160,26 +160,22 @@ class EventFinder:
 
     def __init__(self, bundle: Bundle) -> None:
         self._bundle = bundle
-        self._detectors = [
-            (bundle.labels.index(rule.label), Detector(rule)) for rule in bundle.rules
-        ]
+        self._detectors = [Detector(rule, bundle.labels) for rule in bundle.rules]
 
     def push(self, block: ScoreBlock) -> list[Event]:
         """Take the next steps; give the events that end in them, by onset."""
         return self._events(
-            span
-            for column, detector in self._detectors
-            for span in detector.push(block.logits[:, column])
+            span for detector in self._detectors for span in detector.push(block.logits)
         )
 
     @property
     def is_open(self) -> bool:
         """An event may be open."""
-        return any(detector.is_open for _, detector in self._detectors)
+        return any(detector.is_open for detector in self._detectors)
 
     def finish(self) -> list[Event]:
         """End of the recording: the events still open."""
-        return self._events(span for _, detector in self._detectors for span in detector.finish())
+        return self._events(span for detector in self._detectors for span in detector.finish())
 
     def _events(self, spans: Iterable[Span]) -> list[Event]:
         return sorted((self._event(span) for span in spans), key=_onset)

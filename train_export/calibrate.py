@@ -42,7 +42,7 @@ def choose_rule(
     label: str,
     false_alarms: float | None = None,
 ) -> tuple[EventRule, EventScore]:
-    """The best rule on these scenes: its levels, closer levels, then its lengths.
+    """The best rule on these scenes: its levels, closer levels, its lengths, then a rival.
 
     The best has the highest F1; where `false_alarms` an hour are not to be exceeded, the highest
     sensitivity among those that keep to it, and the fewest false alarms where none does.
@@ -57,7 +57,7 @@ def choose_rule(
     def worth(item: tuple[EventRule, EventScore]) -> tuple[float, float]:
         score = item[1]
         if false_alarms is None:
-            return score.f1, 0.0
+            return round(score.f1, 2), -score.false_alarms_per_hour
         over = max(0.0, score.false_alarms_per_hour - false_alarms)
         return -over, score.sensitivity
 
@@ -81,7 +81,19 @@ def choose_rule(
     for name, values in LENGTHS.items():
         lengths = best_of(replace(best[0], **{name: number}) for number in values)
         best = max(best, lengths, key=worth)
-    return best
+    rivals = itertools.product(_rivals(label, scenes.labels), LEVELS)
+    excluding = [
+        replace(
+            best[0], rival=rival, rival_open=int(np.clip(round(level / unit) + zero, -128, 127))
+        )
+        for rival, level in rivals
+    ]
+    return best_of([best[0], *excluding])
+
+
+def _rivals(label: str, labels: Sequence[str]) -> list[str]:
+    """Labels that exclude one: speech and the rest may well sound while somebody coughs."""
+    return [other for other in labels if other not in (label, "speech", "other")]
 
 
 def _longest_steps(bundle: Bundle, scenes: SceneSet, label: str) -> int:

@@ -56,12 +56,13 @@ def _commands() -> tuple[ModuleType, ...]:
             quantize,
             select,
             train,
+            tune,
         )
     except ModuleNotFoundError as error:
         raise UsageError(
             f"this needs {error.name}, which is not installed; {how_to_install('train')}"
         ) from error
-    return index, select, prepare, train, evaluate, quantize, compare, ablate, compile, export
+    return index, select, prepare, train, tune, evaluate, quantize, compare, ablate, compile, export
 
 
 if __name__ == "__main__":

@@ -12,9 +12,9 @@ from numpy.typing import NDArray
 
 from edge.bundle import Bundle
 from edge.card import EventRule
-from edge.events import Detector
 from edge.pipeline import step_begin_s
 from train_export.metrics import EventScore, score_events, total
+from train_export.scoring import detect
 
 LEVELS = 41  # points of a curve
 # False alarms an hour at which the sensitivity is told: one a night, one and four an hour, ten.
@@ -26,7 +26,7 @@ class Scored:
     """A recording's scores and its truth for one label.
 
     Attributes:
-        logits: int8 [steps] of the label.
+        logits: int8 [steps, labels].
         true_s: true onsets in seconds, rising.
         hours: of audio.
     """
@@ -81,7 +81,6 @@ def sensitivity_at(
 
 
 def _score(bundle: Bundle, rule: EventRule, recording: Scored) -> EventScore:
-    detector = Detector(rule)
-    spans = detector.push(recording.logits) + detector.finish()
+    spans = detect(recording.logits, rule, bundle.labels)
     found = [step_begin_s(span.onset, bundle.layout.step_frames, bundle.spec) for span in spans]
     return score_events(recording.true_s, found, recording.hours)

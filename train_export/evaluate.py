@@ -146,7 +146,7 @@ def _outcomes(
             tuple(match_onsets([e.onset_s for e in truth], [e.onset_s for e in found])),
             duration_s / 3600,
             tuple(others),
-            logits[:, bundle.labels.index(label)],
+            logits,
             clip=clip,
         )
 

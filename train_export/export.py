@@ -103,7 +103,7 @@ def begin(
             "logit_zero": out_zero,
         },
         "model": network | {"bytes": len(flatbuffer), "operators": operators(flatbuffer)},
-        "commit": _commit(),
+        "commit": here(),
         "events": [],
         "calibration": {},
     }
@@ -155,8 +155,8 @@ def golden_vectors(bundle: Bundle, pcm: NDArray[np.int16]) -> dict[str, NDArray[
     return {"pcm": pcm, "features": features, "logits": logits}
 
 
-def _commit() -> str:
-    """The commit that makes the bundle; marked when the tree differs from it."""
+def here() -> str:
+    """The commit that is at work; marked when the tree differs from it."""
     done = subprocess.run(
         ["git", "describe", "--always", "--dirty", "--abbrev=12"],
         capture_output=True, text=True, check=False, cwd=Path(__file__).parent,

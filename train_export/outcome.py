@@ -17,7 +17,7 @@ class Outcome:
     Attributes:
         name: the recording's path as the manifest spells it.
         others: the annotated sounds of every other label.
-        logits: int8 [steps] of the label.
+        logits: int8 [steps, labels].
         clip: the manifest says that the sound is in the recording, and not where: a row from its
             beginning to its end. Onsets can't be matched, only whether it was heard at all.
     """

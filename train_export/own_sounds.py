@@ -14,16 +14,17 @@ from train_export.datasets import SPLITS, Clip, split_corpus, split_of
 from train_export.export import export
 from train_export.features import SceneSet, prepare_scenes
 from train_export.models.config import StepConfig, default_config
+from train_export.operating import choose
 from train_export.readers.rows import fingerprint
 from train_export.room import (
     TRAINING,
     VALIDATION,
     Fitted,
     Plan,
-    choose,
     fit_scenes,
     in_own_process,
 )
+from train_export.schedule import LOCAL
 from train_export.sounds import cut
 from train_export.soundscape import Recipe
 from train_export.taxonomy import BEDS
@@ -42,7 +43,7 @@ def train_own(corpus: Path, out: Path, work: Path, plan: Plan) -> Bundle:
     for line in survey(clips):
         print(line)
     labels = labels_of(clips)
-    work = work / f"own-{fingerprint(clips)}"
+    work = own_work(work, clips)
     training, validation = scenes(corpus, work, labels, plan)
     config = replace(default_config(plan.model), labels=len(labels))
     fitted = in_own_process(fit, corpus, work, labels, config, plan)
@@ -54,6 +55,11 @@ def train_own(corpus: Path, out: Path, work: Path, plan: Plan) -> Bundle:
         about=about(clips, labels) | {"protocol": {"split": split} | plan.protocol(chosen_on)},
     )  # fmt: skip
     return choose(bundle, fitted.floats, validation, validation, out, plan.false_alarms)
+
+
+def own_work(work: Path, clips: Sequence[Clip]) -> Path:
+    """Where the scenes and the run of a folder are kept; another content has another place."""
+    return work / f"own-{fingerprint(clips)}"
 
 
 def survey(clips: Sequence[Clip]) -> list[str]:
@@ -110,16 +116,28 @@ def scenes(
     corpus: Path, work: Path, labels: tuple[str, ...], plan: Plan
 ) -> tuple[SceneSet, SceneSet]:
     """Training and validation scenes, mixed now or read from the working folder."""
+    training = prepare_scenes(
+        corpus, "train", round(plan.hours * 60), recipe_of(TRAINING, labels),
+        layout="folder", labels=labels, seed=plan.seed, teacher_model=plan.teacher,
+        scheduler=plan.scheduler, cache=work / "scenes",
+    )  # fmt: skip
+    return training, validation_scenes(corpus, work, labels, plan.hours, plan.seed, plan.scheduler)
 
-    def mixed(split: str, hours: float, recipe: Recipe, teacher: Path | None) -> SceneSet:
-        return prepare_scenes(
-            corpus, split, round(hours * 60), recipe_of(recipe, labels),
-            layout="folder", labels=labels, seed=plan.seed, teacher_model=teacher,
-            scheduler=plan.scheduler, cache=work / "scenes",
-        )  # fmt: skip
 
-    training = mixed("train", plan.hours, TRAINING, plan.teacher)
-    return training, mixed("val", _validation_hours(plan.hours), VALIDATION, None)
+def validation_scenes(
+    corpus: Path,
+    work: Path,
+    labels: tuple[str, ...],
+    training_hours: float,
+    seed: int,
+    scheduler: str = LOCAL,
+) -> SceneSet:
+    """Scenes of validation people, as many as go with so many hours of training."""
+    minutes = round(_validation_hours(training_hours) * 60)
+    return prepare_scenes(
+        corpus, "val", minutes, recipe_of(VALIDATION, labels), layout="folder", labels=labels,
+        seed=seed, scheduler=scheduler, cache=work / "scenes",
+    )  # fmt: skip
 
 
 def fit(

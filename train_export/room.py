@@ -16,17 +16,13 @@ from edge.bundle import Bundle
 from edge.card import GateRule
 from edge.errors import BadInputError, UsageError
 from edge.frontend import PRESETS
-from train_export.agreement import agreement
-from train_export.calibrate import calibrate, choose_rule, score_scenes
 from train_export.datasets import read_corpus
-from train_export.export import export, finish
+from train_export.export import export
 from train_export.features import SceneSet, prepare_scenes
-from train_export.metrics import EventScore
 from train_export.models.config import StepConfig, default_config
+from train_export.operating import choose
 from train_export.schedule import LOCAL
-from train_export.scoring import evaluate_rule
 from train_export.soundscape import Recipe
-from train_export.taxonomy import events_of
 from train_export.teacher import digest
 
 P = ParamSpec("P")
@@ -154,8 +150,9 @@ def train_room(corpus: Path, out: Path, work: Path, plan: Plan) -> Bundle:
             f"{corpus} lists no cough, which the room's training is about; for labels of your own "
             "give a folder of recordings a label, without a manifest.csv"
         )
-    training, validation = scenes(corpus, work, plan)
-    home = _mixed(corpus, work, plan, "val", HOME_HOURS, HOME)
+    training = training_scenes(corpus, work, plan)
+    validation = validation_scenes(corpus, work, plan.seed, plan.scheduler)
+    home = home_scenes(corpus, work, plan.seed, plan.scheduler)
     config = default_config(plan.model)
     about = ABOUT | {
         "gate": asdict(GATE),
@@ -171,26 +168,30 @@ def train_room(corpus: Path, out: Path, work: Path, plan: Plan) -> Bundle:
     return choose(bundle, fitted.floats, validation, home, out, plan.false_alarms)
 
 
-def scenes(corpus: Path, work: Path, plan: Plan) -> tuple[SceneSet, SceneSet]:
-    """Training and validation scenes, mixed now or read from the working folder."""
-    return (
-        _mixed(corpus, work, plan, "train", plan.hours, TRAINING, plan.teacher),
-        _mixed(corpus, work, plan, "val", VALIDATION_HOURS, VALIDATION),
-    )
+def training_scenes(corpus: Path, work: Path, plan: Plan) -> SceneSet:
+    """Mixed now, or read from the working folder."""
+    return prepare_scenes(
+        corpus, "train", round(plan.hours * 60), TRAINING, seed=plan.seed,
+        teacher_model=plan.teacher, scheduler=plan.scheduler, cache=work / "scenes",
+    )  # fmt: skip
 
 
-def _mixed(
-    corpus: Path,
-    work: Path,
-    plan: Plan,
-    split: str,
-    hours: float,
-    recipe: Recipe,
-    teacher: Path | None = None,
+def validation_scenes(corpus: Path, work: Path, seed: int, scheduler: str = LOCAL) -> SceneSet:
+    """Of validation people among many other sounds: they choose the epoch and the rules."""
+    return _of_validation(corpus, work, seed, scheduler, VALIDATION_HOURS, VALIDATION)
+
+
+def home_scenes(corpus: Path, work: Path, seed: int, scheduler: str = LOCAL) -> SceneSet:
+    """Of validation people at a home's density: they say what a found cough's odds are."""
+    return _of_validation(corpus, work, seed, scheduler, HOME_HOURS, HOME)
+
+
+def _of_validation(
+    corpus: Path, work: Path, seed: int, scheduler: str, hours: float, recipe: Recipe
 ) -> SceneSet:
     return prepare_scenes(
-        corpus, split, round(hours * 60), recipe, seed=plan.seed, teacher_model=teacher,
-        scheduler=plan.scheduler, cache=work / "scenes",
+        corpus, "val", round(hours * 60), recipe,
+        seed=seed, scheduler=scheduler, cache=work / "scenes",
     )  # fmt: skip
 
 
@@ -202,7 +203,8 @@ def in_own_process(work: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T
 
 def fit(corpus: Path, work: Path, config: StepConfig, plan: Plan) -> Fitted:
     """Train on the scenes; gives the best epoch."""
-    training, validation = scenes(corpus, work, plan)
+    training = training_scenes(corpus, work, plan)
+    validation = validation_scenes(corpus, work, plan.seed, plan.scheduler)
     return fit_scenes(training.in_memory(), validation, config, plan, work / "run")
 
 
@@ -227,64 +229,3 @@ def fit_scenes(
     )
     model = train(training, validation, config, run, folder, resume=plan.resume, strategy=strategy)
     return Fitted(model.get_weights(), score_in_float(model, config, validation))
-
-
-def choose(
-    bundle: Bundle,
-    floats: NDArray[np.float32],
-    validation: SceneSet,
-    usual: SceneSet,
-    out: Path,
-    false_alarms: float | None = None,
-) -> Bundle:
-    """Choose the rules on validation scenes, the odds on usual ones; write the bundle with them.
-
-    `floats` are the float network's logits of the validation scenes: the card tells how far the
-    int8 model is from them. A number of false alarms an hour only means something at the usual
-    density: where one is given, the rules are chosen there, too.
-    """
-    logits = score_scenes(bundle, validation)
-    usual_logits = logits if usual is validation else score_scenes(bundle, usual)
-    rules, calibration = [], {}
-    figures: dict[str, dict[str, Any]] = {"validation": {}}
-    for label in events_of(validation.labels):
-        if false_alarms is None:
-            rule, score = choose_rule(bundle, logits, validation, label)
-        else:
-            rule, kept = choose_rule(bundle, usual_logits, usual, label, false_alarms)
-            print(_kept_to(label, kept, false_alarms))
-            score = evaluate_rule(logits, validation, rule, bundle.spec)
-        print(f"{label}: validation F1 {score.f1:.3f} with {rule}")
-        rules.append(rule)
-        calibration[label] = calibrate(bundle, usual_logits, usual, rule)
-        figures["validation"][label] = _figures(score)
-        if usual is not validation:  # what a device corrects its nights by
-            at_home = evaluate_rule(usual_logits, usual, rule, bundle.spec)
-            figures.setdefault("home", {})[label] = _figures(at_home)
-    int8 = agreement(bundle, floats, logits, validation, rules)
-    figures["int8"] = {name: round(value, 5) for name, value in int8.to_dict().items()}
-    print(
-        f"int8: the top class of {int8.top_class:.2%} of the steps is the float network's; event "
-        f"F1 {int8.f1_int8:.4f}, in float {int8.f1_float:.4f}"
-    )
-    return finish(bundle, out, rules, calibration, figures)
-
-
-def _kept_to(label: str, score: EventScore, false_alarms: float) -> str:
-    """What a bound on false alarms came to."""
-    rate = score.false_alarms_per_hour
-    words = "at most" if rate <= false_alarms else "no rule keeps to"
-    return (
-        f"{label}: {words} {false_alarms:g} false alarms an hour: {rate:.2f} an hour, "
-        f"sensitivity {score.sensitivity:.3f}"
-    )
-
-
-def _figures(score: EventScore) -> dict[str, float]:
-    return {
-        "true": score.matched + score.missed,
-        "hours": round(score.hours, 3),
-        "sensitivity": round(score.sensitivity, 4),
-        "precision": round(score.precision, 4),
-        "false_alarms_per_hour": round(score.false_alarms_per_hour, 3),
-    }

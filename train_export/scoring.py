@@ -22,9 +22,8 @@ def onset_s(span: Span, spec: FrontendSpec) -> float:
 
 def detect(scene: Logits, rule: EventRule, labels: tuple[str, ...]) -> list[Span]:
     """Events of one scene, from int8 [steps, labels]."""
-    detector = Detector(rule)
-    column = np.ascontiguousarray(scene[:, labels.index(rule.label)])
-    return detector.push(column) + detector.finish()
+    detector = Detector(rule, labels)
+    return detector.push(scene) + detector.finish()
 
 
 def mean_f1(scores: Sequence[EventScore]) -> float:

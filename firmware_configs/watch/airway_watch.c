@@ -27,7 +27,7 @@ static void detect(airway_watch *watch, const int8_t *scores) {
     watch->steps++;
     for (i = 0; i < bundle->rule_count; i++) {
         const airway_rule *rule = &bundle->rules[i];
-        if (airway_detector_take(&bundle->detectors[i], scores[rule->label], &span)) {
+        if (airway_detector_take(&bundle->detectors[i], scores, &span)) {
             send(watch, rule, &span);
         }
     }

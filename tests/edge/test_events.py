@@ -1,6 +1,7 @@
 """Event detection: hysteresis, smoothing, joining, refractory time."""
 
 import itertools
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -26,8 +27,13 @@ logit_rows = st.lists(st.integers(-128, 127), max_size=120)
 
 def find(rule: EventRule, logits: list[int]) -> list[Span]:
     """All events of a whole row of logits."""
-    detector = Detector(rule)
-    return detector.push(np.array(logits, dtype=np.int8)) + detector.finish()
+    detector = Detector(rule, ("cough",))
+    return detector.push(column(logits)) + detector.finish()
+
+
+def column(logits: list[int]) -> np.ndarray:
+    """Scores of the one label."""
+    return np.array(logits, dtype=np.int8)[:, None]
 
 
 def test_opens_above_one_threshold_and_closes_below_another():
@@ -63,18 +69,29 @@ def test_refractory_time_keeps_onsets_apart():
 def test_an_endless_event_is_cut():
     """A sound that never stops is told once it has lasted max_steps."""
     rule = EventRule(label="cough", open=20, close=0, max_steps=10)
-    detector = Detector(rule)
-    assert detector.push(np.full(9, 50, dtype=np.int8)) == []
-    assert detector.push(np.full(1, 50, dtype=np.int8)) == [Span("cough", 0, 10, 50)]
+    detector = Detector(rule, ("cough",))
+    assert detector.push(column([50] * 9)) == []
+    assert detector.push(column([50])) == [Span("cough", 0, 10, 50)]
+
+
+def test_what_its_rival_reaches_is_no_event():
+    """A cough that is a sneeze in one of its steps is none; one beside it, or a lower one, is."""
+    rule = replace(RULE, rival="sneeze", rival_open=10)
+    coughs = [30, 30, -9, -9, 30, 30, -9, -9, 30, 30, -9, -9]
+    sneezes = [-9, 10, 40, 40, 9, 9, 40, -9, -9, -9, 40, 40]
+    detector = Detector(rule, ("sneeze", "cough"))
+    scores = np.array([sneezes, coughs], dtype=np.int8).T
+    found = detector.push(scores) + detector.finish()
+    assert [(span.onset, span.offset) for span in found] == [(4, 6), (8, 10)]
 
 
 @given(rules, logit_rows, st.lists(st.integers(0, 9)))
 def test_blocks_of_any_size_give_the_same_events(rule, logits, sizes):
     """Streaming equals batch, empty blocks included."""
-    detector = Detector(rule)
+    detector = Detector(rule, ("cough",))
     found, start = [], 0
     for size in [*sizes, len(logits)]:
-        found += detector.push(np.array(logits[start : start + size], dtype=np.int8))
+        found += detector.push(column(logits[start : start + size]))
         start = min(start + size, len(logits))
     assert found + detector.finish() == find(rule, logits)
 
@@ -103,17 +120,17 @@ def test_a_gap_makes_no_event_longer_than_the_rule():
 @given(rules, logit_rows, logit_rows)
 def test_reset_forgets(rule, before, after):
     """After a reset the past has no influence."""
-    detector = Detector(rule)
-    detector.push(np.array(before, dtype=np.int8))
+    detector = Detector(rule, ("cough",))
+    detector.push(column(before))
     detector.reset()
-    found = detector.push(np.array(after, dtype=np.int8)) + detector.finish()
+    found = detector.push(column(after)) + detector.finish()
     assert found == find(rule, after)
 
 
 @pytest.mark.parametrize(
     ("field", "value"),
     [("open", 128), ("close", 21), ("smooth_steps", 2), ("min_steps", 0), ("gap_steps", 0),
-     ("refractory_steps", -1), ("max_steps", 1)],
+     ("refractory_steps", -1), ("max_steps", 1), ("rival", "cough"), ("rival_open", 128)],
 )  # fmt: skip
 def test_a_rule_that_cannot_work_is_refused(field, value):
     """A number out of range is named with its value."""

@@ -136,13 +136,16 @@ def test_another_folder_has_another_fingerprint(own_folder):
 @pytest.mark.slow
 @pytest.mark.skipif(importlib.util.find_spec("keras") is None, reason="needs the train extra")
 def test_a_folder_becomes_a_bundle_that_replays(own_folder, tmp_path):
-    """Train on the folder, verify the bundle, replay a file with it: the commands of the page."""
-    bundle = tmp_path / "my_bundle"
-    train = ["train_export.cli", "train", "--corpus", own_folder, "--out", bundle]
-    work = ["--work", tmp_path / "work", "--hours", "0.05", "--epochs", "1"]
+    """Train on the folder, verify the bundle, replay a file with it: the commands of the page.
+
+    Tuned without a bound it gets the rules and odds that training chose, on the same network.
+    """
+    bundle, tuned = tmp_path / "my_bundle", tmp_path / "tuned"
+    corpus = ["--corpus", own_folder, "--work", tmp_path / "work"]
     recording = own_folder / "cough" / "00.wav"
     for command in (
-        [*train, *work],
+        ["train_export.cli", "train", *corpus, "--out", bundle, "--hours", "0.05", "--epochs", "1"],
+        ["train_export.cli", "tune", *corpus, "--out", tuned, "--bundle", bundle],
         ["edge.cli", "model", "verify", bundle],
         ["edge.cli", "replay", "--json", "--bundle", bundle, recording],
     ):
@@ -156,3 +159,7 @@ def test_a_folder_becomes_a_bundle_that_replays(own_folder, tmp_path):
     assert card["labels"] == ["beep", "cough", "hum"]
     assert [rule["label"] for rule in card["events"]] == card["labels"]
     assert card["figures"]["int8"]["top_class"] > 0.95
+    again = json.loads((tuned / "card.json").read_text())
+    for same in ("events", "calibration", "figures", "files", "name"):
+        assert again[same] == card[same]
+    assert set(again["protocol"]) - set(card["protocol"]) == {"tuned_by"}

@@ -1,6 +1,6 @@
-/* Runs the detector alone. Standard input: int32 label, open, close, smooth_steps, min_steps,
- * gap_steps, refractory_steps, max_steps, then int8 logits. Standard output: int64 onset, offset,
- * peak of each event, those of the end included. */
+/* Runs the detector alone, over two labels. Standard input: int32 label, open, close, smooth_steps,
+ * min_steps, gap_steps, refractory_steps, max_steps, rival, rival_open, then int8 logits, two a
+ * step. Standard output: int64 onset, offset, peak of each event, those of the end included. */
 #include <stdio.h>
 
 #include "airway_detector.h"
@@ -11,13 +11,13 @@ static void tell(const airway_span *span) {
 }
 
 int main(void) {
-    int32_t n[8];
-    airway_rule rule = {0, 0, 0, 0, 0, 0, 0, 0, NULL, NULL};
+    int32_t n[10];
+    airway_rule rule = {0, 0, 0, 0, 0, 0, 0, 0, 0, 0, NULL, NULL};
     airway_detector detector;
     airway_span spans[AIRWAY_LAST_SPANS];
     size_t count, i;
-    int logit;
-    if (fread(n, sizeof *n, 8, stdin) != 8) {
+    int8_t scores[2];
+    if (fread(n, sizeof *n, 10, stdin) != 10) {
         return 3;
     }
     rule.label = (uint8_t)n[0];
@@ -28,9 +28,11 @@ int main(void) {
     rule.gap_steps = n[5];
     rule.refractory_steps = n[6];
     rule.max_steps = n[7];
+    rule.rival = (uint8_t)n[8];
+    rule.rival_open = (int16_t)n[9];
     airway_detector_reset(&detector, &rule);
-    while ((logit = getchar()) != EOF) {
-        if (airway_detector_take(&detector, (int8_t)(logit < 128 ? logit : logit - 256), spans)) {
+    while (fread(scores, sizeof *scores, 2, stdin) == 2) {
+        if (airway_detector_take(&detector, scores, spans)) {
             tell(spans);
         }
     }

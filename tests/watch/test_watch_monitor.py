@@ -44,19 +44,24 @@ def room() -> Bundle:
     shipped = load_bundle("room")
     (rule,) = shipped.rules
     busy = []
-    for label, smooth in (("cough", 3), ("speech", 1), ("other", 9)):
+    for label, smooth, rival in (("cough", 3, "breath"), ("speech", 1, ""), ("other", 9, "cough")):
         # Steps beyond a quantile are events, whatever the model makes of the golden audio.
-        logits = shipped.golden["logits"][:, shipped.labels.index(label)]
-        close, opened = (int(np.quantile(logits, share, method="nearest")) for share in (0.6, 0.75))
+        close, opened = (_quantile(shipped, label, share) for share in (0.6, 0.75))
+        excluded = {"rival": rival, "rival_open": _quantile(shipped, rival or label, 0.9)}
         busy.append(
             EventRule(
-                label=label, open=opened, close=close, smooth_steps=smooth, max_steps=25
+                label=label, open=opened, close=close, smooth_steps=smooth, max_steps=25, **excluded
             )
         )  # fmt: skip
     odds = dict.fromkeys((each.label for each in busy), shipped.calibration[rule.label])
     return dataclasses.replace(
         shipped, rules=(rule, *busy), calibration=shipped.calibration | odds, gate=None
     )
+
+
+def _quantile(bundle: Bundle, label: str, share: float) -> int:
+    logits = bundle.golden["logits"][:, bundle.labels.index(label)]
+    return int(np.quantile(logits, share, method="nearest"))
 
 
 @pytest.fixture(scope="module")

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from benchmarks.watch_build import FRONTEND, WARNINGS, WATCH
 from edge.card import EventRule, GateRule
-from edge.events import Detector
+from edge.events import NEVER, Detector
 from edge.gate import gate_of
 
 HERE = Path(__file__).parent
@@ -47,25 +47,28 @@ def outbox(tmp_path_factory) -> Path:
 
 
 rules = st.builds(
-    lambda opened, below, smooth, shortest, gap, rest, longer: EventRule(
+    lambda opened, below, smooth, shortest, gap, rest, longer, rival, above: EventRule(
         label="cough", open=opened, close=max(-128, opened - below), smooth_steps=smooth,
         min_steps=shortest, gap_steps=gap, refractory_steps=rest, max_steps=shortest + longer,
+        rival=rival, rival_open=above,
     ),
     st.integers(-128, 127), st.integers(0, 60), st.sampled_from([1, 3, 5, 7, 9]),
     st.integers(1, 4), st.integers(1, 4), st.integers(0, 9), st.integers(0, 9),
+    st.sampled_from(["", "sneeze"]), st.integers(-128, 127),
 )  # fmt: skip
 # Runs of one value: single random steps would hardly make an event.
-logit_rows = st.lists(st.tuples(st.integers(-128, 127), st.integers(1, 6)), max_size=40).map(
-    lambda runs: [logit for logit, length in runs for _ in range(length)]
+logits = st.integers(-128, 127)
+logit_rows = st.lists(st.tuples(logits, logits, st.integers(1, 6)), max_size=40).map(
+    lambda runs: [pair for *pair, length in runs for _ in range(length)]
 )
 
 
 @quick
 @given(rule=rules, logits=logit_rows)
-def test_detector(detector: Path, rule: EventRule, logits: list[int]):
+def test_detector(detector: Path, rule: EventRule, logits: list[list[int]]):
     """Any rule finds the same spans and peaks in any scores as edge/events.py, the end included."""
-    row = np.array(logits, dtype=np.int8)
-    reference = Detector(rule)
+    row = np.array(logits, dtype=np.int8).reshape(-1, 2)
+    reference = Detector(rule, ("cough", "sneeze"))
     wanted = [
         (span.onset, span.offset, round(span.peak * rule.smooth_steps))
         for span in reference.push(row) + reference.finish()
@@ -73,6 +76,7 @@ def test_detector(detector: Path, rule: EventRule, logits: list[int]):
     numbers = [
         0, rule.open, rule.close, rule.smooth_steps,
         rule.min_steps, rule.gap_steps, rule.refractory_steps, rule.max_steps,
+        int(rule.rival == "sneeze"), rule.rival_open if rule.rival else NEVER,
     ]  # fmt: skip
     content = np.array(numbers, "<i4").tobytes() + row.tobytes()
     done = subprocess.run([detector], input=content, capture_output=True, check=False)

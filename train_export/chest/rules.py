@@ -86,8 +86,8 @@ def _logit(level: float, layout: Layout) -> int:
 
 
 def _found(column: NDArray[np.int8], rule: EventRule) -> list[Span]:
-    detector = Detector(rule)
-    return detector.push(column) + detector.finish()
+    detector = Detector(rule, (rule.label,))
+    return detector.push(column[:, None]) + detector.finish()
 
 
 def _pairs(

@@ -195,6 +195,8 @@ def _rules(bundle: Bundle) -> str:
                 "gap_steps": rule.gap_steps,
                 "refractory_steps": rule.refractory_steps,
                 "max_steps": rule.max_steps,
+                "rival": bundle.labels.index(rule.rival or rule.label),
+                "rival_open": rule.rival_open if rule.rival else "AIRWAY_NEVER",
                 "score_e4": f"score_e4_{number}",
                 "p_e4": f"p_e4_{number}",
             }

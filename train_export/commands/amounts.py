@@ -41,6 +41,17 @@ def hours(text: str) -> float:
     return value
 
 
+def false_alarms(text: str) -> float:
+    """An hour: none or more."""
+    try:
+        value = float(text)
+    except ValueError:
+        value = math.nan
+    if not 0 <= value < math.inf:
+        raise argparse.ArgumentTypeError(f"{text} is no number of false alarms; give 0 or more")
+    return value
+
+
 def _whole(text: str) -> int:
     try:
         return int(text)

@@ -6,7 +6,7 @@ from typing import Any
 
 from edge.bundle import Bundle
 from edge.errors import UsageError
-from train_export.commands.amounts import count, hours, seed
+from train_export.commands.amounts import count, false_alarms, hours, seed
 from train_export.commands.index import add_layout
 from train_export.models.config import STEP_CONFIGS
 from train_export.readers import layout_of
@@ -74,7 +74,7 @@ def add(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None
         help="of this machine to train on, each with a batch of its own (1)",
     )  # fmt: skip
     room.add_argument(
-        "--false-alarms", type=float, metavar="N",
+        "--false-alarms", type=false_alarms, metavar="N",
         help="an hour, at a home's density, that event rules keep to (none: the best F1)",
     )  # fmt: skip
     chest = parser.add_argument_group("chest and screen-chest")
