@@ -42,7 +42,8 @@ class Detector:
 
     def reset(self) -> None:
         """Forget everything: the next score is step 0."""
-        self._window: list[tuple[int, int]] = []  # scores of the label and of its rival
+        self._window: list[int] = []
+        self._rivals: list[int] = []  # the rival's scores of the same steps
         self._step = 0  # of the next smoothed score
         self._onset = -1
         self._last = -1  # the newest step at or above `close`
@@ -53,32 +54,33 @@ class Detector:
         """Take int8 [steps, labels]; give the events that end in them."""
         spans = []
         for own, rival in logits[:, self._columns].tolist():
-            spans += self._take((own, rival))
+            spans += self._take(own, rival)
         return spans
 
     @property
     def is_open(self) -> bool:
         """What came so far may still become an event, or the end of one."""
-        return self._onset >= 0 or any(own >= self.rule.close for own, _ in self._window)
+        return self._onset >= 0 or any(own >= self.rule.close for own in self._window)
 
     def finish(self) -> list[Span]:
         """End of the recording: the smoother's last steps, then the open event."""
         reach = self.rule.smooth_steps // 2
-        last = self._window[-1:] * reach
-        spans = [span for logits in last for span in self._take(logits)]
+        last = list(zip(self._window[-1:], self._rivals[-1:], strict=True)) * reach
+        spans = [span for own, rival in last for span in self._take(own, rival)]
         return spans + self._close()
 
-    def _take(self, logits: tuple[int, int]) -> list[Span]:
+    def _take(self, own: int, rival: int) -> list[Span]:
         width = self.rule.smooth_steps
-        if not self._window:
-            self._window = [logits] * (width // 2)  # the first score stands for the ones before
-        self._window.append(logits)
+        if not self._window:  # the first scores stand for the ones before
+            self._window, self._rivals = [own] * (width // 2), [rival] * (width // 2)
+        self._window.append(own)
+        self._rivals.append(rival)
         if len(self._window) < width:
             return []
         # `width` times the smoothed logits: no division, no rounding.
-        total, rival = (sum(column) for column in zip(*self._window, strict=True))
-        del self._window[0]
-        return self._advance(total, rival)
+        spans = self._advance(sum(self._window), sum(self._rivals))
+        del self._window[0], self._rivals[0]
+        return spans
 
     def _advance(self, total: int, rival: int) -> list[Span]:
         step, rule = self._step, self.rule
