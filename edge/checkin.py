@@ -34,6 +34,7 @@ HELD_DB = 12.0
 LEAST_PITCH_HZ, MOST_PITCH_HZ = 70.0, 400.0
 LEAST_RISE = 0.6
 _SILENCE_DBFS = -100.0
+_PIECE_FRAMES = 100  # of a voice looked at together: a small device has little memory
 
 SHORT, QUIET, LOUD, NOISY, UNVOICED = (
     "too_short",
@@ -137,6 +138,11 @@ def voiced(pcm: Pcm, rate_hz: int) -> NDArray[np.bool_]:
     By the autocorrelation, normalised by the power of what overlaps (Boersma, 1993).
     """
     frames = _frames(pcm, rate_hz)
+    starts = range(0, max(1, len(frames)), _PIECE_FRAMES)
+    return np.concatenate([_voiced(frames[at : at + _PIECE_FRAMES], rate_hz) for at in starts])
+
+
+def _voiced(frames: NDArray[np.float64], rate_hz: int) -> NDArray[np.bool_]:
     length = frames.shape[1]
     spectrum = np.fft.rfft(frames, 2 * length)
     products = np.fft.irfft(np.abs(spectrum) ** 2, axis=1)[:, :length]

@@ -4,6 +4,7 @@ import json
 import subprocess
 import sys
 import threading
+import tracemalloc
 
 import numpy as np
 import pytest
@@ -81,6 +82,18 @@ def test_a_fan_is_no_voice(rate_hz, pole):
     assert found.held_s is not None
     assert found.held_s < 0.3
     assert voiced(pcm, rate_hz).mean() < 0.1
+
+
+def test_a_long_vowel_takes_little_memory():
+    """Two minutes at 48 kHz, the longest that is taken, fit beside a small device's daemon."""
+    pcm = (8_000 * np.sin(2 * np.pi * 150 * np.arange(120 * 48_000) / 48_000)).astype(np.int16)
+    tracemalloc.start()
+    heard = voiced(pcm, 48_000)
+    _, most = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert heard.shape == (2_400,)
+    assert heard.all()
+    assert most < 4 * pcm.size * 8  # of float64 samples: the wave, and pieces of it
 
 
 def test_no_voice_at_all_is_a_problem():
