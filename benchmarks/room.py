@@ -74,6 +74,8 @@ def yamnet_cells(net: Teacher, column: int, manifest: Path) -> list[str]:
 def page(bundle: Bundle, found: dict[str, dict[str, Any]], peer: dict[str, list[str]]) -> str:
     """The page, from the evaluations of each kind of soundscape and YAMNet's cells, if any."""
     protocol = bundle.card["protocol"]
+    by = protocol.get("tuned_by")
+    tuned = f", the last two by commit `{by[:12]}`" if by else ""
     lines = [
         "# How well the room bundle counts coughs",
         "",
@@ -81,7 +83,7 @@ def page(bundle: Bundle, found: dict[str, dict[str, Any]], peer: dict[str, list[
         f"`{bundle.digest[:12]}`, {len(bundle.model):,} bytes, trained by commit "
         f"`{bundle.card.get('commit', '')[:12]}` on {protocol['training_hours']:g} h of scenes in "
         f"{protocol['epochs']} epochs, seed {protocol['seed']}; epoch, rules and odds chosen on "
-        "scenes of validation people. Test people and test clips were heard by neither.",
+        f"scenes of validation people{tuned}. Test people and test clips were heard by neither.",
         "",
         "Soundscapes are spliced from clips: no long public recording with annotated coughs is "
         f"known. {HOURS:g} h each, seed {SEED}; coughs at 0 to 20 dB over the background. Matching "
