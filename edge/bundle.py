@@ -205,20 +205,30 @@ def write_bundle(
     tables: FrontendTables,
     golden: dict[str, NDArray[Any]],
 ) -> None:
-    """Write a bundle; the card gets its format and the digests of what it stands beside."""
+    """Write a bundle; the card gets its format and the digests of what it stands beside.
+
+    A bundle that stood there is whole until all of the new one is written.
+    """
     folder.mkdir(parents=True, exist_ok=True)
     files = {
         "model.tflite": model,
         "tables.npz": _npz(tables.arrays()),
         "golden.npz": _npz(golden),
     }
-    for name, content in files.items():
-        (folder / name).write_bytes(content)
     digests = {name: hashlib.sha256(content).hexdigest() for name, content in files.items()}
     own = card | {"format": FORMAT, "files": digests}
     own.pop("card_sha256", None)
     sealed = own | {"card_sha256": hashlib.sha256(canonical_json(own)).hexdigest()}
-    (folder / "card.json").write_bytes(canonical_json(sealed))
+    files["card.json"] = canonical_json(sealed)
+    fresh = {name: folder / f"{name}.new" for name in files}
+    try:
+        for name, path in fresh.items():
+            path.write_bytes(files[name])
+        for name, path in fresh.items():
+            path.replace(folder / name)
+    finally:
+        for path in fresh.values():
+            path.unlink(missing_ok=True)
 
 
 def _npz(arrays: dict[str, Any]) -> bytes:

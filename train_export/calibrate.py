@@ -42,10 +42,12 @@ def choose_rule(
     label: str,
     false_alarms: float | None = None,
 ) -> tuple[EventRule, EventScore]:
-    """The best rule on these scenes: its levels, closer levels, its lengths, then a rival.
+    """A good rule on these scenes: its levels, closer levels, its lengths, then a rival.
 
-    The best has the highest F1; where `false_alarms` an hour are not to be exceeded, the highest
-    sensitivity among those that keep to it, and the fewest false alarms where none does.
+    Each stage starts from the rule of the one before. The best has the highest F1 and, of those
+    with the same to the hundredth, the fewest false alarms; where `false_alarms` an hour are not
+    to be exceeded, it is the most sensitive of those that keep to it (which no rival makes more
+    sensitive), and the one with the fewest where none does.
     """
     unit, zero = bundle.layout.logit_scale, bundle.layout.logit_zero
     longest = _longest_steps(bundle, scenes, label)
@@ -92,7 +94,7 @@ def choose_rule(
 
 
 def _rivals(label: str, labels: Sequence[str]) -> list[str]:
-    """Labels that exclude one: speech and the rest may well sound while somebody coughs."""
+    """Labels that may exclude one: not speech and the rest, during which somebody may cough."""
     return [other for other in labels if other not in (label, "speech", "other")]
 
 

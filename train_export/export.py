@@ -113,7 +113,7 @@ def begin(
         "logits": np.zeros((0, len(card["labels"])), np.int8),
     }
     write_bundle(folder, own, model=flatbuffer, tables=tables, golden=silence)
-    return load_bundle(str(folder))
+    return load_bundle(str(folder.resolve()))
 
 
 def finish(
@@ -136,7 +136,7 @@ def seal(bundle: Bundle, folder: Path, card: dict[str, Any], pcm: NDArray[np.int
     """Write a bundle again with its final card and the golden vectors of some audio."""
     golden = golden_vectors(bundle, pcm)
     write_bundle(folder, card, model=bundle.model, tables=bundle.tables, golden=golden)
-    return load_bundle(str(folder))
+    return load_bundle(str(folder.resolve()))
 
 
 def room_golden_pcm() -> NDArray[np.int16]:

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from edge.bundle import Bundle
 from edge.card import Calibration, EventRule
+from edge.errors import BadInputError
 from train_export.agreement import agreement
 from train_export.calibrate import calibrate, choose_rule, score_scenes
 from train_export.export import finish
@@ -48,7 +49,17 @@ def operating_points(
 
     `logits` are the int8 model's of the validation scenes. A number of false alarms an hour only
     means something at the usual density: where one is given, the rules are chosen there, too.
+
+    Raises:
+        BadInputError: a label is in none of the validation scenes.
     """
+    there = {truth.label for truths in validation.truths for truth in truths}
+    for label in events_of(validation.labels):
+        if label not in there:
+            raise BadInputError(
+                f"no {label} is in the validation scenes, so no rule can be chosen for it; add "
+                "recordings of more people"
+            )
     usual_logits = logits if usual is validation else score_scenes(bundle, usual)
     rules, calibration = [], {}
     figures: dict[str, dict[str, Any]] = {"validation": {}}

@@ -145,11 +145,7 @@ class Plan:
 
 def train_room(corpus: Path, out: Path, work: Path, plan: Plan) -> Bundle:
     """Train and write the room bundle; the same arguments give the same bundle."""
-    if not any(clip.label == "cough" for clip in read_corpus(corpus)):
-        raise BadInputError(
-            f"{corpus} lists no cough, which the room's training is about; for labels of your own "
-            "give a folder of recordings a label, without a manifest.csv"
-        )
+    refuse_without_coughs(corpus)
     training = training_scenes(corpus, work, plan)
     validation = validation_scenes(corpus, work, plan.seed, plan.scheduler)
     home = home_scenes(corpus, work, plan.seed, plan.scheduler)
@@ -166,6 +162,15 @@ def train_room(corpus: Path, out: Path, work: Path, plan: Plan) -> Bundle:
         name="room", version=__version__, about=about,
     )  # fmt: skip
     return choose(bundle, fitted.floats, validation, home, out, plan.false_alarms)
+
+
+def refuse_without_coughs(corpus: Path) -> None:
+    """BadInputError where there is nothing that the room's bundle could find."""
+    if not any(clip.label == "cough" for clip in read_corpus(corpus)):
+        raise BadInputError(
+            f"{corpus} lists no cough, which the room's bundle is about; for labels of your own "
+            "give a folder of recordings a label, without a manifest.csv"
+        )
 
 
 def training_scenes(corpus: Path, work: Path, plan: Plan) -> SceneSet:

@@ -1,6 +1,8 @@
 """Bundles: every byte is checked before anything is believed."""
 
 import shutil
+import subprocess
+import sys
 from dataclasses import replace
 from pathlib import Path
 
@@ -84,6 +86,31 @@ def test_an_event_needs_its_label_and_its_odds(room_copy):
     resealed(room_copy, card={"calibration": {}})
     with pytest.raises(BadInputError, match="the odds of the event 'cough'"):
         load_bundle(str(room_copy))
+
+
+def test_an_event_needs_its_rival_s_label(room_copy):
+    """A rival that the model knows nothing of is refused when the card is read."""
+    (rule,) = load_bundle(str(room_copy)).card["events"]
+    resealed(room_copy, card={"events": [rule | {"rival": "yawn"}]})
+    with pytest.raises(BadInputError, match="the label 'yawn', the rival of the event 'cough'"):
+        load_bundle(str(room_copy))
+
+
+def test_a_bundle_stays_whole_until_the_next_is_written(room_copy):
+    """Where the new files don't fit on the disk, the bundle that stood there is as it was."""
+    bundle = load_bundle(str(room_copy))
+    small_disk = "import resource, sys; from edge.bundle import load_bundle, write_bundle\n" + (
+        "resource.setrlimit(resource.RLIMIT_FSIZE, (40_000, 40_000)); from pathlib import Path\n"
+        "b = load_bundle(sys.argv[1]); card = dict(b.card, purpose='another')\n"
+        "write_bundle(Path(sys.argv[1]), card, model=b.model, tables=b.tables, golden=b.golden)\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-B", "-c", small_disk, str(room_copy)],
+        capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert "File too large" in done.stderr
+    assert load_bundle(str(room_copy)).digest == bundle.digest
+    assert not list(room_copy.glob("*.new"))
 
 
 def test_what_is_no_model_is_told(room_copy):

@@ -61,6 +61,18 @@ def test_a_rival_takes_what_is_its_own(bundle):
     assert score.sensitivity >= plain.sensitivity
 
 
+def test_equally_good_rules_differ_by_false_alarms(bundle):
+    """One faint cough is not bought with a false alarm: F1 is the same to the hundredth."""
+    logits, scenes = scored(bundle, loudest_other=-50)
+    for step in COUGHS:
+        logits[0, step : step + 6, 0] = 100
+    faint, other = COUGHS[5], OTHERS[7]
+    logits[0, faint : faint + 6, 0] = 52
+    logits[0, other : other + 6, 0] = 56
+    _, score = choose_rule(bundle, logits, scenes, "cough")
+    assert (score.missed, score.extra) == (1, 0)
+
+
 def test_speech_is_no_rival(bundle):
     """Somebody may cough while somebody talks: what else sounds excludes nothing."""
     logits, scenes = scored(bundle, loudest_other=126)

@@ -160,6 +160,7 @@ def test_a_folder_becomes_a_bundle_that_replays(own_folder, tmp_path):
     assert [rule["label"] for rule in card["events"]] == card["labels"]
     assert card["figures"]["int8"]["top_class"] > 0.95
     again = json.loads((tuned / "card.json").read_text())
-    for same in ("events", "calibration", "figures", "files", "name"):
+    for same in ("events", "calibration", "files", "name"):
         assert again[same] == card[same]
+    assert again["figures"]["validation"] == card["figures"]["validation"]
     assert set(again["protocol"]) - set(card["protocol"]) == {"tuned_by"}

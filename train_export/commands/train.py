@@ -75,7 +75,8 @@ def add(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None
     )  # fmt: skip
     room.add_argument(
         "--false-alarms", type=false_alarms, metavar="N",
-        help="an hour, at a home's density, that event rules keep to (none: the best F1)",
+        help="an hour, that event rules keep to: in the room at a home's density, else on the "
+        "validation scenes (none: the best F1)",
     )  # fmt: skip
     chest = parser.add_argument_group("chest and screen-chest")
     chest.add_argument(

@@ -5,7 +5,6 @@ from pathlib import Path
 
 from edge.bundle import load_bundle
 from train_export.commands.amounts import false_alarms
-from train_export.commands.index import add_layout
 
 
 def add(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
@@ -17,7 +16,6 @@ def add(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None
     parser.add_argument(
         "--corpus", type=Path, required=True, metavar="DIR", help="that it was trained on"
     )
-    add_layout(parser)
     parser.add_argument(
         "--out", type=Path, required=True, metavar="DIR", help="the folder to write"
     )
@@ -26,7 +24,8 @@ def add(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None
     )
     parser.add_argument(
         "--false-alarms", type=false_alarms, metavar="N",
-        help="an hour, at a home's density, that event rules keep to (none: the best F1)",
+        help="an hour, that event rules keep to: in the room at a home's density, else on the "
+        "validation scenes (none: the best F1)",
     )  # fmt: skip
     parser.set_defaults(command=_tune)
 
@@ -37,7 +36,6 @@ def _tune(arguments: argparse.Namespace) -> int:
     bundle = tune(
         load_bundle(arguments.bundle),
         arguments.corpus,
-        arguments.layout,
         arguments.work,
         arguments.out,
         arguments.false_alarms,
