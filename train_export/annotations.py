@@ -1,5 +1,6 @@
 """A manifest's recordings with what was annotated in them."""
 
+import sys
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -43,14 +44,16 @@ def read_manifest(manifest: Path) -> list[Annotation]:
     """Recordings of a manifest with their annotated sounds.
 
     A row without a label says that the recording is there; nothing need be heard in it. One
-    without times stands for the whole recording.
+    without times stands for the whole recording. A sound that is listed again counts once, and
+    that is said on standard error.
 
     Raises:
         InputOutputError: it can't be read.
-        BadInputError: a column is missing, a time is no number, or a row repeats another.
+        BadInputError: a column is missing, or a time is no number.
     """
     files: dict[str, list[TrueEvent]] = {}
     seen: set[tuple[str, str, float, float]] = set()
+    repeated: list[str] = []
     for where, row in read_table(manifest, ("path", "label_event", "start_s", "end_s")):
         events = files.setdefault(row["path"], [])
         label = row["label_event"].strip()
@@ -58,12 +61,16 @@ def read_manifest(manifest: Path) -> list[Annotation]:
             event = _event(row, label, where, manifest.parent)
             what = (row["path"], label, event.onset_s, event.offset_s)
             if what in seen:
-                raise BadInputError(
-                    f"{where}: a {label} of {row['path']} at {event.onset_s:g} s again; "
-                    "take the row out"
-                )
+                repeated.append(where)
+                continue
             seen.add(what)
             events.append(event)
+    if repeated:
+        print(
+            f"{repeated[0]}: the same sound as in a row above; {len(repeated)} such rows are left "
+            "out",
+            file=sys.stderr,
+        )
     if not files:
         raise BadInputError(f"{manifest} lists no recording; add a row for each")
     return [

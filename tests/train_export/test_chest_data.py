@@ -75,12 +75,19 @@ def test_a_bad_manifest_is_told(tmp_path):
     path.write_text(HEADER + "a,s,P,Wheeze,2,1,,train\n")
     with pytest.raises(BadInputError, match="line 2: start 2 and end 1 must rise"):
         read_units(path)
-    path.write_text(HEADER + "a,s,P,Wheeze,1,1,,train\n")
-    with pytest.raises(BadInputError, match="line 2: start and end are both 1"):
-        read_units(path)
     path.write_text(HEADER + "a,s,P,Wheeze,1\n")
     with pytest.raises(BadInputError, match="line 2: not 8 values"):
         read_units(path)
+
+
+def test_an_event_without_a_length_is_the_frame_it_lies_in(tmp_path):
+    """One that begins where it ends is scored like one of a millisecond, and ends no evaluation."""
+    path = tmp_path / "m.csv"
+    path.write_text(HEADER + "a,s,P,Wheeze,1,1,,train\na,s,P,Wheeze,1,1.001,,train\n")
+    frames = np.arange(400, dtype=np.int16)[:, None]
+    parts = [stretch(frames, row.start_s, row.end_s, SPEC) for row in read_units(path)]
+    assert [part.shape for part in parts] == [(1, 1), (1, 1)]
+    assert parts[0] == parts[1] == frame_at(1.0, SPEC)
 
 
 @pytest.mark.parametrize(

@@ -84,8 +84,6 @@ def _unit(row: dict[str, str], where: str, folder: Path) -> Unit | None:
         start_s, end_s = span_or_whole(row, where, folder)
     else:
         start_s, end_s = span(row["start_s"], row["end_s"], where)
-    if start_s == end_s:
-        raise BadInputError(f"{where}: start and end are both {start_s:g}; an end lies behind")
     return Unit(
         path=folder / row["path"],
         name=row["path"],
@@ -123,5 +121,6 @@ def frame_at(time_s: float, spec: FrontendSpec) -> int:
 def stretch(
     frames: NDArray[np.int16], start_s: float, end_s: float, spec: FrontendSpec
 ) -> NDArray[np.int16]:
-    """The frames of a part of a recording, int16 [frames, coefficients]."""
-    return frames[frame_at(start_s, spec) : frame_at(end_s, spec)]
+    """The frames of a part of a recording, int16 [frames, coefficients]; of an instant its one."""
+    first = frame_at(start_s, spec)
+    return frames[first : max(first + 1, frame_at(end_s, spec))]
