@@ -93,6 +93,7 @@ class Plan:
         model: architecture, a key of STEP_CONFIGS.
         patience: epochs that were no better on validation people and end it; None: none do.
         resume: go on after the last epoch of an interrupted run.
+        layout: how the corpus lies on disk; see `readers`.
         scheduler: where the scenes are mixed; see `schedule.spread`.
         teacher: YAMNet's TFLite file, whose scores of the training scenes are learned beside
             the labels; None: labels alone.
@@ -107,6 +108,7 @@ class Plan:
     model: str = "cnn"
     patience: int | None = None
     resume: bool = False
+    layout: str = "auto"
     scheduler: str = LOCAL
     teacher: Path | None = None
     processors: int = 1
@@ -145,10 +147,10 @@ class Plan:
 
 def train_room(corpus: Path, out: Path, work: Path, plan: Plan) -> Bundle:
     """Train and write the room bundle; the same arguments give the same bundle."""
-    refuse_without_coughs(corpus)
+    refuse_without_coughs(corpus, plan.layout)
     training = training_scenes(corpus, work, plan)
-    validation = validation_scenes(corpus, work, plan.seed, plan.scheduler)
-    home = home_scenes(corpus, work, plan.seed, plan.scheduler)
+    validation = validation_scenes(corpus, work, plan.seed, plan.layout, plan.scheduler)
+    home = home_scenes(corpus, work, plan.seed, plan.layout, plan.scheduler)
     config = default_config(plan.model)
     about = ABOUT | {
         "gate": asdict(GATE),
@@ -164,9 +166,9 @@ def train_room(corpus: Path, out: Path, work: Path, plan: Plan) -> Bundle:
     return choose(bundle, fitted.floats, validation, home, out, plan.false_alarms)
 
 
-def refuse_without_coughs(corpus: Path) -> None:
+def refuse_without_coughs(corpus: Path, layout: str) -> None:
     """BadInputError where there is nothing that the room's bundle could find."""
-    if not any(clip.label == "cough" for clip in read_corpus(corpus)):
+    if not any(clip.label == "cough" for clip in read_corpus(corpus, layout)):
         raise BadInputError(
             f"{corpus} lists no cough, which the room's bundle is about; for labels of your own "
             "give a folder of recordings a label, without a manifest.csv"
@@ -176,27 +178,28 @@ def refuse_without_coughs(corpus: Path) -> None:
 def training_scenes(corpus: Path, work: Path, plan: Plan) -> SceneSet:
     """Mixed now, or read from the working folder."""
     return prepare_scenes(
-        corpus, "train", round(plan.hours * 60), TRAINING, seed=plan.seed,
+        corpus, "train", round(plan.hours * 60), TRAINING, layout=plan.layout, seed=plan.seed,
         teacher_model=plan.teacher, scheduler=plan.scheduler, cache=work / "scenes",
     )  # fmt: skip
 
 
-def validation_scenes(corpus: Path, work: Path, seed: int, scheduler: str = LOCAL) -> SceneSet:
-    """Of validation people among many other sounds: they choose the epoch and the rules."""
-    return _of_validation(corpus, work, seed, scheduler, VALIDATION_HOURS, VALIDATION)
-
-
-def home_scenes(corpus: Path, work: Path, seed: int, scheduler: str = LOCAL) -> SceneSet:
-    """Of validation people at a home's density: they say what a found cough's odds are."""
-    return _of_validation(corpus, work, seed, scheduler, HOME_HOURS, HOME)
-
-
-def _of_validation(
-    corpus: Path, work: Path, seed: int, scheduler: str, hours: float, recipe: Recipe
+def validation_scenes(
+    corpus: Path, work: Path, seed: int, layout: str = "auto", scheduler: str = LOCAL
 ) -> SceneSet:
+    """Of validation people among many other sounds: they choose the epoch and the rules."""
     return prepare_scenes(
-        corpus, "val", round(hours * 60), recipe,
-        seed=seed, scheduler=scheduler, cache=work / "scenes",
+        corpus, "val", round(VALIDATION_HOURS * 60), VALIDATION,
+        layout=layout, seed=seed, scheduler=scheduler, cache=work / "scenes",
+    )  # fmt: skip
+
+
+def home_scenes(
+    corpus: Path, work: Path, seed: int, layout: str = "auto", scheduler: str = LOCAL
+) -> SceneSet:
+    """Of validation people at a home's density: they say what a found cough's odds are."""
+    return prepare_scenes(
+        corpus, "val", round(HOME_HOURS * 60), HOME,
+        layout=layout, seed=seed, scheduler=scheduler, cache=work / "scenes",
     )  # fmt: skip
 
 
@@ -209,7 +212,7 @@ def in_own_process(work: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T
 def fit(corpus: Path, work: Path, config: StepConfig, plan: Plan) -> Fitted:
     """Train on the scenes; gives the best epoch."""
     training = training_scenes(corpus, work, plan)
-    validation = validation_scenes(corpus, work, plan.seed, plan.scheduler)
+    validation = validation_scenes(corpus, work, plan.seed, plan.layout, plan.scheduler)
     return fit_scenes(training.in_memory(), validation, config, plan, work / "run")
 
 

@@ -21,12 +21,15 @@ _FORMER = ("false_alarms_asked", "odds_fitted_by", "tuned_by")
 _OF_FORMER_RULES = ("f1_float", "f1_int8")
 
 
-def tune(bundle: Bundle, corpus: Path, work: Path, out: Path, false_alarms: float | None) -> Bundle:
+def tune(
+    bundle: Bundle, corpus: Path, layout: str, work: Path, out: Path, false_alarms: float | None
+) -> Bundle:
     """Write a bundle again with the rules and odds that a training of today would choose.
 
     Args:
         bundle: of the room or of a folder of one's own; its network is left alone.
         corpus: the one that it was trained on; its validation people choose.
+        layout: how it lies on disk; see `readers`.
         work: where scenes are kept.
         out: folder to write, which may be the bundle's own.
         false_alarms: an hour, that the rules are to keep to; None: those with the best F1.
@@ -35,7 +38,7 @@ def tune(bundle: Bundle, corpus: Path, work: Path, out: Path, false_alarms: floa
         UsageError: it is no bundle of the room.
         BadInputError: its card does not say how it was trained, or the corpus is another one.
     """
-    validation, usual = _scenes(bundle, corpus, work)
+    validation, usual = _scenes(bundle, corpus, layout, work)
     logits = score_scenes(bundle, validation)
     chosen = operating_points(bundle, logits, validation, usual, false_alarms)
     protocol = {k: v for k, v in bundle.card["protocol"].items() if k not in _FORMER}
@@ -54,7 +57,7 @@ def _network_figures(bundle: Bundle) -> dict[str, Any]:
     return {"int8": kept} if kept else {}
 
 
-def _scenes(bundle: Bundle, corpus: Path, work: Path) -> tuple[SceneSet, SceneSet]:
+def _scenes(bundle: Bundle, corpus: Path, layout: str, work: Path) -> tuple[SceneSet, SceneSet]:
     """Validation scenes, and those of the usual density, as the bundle's training mixes them."""
     if bundle.card.get("profile") != "room":
         raise UsageError(
@@ -68,8 +71,9 @@ def _scenes(bundle: Bundle, corpus: Path, work: Path) -> tuple[SceneSet, SceneSe
             "be mixed again; train it again"
         ) from error
     if bundle.labels == ROOM_LABELS:
-        refuse_without_coughs(corpus)
-        return validation_scenes(corpus, work, seed), home_scenes(corpus, work, seed)
+        refuse_without_coughs(corpus, layout)
+        dense = validation_scenes(corpus, work, seed, layout)
+        return dense, home_scenes(corpus, work, seed, layout)
     clips = split_corpus(corpus, "folder")
     labels = labels_of(clips)
     if labels != bundle.labels:

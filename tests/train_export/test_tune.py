@@ -33,9 +33,9 @@ def test_rules_change_and_the_network_stays(toy_corpus, tmp_path, monkeypatch):
     folder, work = tmp_path / "mine", tmp_path / "work"
     shutil.copytree(bundle_path("room"), folder)
     before = load_bundle(str(folder))
-    bound = tune(before, toy_corpus, work, folder, 0.0)
+    bound = tune(before, toy_corpus, "auto", work, folder, 0.0)
     assert bound.card["protocol"]["false_alarms_asked"] == 0.0
-    free = tune(bound, toy_corpus, work, folder, None)
+    free = tune(bound, toy_corpus, "auto", work, folder, None)
     assert "false_alarms_asked" not in free.card["protocol"]
     assert free.card["protocol"]["tuned_by"]
     assert free.card["files"] == before.card["files"]
@@ -54,7 +54,7 @@ def test_a_shipped_name_is_a_folder_where_it_is_written(toy_corpus, tmp_path, mo
         monkeypatch.setattr(room, hours, 1 / 30)
     monkeypatch.chdir(tmp_path)
     shipped = load_bundle("room")
-    tuned = tune(shipped, toy_corpus, tmp_path / "work", Path("room"), None)
+    tuned = tune(shipped, toy_corpus, "auto", tmp_path / "work", Path("room"), None)
     assert tuned.digest == load_bundle(str(tmp_path / "room")).digest != shipped.digest
 
 
@@ -62,21 +62,32 @@ def test_a_corpus_of_other_labels_is_refused(hiccups, tmp_path):
     """No cough, or other labels than the bundle's: nothing is mixed and nothing written."""
     bundle, out = load_bundle("room"), tmp_path / "out"
     with pytest.raises(BadInputError, match="lists no cough"):
-        tune(bundle, hiccups, tmp_path / "work", out, None)
+        tune(bundle, hiccups, "auto", tmp_path / "work", out, None)
     own = replace(bundle, labels=("beep", "other"))
     with pytest.raises(BadInputError, match="has the labels hiccup and bundle room has beep, oth"):
-        tune(own, hiccups, tmp_path / "work", out, None)
+        tune(own, hiccups, "auto", tmp_path / "work", out, None)
     assert not out.exists()
 
 
 def test_what_can_not_be_tuned_is_refused(hiccups, tmp_path):
     """The chest's rules come with its training; a card that does not say how it was made is bad."""
     with pytest.raises(UsageError, match="chest is no bundle of the room"):
-        tune(load_bundle("chest"), hiccups, tmp_path, tmp_path / "out", None)
+        tune(load_bundle("chest"), hiccups, "auto", tmp_path, tmp_path / "out", None)
     bundle = load_bundle("room")
     bare = replace(bundle, card=bundle.card | {"protocol": {}})
     with pytest.raises(BadInputError, match="does not say 'seed'"):
-        tune(bare, hiccups, tmp_path, tmp_path / "out", None)
+        tune(bare, hiccups, "auto", tmp_path, tmp_path / "out", None)
+
+
+def test_the_layout_is_the_one_that_was_named(hiccups, tmp_path, capsys):
+    """A folder that is not of the named layout is refused as such, by `train` and by `tune`."""
+    out = ["--corpus", str(hiccups), "--layout", "coswara", "--out", str(tmp_path / "out")]
+    told = []
+    for command in ("train", "tune"):
+        assert main([command, *out]) != 0
+        told.append(capsys.readouterr().err)
+    assert told[0] == told[1]
+    assert "coswara" in told[0].lower()
 
 
 @pytest.mark.parametrize("asked", ["-1", "nan", "few"])

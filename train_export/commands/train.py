@@ -127,7 +127,8 @@ def _room(arguments: argparse.Namespace) -> Bundle:
     }
     if arguments.teacher:
         Teacher(arguments.teacher)  # refused now, not by a worker
-    plan = Plan(**amount, seed=arguments.seed, **{n: getattr(arguments, n) for n in ROOM_ONLY})
+    options = {name: getattr(arguments, name) for name in (*ROOM_ONLY, "seed", "layout")}
+    plan = Plan(**amount, **options)
     return (train_own if own else train_room)(arguments.corpus, arguments.out, arguments.work, plan)
 
 

@@ -5,6 +5,7 @@ from pathlib import Path
 
 from edge.bundle import load_bundle
 from train_export.commands.amounts import false_alarms
+from train_export.commands.index import add_layout
 
 
 def add(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
@@ -16,6 +17,7 @@ def add(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None
     parser.add_argument(
         "--corpus", type=Path, required=True, metavar="DIR", help="that it was trained on"
     )
+    add_layout(parser)
     parser.add_argument(
         "--out", type=Path, required=True, metavar="DIR", help="the folder to write"
     )
@@ -36,6 +38,7 @@ def _tune(arguments: argparse.Namespace) -> int:
     bundle = tune(
         load_bundle(arguments.bundle),
         arguments.corpus,
+        arguments.layout,
         arguments.work,
         arguments.out,
         arguments.false_alarms,
