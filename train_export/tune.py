@@ -17,7 +17,7 @@ from train_export.room import home_scenes, refuse_without_coughs, validation_sce
 from train_export.taxonomy import ROOM_LABELS
 
 # What a card says of the former rules.
-_FORMER = ("false_alarms_asked", "odds_fitted_by", "tuned_by")
+_FORMER = ("false_alarms_asked", "tuned_by")
 _OF_FORMER_RULES = ("f1_float", "f1_int8")
 
 
