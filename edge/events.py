@@ -65,7 +65,7 @@ class Detector:
     def finish(self) -> list[Span]:
         """End of the recording: the smoother's last steps, then the open event."""
         reach = self.rule.smooth_steps // 2
-        last = list(zip(self._window[-1:], self._rivals[-1:], strict=True)) * reach
+        last = zip(self._window[-1:] * reach, self._rivals[-1:] * reach, strict=True)
         spans = [span for own, rival in last for span in self._take(own, rival)]
         return spans + self._close()
 

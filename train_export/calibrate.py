@@ -11,7 +11,7 @@ from sklearn.linear_model import LogisticRegression
 from tqdm import tqdm
 
 from edge.bundle import Bundle
-from edge.card import Calibration, EventRule
+from edge.card import Calibration, EventRule, Layout
 from edge.classifier import Classifier
 from edge.pipeline import Scorer
 from train_export.features import SceneSet
@@ -49,12 +49,13 @@ def choose_rule(
     to be exceeded, it is the most sensitive of those that keep to it (which no rival makes more
     sensitive), and the one with the fewest where none does.
     """
-    unit, zero = bundle.layout.logit_scale, bundle.layout.logit_zero
     longest = _longest_steps(bundle, scenes, label)
 
-    def best_of(rules: Iterable[EventRule]) -> tuple[EventRule, EventScore]:
+    def best_of(
+        rules: Iterable[EventRule], *known: tuple[EventRule, EventScore]
+    ) -> tuple[EventRule, EventScore]:
         scored = ((rule, evaluate_rule(logits, scenes, rule, bundle.spec)) for rule in rules)
-        return max(scored, key=worth)
+        return max((*known, *scored), key=worth)
 
     def worth(item: tuple[EventRule, EventScore]) -> tuple[float, float]:
         score = item[1]
@@ -71,26 +72,28 @@ def choose_rule(
     best = best_of(
         levels(
             replace(plain, smooth_steps=smooth),
-            round(level / unit) + zero,
-            round((level - drop) / unit) + zero,
+            int8_logit(level, bundle.layout),
+            int8_logit(level - drop, bundle.layout),
         )
         for smooth, level, drop in itertools.product((1, 3), LEVELS, (0.5, 1.5, 2.5))
     )
-    rule, step = best[0], round(FINER / unit)
+    rule, step = best[0], round(FINER / bundle.layout.logit_scale)
     shifts = itertools.product((-step, 0, step), repeat=2)
-    finer = best_of(levels(rule, rule.open + up, rule.close + down) for up, down in shifts)
-    best = max(best, finer, key=worth)
+    finer = (levels(rule, rule.open + up, rule.close + down) for up, down in shifts)
+    best = best_of(finer, best)
     for name, values in LENGTHS.items():
-        lengths = best_of(replace(best[0], **{name: number}) for number in values)
-        best = max(best, lengths, key=worth)
+        best = best_of([replace(best[0], **{name: number}) for number in values], best)
     rivals = itertools.product(_rivals(label, scenes.labels), LEVELS)
-    excluding = [
-        replace(
-            best[0], rival=rival, rival_open=int(np.clip(round(level / unit) + zero, -128, 127))
-        )
+    excluding = (
+        replace(best[0], rival=rival, rival_open=int8_logit(level, bundle.layout))
         for rival, level in rivals
-    ]
-    return best_of([best[0], *excluding])
+    )
+    return best_of(excluding, best)
+
+
+def int8_logit(level: float, layout: Layout) -> int:
+    """A logit in the units of a model's int8 outputs."""
+    return int(np.clip(round(level / layout.logit_scale) + layout.logit_zero, -128, 127))
 
 
 def _rivals(label: str, labels: Sequence[str]) -> list[str]:

@@ -177,29 +177,38 @@ def refuse_without_coughs(corpus: Path, layout: str) -> None:
 
 def training_scenes(corpus: Path, work: Path, plan: Plan) -> SceneSet:
     """Mixed now, or read from the working folder."""
-    return prepare_scenes(
-        corpus, "train", round(plan.hours * 60), TRAINING, layout=plan.layout, seed=plan.seed,
-        teacher_model=plan.teacher, scheduler=plan.scheduler, cache=work / "scenes",
-    )  # fmt: skip
+    how = plan.seed, plan.layout, plan.scheduler, plan.teacher
+    return _mixed(corpus, work, "train", plan.hours, TRAINING, *how)
 
 
 def validation_scenes(
     corpus: Path, work: Path, seed: int, layout: str = "auto", scheduler: str = LOCAL
 ) -> SceneSet:
     """Of validation people among many other sounds: they choose the epoch and the rules."""
-    return prepare_scenes(
-        corpus, "val", round(VALIDATION_HOURS * 60), VALIDATION,
-        layout=layout, seed=seed, scheduler=scheduler, cache=work / "scenes",
-    )  # fmt: skip
+    return _mixed(corpus, work, "val", VALIDATION_HOURS, VALIDATION, seed, layout, scheduler)
 
 
 def home_scenes(
     corpus: Path, work: Path, seed: int, layout: str = "auto", scheduler: str = LOCAL
 ) -> SceneSet:
     """Of validation people at a home's density: they say what a found cough's odds are."""
+    return _mixed(corpus, work, "val", HOME_HOURS, HOME, seed, layout, scheduler)
+
+
+def _mixed(
+    corpus: Path,
+    work: Path,
+    split: str,
+    hours: float,
+    recipe: Recipe,
+    seed: int,
+    layout: str,
+    scheduler: str,
+    teacher: Path | None = None,
+) -> SceneSet:
     return prepare_scenes(
-        corpus, "val", round(HOME_HOURS * 60), HOME,
-        layout=layout, seed=seed, scheduler=scheduler, cache=work / "scenes",
+        corpus, split, round(hours * 60), recipe, layout=layout, seed=seed,
+        teacher_model=teacher, scheduler=scheduler, cache=work / "scenes",
     )  # fmt: skip
 
 

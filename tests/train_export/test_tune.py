@@ -26,10 +26,16 @@ def hiccups(tmp_path):
     return tmp_path / "corpus"
 
 
-def test_rules_change_and_the_network_stays(toy_corpus, tmp_path, monkeypatch):
-    """Tuned in its own folder, twice: rules, odds, figures and provenance are the last ones."""
+@pytest.fixture
+def few_scenes(monkeypatch):
+    """Six minutes of each kind instead of hours."""
     for hours in ("VALIDATION_HOURS", "HOME_HOURS"):
         monkeypatch.setattr(room, hours, 1 / 10)
+
+
+@pytest.mark.usefixtures("few_scenes")
+def test_rules_change_and_the_network_stays(toy_corpus, tmp_path):
+    """Tuned in its own folder, twice: rules, odds, figures and provenance are the last ones."""
     folder, work = tmp_path / "mine", tmp_path / "work"
     shutil.copytree(bundle_path("room"), folder)
     before = load_bundle(str(folder))
@@ -48,10 +54,9 @@ def test_rules_change_and_the_network_stays(toy_corpus, tmp_path, monkeypatch):
     ]
 
 
+@pytest.mark.usefixtures("few_scenes")
 def test_a_shipped_name_is_a_folder_where_it_is_written(toy_corpus, tmp_path, monkeypatch):
     """`--out room` writes a folder here, and that bundle is what comes back."""
-    for hours in ("VALIDATION_HOURS", "HOME_HOURS"):
-        monkeypatch.setattr(room, hours, 1 / 30)
     monkeypatch.chdir(tmp_path)
     shipped = load_bundle("room")
     tuned = tune(shipped, toy_corpus, "auto", tmp_path / "work", Path("room"), None)

@@ -16,7 +16,7 @@ from edge.card import Calibration, EventRule, Layout
 from edge.events import Detector, Span
 from edge.frontend import FrontendSpec
 from edge.pipeline import step_begin_s
-from train_export.calibrate import fit_platt
+from train_export.calibrate import fit_platt, int8_logit
 from train_export.chest.labels import CRACKLES, HEARD, OUTPUTS, WHEEZES
 from train_export.chest.sampling import MIDDLE_FRAMES
 from train_export.chest.units import Unit
@@ -50,8 +50,8 @@ def choose_rules(
         candidates = [
             EventRule(
                 label=label,
-                open=_logit(level, layout),
-                close=_logit(level - drop, layout),
+                open=int8_logit(level, layout),
+                close=int8_logit(level - drop, layout),
                 smooth_steps=smooth,
                 min_steps=least,
                 gap_steps=GAP_STEPS,
@@ -79,10 +79,6 @@ def _column(stream: Stream, label: str, layout: Layout) -> NDArray[np.int8]:
     logits = stream.scores[:, OUTPUTS.index(label)]
     units = np.round(logits / layout.logit_scale) + layout.logit_zero
     return np.clip(units, -128, 127).astype(np.int8)
-
-
-def _logit(level: float, layout: Layout) -> int:
-    return int(np.clip(round(level / layout.logit_scale) + layout.logit_zero, -128, 127))
 
 
 def _found(column: NDArray[np.int8], rule: EventRule) -> list[Span]:

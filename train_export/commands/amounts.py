@@ -30,11 +30,7 @@ def folds(text: str) -> int:
 
 def hours(text: str) -> float:
     """Of scenes, which last a minute each."""
-    try:
-        value = float(text)
-    except ValueError:
-        value = math.nan
-    if not LEAST_HOURS <= value < math.inf:
+    if not LEAST_HOURS <= (value := _number(text)) < math.inf:
         raise argparse.ArgumentTypeError(
             f"{text} hours hold no scene, which lasts a minute; give {LEAST_HOURS:.3f} or more"
         )
@@ -43,13 +39,17 @@ def hours(text: str) -> float:
 
 def false_alarms(text: str) -> float:
     """An hour: none or more."""
-    try:
-        value = float(text)
-    except ValueError:
-        value = math.nan
-    if not 0 <= value < math.inf:
+    if not 0 <= (value := _number(text)) < math.inf:
         raise argparse.ArgumentTypeError(f"{text} is no number of false alarms; give 0 or more")
     return value
+
+
+def _number(text: str) -> float:
+    """NaN, which lies in no range, where the text is none."""
+    try:
+        return float(text)
+    except ValueError:
+        return math.nan
 
 
 def _whole(text: str) -> int:
