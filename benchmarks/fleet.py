@@ -30,7 +30,7 @@ from paho.mqtt.enums import CallbackAPIVersion
 
 from benchmarks.machine import machine
 from benchmarks.rows import Row, add_option, write
-from edge.messages import Origin, encode, event_message
+from edge.messages import Origin, Stamp, encode, event_message
 from edge.records import Event
 
 HUB = Path(__file__).parents[1] / "firmware_configs" / "fleet" / "hub.conf"
@@ -50,9 +50,8 @@ class Device:
         self.ready = False
         origin = Origin("airway", self.node, "mic", f"session-{number}")
         event = Event(label="cough", onset_s=1.0, offset_s=1.4, score=0.9, p=0.8)
-        self._message = event_message(
-            origin, event, id="", ts="2026-01-31T23:59:59.250Z", clock_synced=True, model="room"
-        )
+        stamp = Stamp(origin, id="", ts="2026-01-31T23:59:59.250Z", clock_synced=True)
+        self._message = event_message(stamp, event, model="room")
         self.client = mqtt.Client(
             CallbackAPIVersion.VERSION2, client_id=f"airway-{self.node}", protocol=mqtt.MQTTv5
         )

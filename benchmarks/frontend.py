@@ -166,7 +166,7 @@ def accuracy() -> list[str]:
         frames = sliding_window_view(pcm, WINDOW)[::HOP]
         q20 = mfcc.cepstra(mfcc.log_mel(frames, MFCC, tables), MFCC, tables)
         table["airway"].append(snr_db(q20 / 2**20, truth))
-        table["airway, rows in Q8.7"].append(snr_db(Frontend(MFCC).push(pcm).frames / 2**7, truth))
+        table["airway, rows in Q8.7"].append(snr_db(Frontend(MFCC).push(pcm) / 2**7, truth))
     left_out = []
     try:
         for name in ("q15", "q31"):

@@ -16,6 +16,7 @@ import sys
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -27,7 +28,6 @@ from edge.card import GateRule
 from edge.classifier import Classifier
 from edge.gate import bundle_gate, step_samples
 from edge.pipeline import EventFinder, ScoreStream, step_begin_s
-from edge.records import ScoreBlock
 from train_export.features import scene_of
 from train_export.metrics import match_onsets
 from train_export.prepare import RECIPES, SCENE_S
@@ -38,6 +38,7 @@ LIMIT = 0.005  # of the events, that the gate may lose
 SNR_DB = (0, 5, 10, 15, 20)  # edges of the classes
 _HISS = 10  # standard deviation in units of int16: a microphone in an empty room
 _SEED = 3
+Pair: TypeAlias = tuple[NDArray[np.int8], NDArray[np.int8]]  # logits without and with the gate
 
 
 @dataclass(slots=True)
@@ -121,16 +122,14 @@ def hiss(bundle: Bundle) -> NDArray[np.int16]:
     return np.round(rng.normal(0, _HISS, 600 * bundle.spec.rate_hz)).astype(np.int16)
 
 
-def scored(
-    bundle: Bundle, classifier: Classifier, rule: GateRule, pcm: NDArray[np.int16]
-) -> tuple[ScoreBlock, ScoreBlock]:
+def scored(bundle: Bundle, classifier: Classifier, rule: GateRule, pcm: NDArray[np.int16]) -> Pair:
     """The device's scores of a recording without the gate, and with it."""
-    blocks = []
-    for gate in (None, rule):
-        stream = ScoreStream(replace(bundle, gate=gate), classifier, bundle.spec.rate_hz)
-        logits = np.concatenate([stream.push(pcm).logits, stream.finish().logits])
-        blocks.append(ScoreBlock(logits, 0))
-    return blocks[0], blocks[1]
+    streams = (
+        ScoreStream(replace(bundle, gate=gate), classifier, bundle.spec.rate_hz)
+        for gate in (None, rule)
+    )
+    without, gated = (np.concatenate([one.push(pcm), one.finish()]) for one in streams)
+    return without, gated
 
 
 def opened(bundle: Bundle, rule: GateRule, pcm: NDArray[np.int16]) -> NDArray[np.bool_]:
@@ -146,14 +145,14 @@ def opened(bundle: Bundle, rule: GateRule, pcm: NDArray[np.int16]) -> NDArray[np
     return np.repeat(shown, layout.patch_steps)[:steps]
 
 
-def check(pair: tuple[ScoreBlock, ScoreBlock], shown: NDArray[np.bool_]) -> None:
+def check(pair: Pair, shown: NDArray[np.bool_]) -> None:
     """What the gate does not show is as low as it gets, and the rest as it was.
 
     Raises:
         RuntimeError: what is measured here is not what the device does.
     """
     without, gated = pair
-    if not np.array_equal(np.where(shown[:, None], without.logits, -128), gated.logits):
+    if not np.array_equal(np.where(shown[:, None], without, -128), gated):
         raise RuntimeError("the device's gate gives other scores than this benchmark's")
 
 
@@ -161,14 +160,14 @@ def compare(
     bundle: Bundle,
     tallies: dict[str, Tally],
     truths: Sequence[Truth],
-    pair: tuple[ScoreBlock, ScoreBlock],
+    pair: Pair,
     shown_steps: NDArray[np.bool_],
 ) -> None:
     """Count one scene: its events without and with the gate, and the sounds shut out."""
     onsets_s = []  # [without, with] of all labels
-    for block in pair:
+    for logits in pair:
         finder = EventFinder(bundle)
-        onsets_s.append([*finder.push(block), *finder.finish()])
+        onsets_s.append([*finder.push(logits), *finder.finish()])
     layout, spec = bundle.layout, bundle.spec
     begins_s = np.array(
         [step_begin_s(step, layout.step_frames, spec) for step in range(len(shown_steps) + 1)]

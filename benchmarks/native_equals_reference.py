@@ -58,10 +58,10 @@ def read(path: Path) -> tuple[Pcm, int]:
 
 def rows_in_blocks(frontend: Frontend, pcm: Pcm, rng: np.random.Generator) -> NDArray[np.int16]:
     """The rows of blocks of random sizes, some empty or of one sample."""
-    parts, start = [frontend.push(pcm[:0]).frames], 0
+    parts, start = [frontend.push(pcm[:0])], 0
     while start < len(pcm):
         size = int(rng.choice([0, 1, rng.integers(2, 2_000), rng.integers(2, len(pcm) // 3 + 3)]))
-        parts.append(frontend.push(pcm[start : start + size]).frames)
+        parts.append(frontend.push(pcm[start : start + size]))
         start += size
     return np.concatenate(parts)
 
@@ -70,7 +70,7 @@ def compare(
     pcm: Pcm, rate_hz: int, spec: FrontendSpec, rng: np.random.Generator
 ) -> tuple[int, int]:
     """Rows compared, and values that differ; a missing row differs in all its values."""
-    expected = Frontend(spec, rate_hz=rate_hz, backend="reference").push(pcm).frames
+    expected = Frontend(spec, rate_hz=rate_hz, backend="reference").push(pcm)
     found = rows_in_blocks(Frontend(spec, rate_hz=rate_hz, backend="native"), pcm, rng)
     common = min(len(expected), len(found))
     missing = abs(len(expected) - len(found)) * spec.coefficients

@@ -198,9 +198,9 @@ def _records(output: bytes, bundle: Bundle) -> Iterator[tuple[int, bytes]]:
 def expected(bundle: Bundle, pcm: NDArray[np.int16], classifier: Classifier | None = None) -> Heard:
     """What the device's Python path gives, its events as `airway replay` prints them."""
     classifier, rate_hz = classifier or Classifier(bundle), bundle.spec.rate_hz
-    rows = Frontend(bundle.spec, bundle.tables).push(pcm).frames
+    rows = Frontend(bundle.spec, bundle.tables).push(pcm)
     stream = ScoreStream(bundle, classifier, rate_hz)
-    scores = np.concatenate([stream.push(pcm).logits, stream.finish().logits])
+    scores = np.concatenate([stream.push(pcm), stream.finish()])
     pipeline = Pipeline(bundle, classifier, rate_hz)
     events = [
         (

@@ -210,7 +210,7 @@ def _pcm_blocks(recording: Recording) -> Iterator[NDArray[np.int16]]:
 
 def _write_features(recording: Recording, bundle: Bundle, backend: str, out: Path) -> None:
     frontend = Frontend(bundle.spec, bundle.tables, recording.rate_hz, backend)
-    frames = [frontend.push(pcm).frames for pcm in _pcm_blocks(recording)]
+    frames = [frontend.push(pcm) for pcm in _pcm_blocks(recording)]
     empty = np.zeros((0, bundle.spec.coefficients), dtype=np.int16)
     try:
         with out.open("wb") as file:

@@ -17,69 +17,19 @@ from edge.errors import BadInputError
 from edge.events import Detector, Span
 from edge.frontend import Frontend, FrontendSpec, resampler
 from edge.gate import Gate, bundle_gate, skip_samples, source_gate
-from edge.records import AudioBlock, Coverage, Event, ScoreBlock
+from edge.records import AudioBlock, Coverage, Event
 from edge.rows import Rows
 
 _PIECE_S = 1.0  # of a long recording, so that little of it is in memory twice
 
 
-class Scorer:
-    """Feature frames -> score steps, patch by patch.
-
-    Step j stands for frames [j * step_frames, (j + 1) * step_frames) and is scored with
-    `before_frames` of the past; the first ones see silence before the recording.
-
-    Args:
-        bundle: whose layout.
-        classifier: of the same bundle.
-    """
-
-    def __init__(self, bundle: Bundle, classifier: Classifier) -> None:
-        self._layout = bundle.layout
-        self._classifier = classifier
-        self._coefficients = bundle.spec.coefficients
-        self.reset()
-
-    def reset(self) -> None:
-        """Forget the past: the next frame is frame 0."""
-        self._frames = np.zeros((self._layout.before_frames, self._coefficients), dtype=np.int16)
-        self._received = 0
-        self._scored = 0
-
-    def push(self, frames: NDArray[np.int16]) -> ScoreBlock:
-        """Take int16 [frames, coefficients]; give the steps they complete."""
-        self._received += len(frames)
-        return self._advance(frames)
-
-    def finish(self) -> ScoreBlock:
-        """End of the recording: the last steps, with silence after them."""
-        layout = self._layout
-        whole = self._received // layout.step_frames
-        missing = whole - self._scored
-        silence = np.zeros((layout.patch_frames, self._coefficients), dtype=np.int16)
-        block = self._advance(silence)
-        return ScoreBlock(block.logits[:missing], block.first)
-
-    def _advance(self, frames: NDArray[np.int16]) -> ScoreBlock:
-        layout = self._layout
-        self._frames = np.concatenate([self._frames, frames])
-        logits = [np.zeros((0, self._classifier.labels), dtype=np.int8)]
-        start = 0
-        while start + layout.patch_frames <= len(self._frames):
-            patch = self._frames[start : start + layout.patch_frames]
-            logits.append(self._classifier.score(patch))
-            start += layout.own_frames
-        self._frames = self._frames[start:]
-        block = ScoreBlock(np.concatenate(logits), self._scored)
-        self._scored += len(block.logits)
-        return block
-
-
 class ScoreStream:
     """Samples of one source -> score steps: the frontend, the gate and the model.
 
-    Patches for which the gate stays shut get the lowest logits, without features or the model;
-    a bundle without a gate scores everything, as `Scorer` does.
+    Step j stands for feature frames [j * step_frames, (j + 1) * step_frames) and is scored with
+    `before_frames` of the past; the first ones see silence before the recording. Patches for
+    which the gate stays shut get the lowest logits, without features or the model; a bundle
+    without a gate scores everything.
     """
 
     def __init__(self, bundle: Bundle, classifier: Classifier, rate_hz: int) -> None:
@@ -98,25 +48,24 @@ class ScoreStream:
         self._patch = 0
         self._skipped = 0
 
-    def push(self, pcm: NDArray[np.int16]) -> ScoreBlock:
-        """Take int16 [samples]; give the steps they complete."""
-        first, logits = self._patch * self._layout.patch_steps, [self._quiet[:0]]
+    def push(self, pcm: NDArray[np.int16]) -> NDArray[np.int8]:
+        """Take int16 [samples]; give the logits of the steps they complete, [steps, labels]."""
+        logits = [self._quiet[:0]]
         for start in range(0, len(pcm), self._piece):
             samples = self._resampler.push(pcm[start : start + self._piece])
             self._rows.push(samples)
             self._look(samples)
             logits.append(self._advance(self._layout.patches(self._rows.received)))
-        return ScoreBlock(np.concatenate(logits), first)
+        return np.concatenate(logits)
 
-    def finish(self) -> ScoreBlock:
+    def finish(self) -> NDArray[np.int8]:
         """End of the recording: the last steps, with silence after them."""
         layout = self._layout
         missing = self._rows.received // layout.step_frames - self._patch * layout.patch_steps
         patches = -(-missing // layout.patch_steps)
         silence = (patches + 1) * layout.own_frames * self._spec.hop_samples
         self._look(np.zeros(silence, np.int16))
-        first = self._patch * layout.patch_steps
-        return ScoreBlock(self._advance(self._patch + patches)[:missing], first)
+        return self._advance(self._patch + patches)[:missing]
 
     @property
     def quiet(self) -> bool:
@@ -162,11 +111,9 @@ class EventFinder:
         self._bundle = bundle
         self._detectors = [Detector(rule, bundle.labels) for rule in bundle.rules]
 
-    def push(self, block: ScoreBlock) -> list[Event]:
-        """Take the next steps; give the events that end in them, by onset."""
-        return self._events(
-            span for detector in self._detectors for span in detector.push(block.logits)
-        )
+    def push(self, logits: NDArray[np.int8]) -> list[Event]:
+        """Take the next steps, int8 [steps, labels]; give the events that end in them, by onset."""
+        return self._events(span for detector in self._detectors for span in detector.push(logits))
 
     @property
     def is_open(self) -> bool:
@@ -263,6 +210,22 @@ class Pipeline:
         return self._scores.skipped_s
 
 
+def step_logits(
+    bundle: Bundle, classifier: Classifier, frames: NDArray[np.int16]
+) -> NDArray[np.int8]:
+    """Scores of a whole recording, int8 [steps, labels], from its features [frames, coefficients].
+
+    What `ScoreStream` gives where no gate is shut, without the sound.
+    """
+    layout = bundle.layout
+    steps = len(frames) // layout.step_frames
+    padded = np.pad(frames, ((layout.before_frames, layout.patch_frames), (0, 0)))
+    logits = [np.zeros((0, classifier.labels), np.int8)]
+    for begin in range(0, steps * layout.step_frames, layout.own_frames):
+        logits.append(classifier.score(padded[begin : begin + layout.patch_frames]))
+    return np.concatenate(logits)[:steps]
+
+
 def step_begin_s(step: int, step_frames: int, spec: FrontendSpec) -> float:
     """Where a score step begins, in seconds.
 
@@ -283,9 +246,8 @@ def golden_difference(bundle: Bundle, classifier: Classifier) -> tuple[bool, int
         logit, in units of the int8 output: 0 on the runtime that made them.
     """
     golden = bundle.golden
-    frames = Frontend(bundle.spec, bundle.tables).push(golden["pcm"]).frames
-    scorer = Scorer(bundle, classifier)
-    logits = np.concatenate([scorer.push(golden["features"]).logits, scorer.finish().logits])
+    frames = Frontend(bundle.spec, bundle.tables).push(golden["pcm"])
+    logits = step_logits(bundle, classifier, golden["features"])
     if logits.shape != golden["logits"].shape:
         raise BadInputError(
             f"bundle {bundle.name}: its golden audio gives {logits.shape} scores and the golden "

@@ -84,13 +84,13 @@ def _column(samples: NDArray[np.int16], spec: FrontendSpec) -> tuple[NDArray[Any
     bands = dataclasses.replace(spec, output="logmel", kept=(), lpc_order=0, energy=False)
     kept = tuple(range(1, min(CEPSTRA, spec.mel_bands)))
     cepstra = dataclasses.replace(bands, output="mfcc", kept=kept)
-    log_q7 = Frontend(bands).push(samples).frames
+    log_q7 = Frontend(bands).push(samples)
     if len(log_q7) == 0:
         raise BadInputError(
             f"--plot needs a longer recording: {len(samples)} samples at {spec.rate_hz} Hz make "
             "no frame"
         )
-    cepstra_q7 = Frontend(cepstra).push(samples).frames
+    cepstra_q7 = Frontend(cepstra).push(samples)
     for stage in sample_filters(bands, build_tables(bands)):
         samples = stage.push(samples)
     return samples, log_q7 * DB_A_UNIT + spec.floor_dbfs, cepstra_q7 / 128

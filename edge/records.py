@@ -35,33 +35,6 @@ class AudioBlock:
 
 
 @dataclass(frozen=True, slots=True)
-class FeatureBlock:
-    """Consecutive feature frames.
-
-    Attributes:
-        frames: int16 [frames, coefficients], Q8.7.
-        first: index of the first frame; frame k begins at sample `k * hop_samples`
-            of the frontend's rate.
-    """
-
-    frames: NDArray[np.int16]
-    first: int
-
-
-@dataclass(frozen=True, slots=True)
-class ScoreBlock:
-    """Consecutive score steps of a model.
-
-    Attributes:
-        logits: int8 [steps, labels], in the scale of the bundle's card.
-        first: index of the first step on the session's clock.
-    """
-
-    logits: NDArray[np.int8]
-    first: int
-
-
-@dataclass(frozen=True, slots=True)
 class Event:
     """One respiratory event.
 

@@ -77,6 +77,6 @@ class Rows:
     def _compute(self, until: int) -> None:
         """Let the frontend see the samples up to this one."""
         begin = self._pushed - len(self._pcm)
-        rows = self._frontend.push(self._pcm[self._fed - begin : until - begin]).frames
+        rows = self._frontend.push(self._pcm[self._fed - begin : until - begin])
         self._fed = until
         self._kept = np.concatenate([self._kept, rows])

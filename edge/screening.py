@@ -241,7 +241,7 @@ class Screener:
                 f"{len(pcm) / rate_hz:.0f} s are too long to screen; cut a stretch of at most "
                 f"{MOST_S:.0f} s"
             )
-        return Frontend(self.bundle.spec, self.bundle.tables, rate_hz).push(pcm).frames
+        return Frontend(self.bundle.spec, self.bundle.tables, rate_hz).push(pcm)
 
     def screen(self, pcm: Pcm, rate_hz: int) -> Screening:
         """Screen a recording.

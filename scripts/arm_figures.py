@@ -26,7 +26,7 @@ from edge.bundle import Bundle, load_bundle, shipped_bundles
 from edge.classifier import MODULES, Classifier
 from edge.demo import demo_night
 from edge.frontend import Frontend
-from edge.pipeline import Pipeline, Scorer
+from edge.pipeline import Pipeline, step_logits
 from edge.records import AudioBlock
 
 SECONDS = 8
@@ -67,8 +67,8 @@ def compute(out: Path, others: list[str]) -> None:
             for backend in ("native", "reference"):
                 features = features_of(bundle, pcm, rate_hz, backend)
                 arrays[f"{name}, {rate_hz} Hz, {backend}: features"] = features
-            arrays[f"{name}, {rate_hz} Hz: {REFERENCE}"] = logits_of(bundle, reference, features)
-            arrays[f"{name}, {rate_hz} Hz: {FAST}"] = logits_of(bundle, fast, features)
+            arrays[f"{name}, {rate_hz} Hz: {REFERENCE}"] = step_logits(bundle, reference, features)
+            arrays[f"{name}, {rate_hz} Hz: {FAST}"] = step_logits(bundle, fast, features)
         if bundle.rules:
             arrays[f"{name}: events"] = events(bundle, reference, pcm)
     np.savez_compressed(out, about=np.array(json.dumps(about)), **arrays)
@@ -79,13 +79,7 @@ def features_of(bundle: Bundle, pcm: np.ndarray, rate_hz: int, backend: str) -> 
     frontend = Frontend(bundle.spec, bundle.tables, rate_hz, backend)
     # Odd blocks: the state between them is a part of what is compared.
     blocks = np.split(pcm, range(4_999, len(pcm), 4_999))
-    return np.concatenate([frontend.push(block).frames for block in blocks])
-
-
-def logits_of(bundle: Bundle, classifier: Classifier, features: np.ndarray) -> np.ndarray:
-    """Logits int8 [steps, labels] of a whole recording's features."""
-    scorer = Scorer(bundle, classifier)
-    return np.concatenate([scorer.push(features).logits, scorer.finish().logits])
+    return np.concatenate([frontend.push(block) for block in blocks])
 
 
 def events(bundle: Bundle, classifier: Classifier, pcm: np.ndarray) -> np.ndarray:

@@ -91,7 +91,7 @@ def drawn_weights(config: StepConfig) -> Weights:
 def _features(room: Bundle) -> NDArray[np.int16]:
     """Of a synthetic night, int16 [frames, coefficients]."""
     pcm = np.asarray(demo_night(SEED, MINUTES)[0])
-    return Frontend(room.spec, room.tables).push(pcm).frames
+    return Frontend(room.spec, room.tables).push(pcm)
 
 
 if __name__ == "__main__":

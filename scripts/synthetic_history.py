@@ -16,7 +16,7 @@ import numpy as np
 from numpy.random import Generator
 
 from edge.errors import AirwayError
-from edge.messages import Origin, event_message, rfc3339, uuid7
+from edge.messages import Origin, Stamp, event_message, rfc3339, uuid7
 from edge.records import Coverage, Detector, Event, Heard, Night
 from edge.store import Store
 from edge.trend import judge
@@ -95,14 +95,9 @@ def _event(
     p = float(rng.uniform(0.55, 0.99))
     event = Event(label, onset_s, onset_s + float(rng.uniform(0.2, 0.6)), p, p)
     id = uuid7(int(onset_unix_s * 1000), rng.bytes(10))
-    message = event_message(
-        Origin("airway", NODE, SOURCE, "synthetic"),
-        event,
-        id=id,
-        ts=rfc3339(onset_unix_s),
-        clock_synced=True,
-        model="synthetic",
-    )
+    origin = Origin("airway", NODE, SOURCE, "synthetic")
+    stamp = Stamp(origin, id, rfc3339(onset_unix_s), clock_synced=True)
+    message = event_message(stamp, event, model="synthetic")
     store.add_event("synthetic", event, message)
     if onset_unix_s < scenario.now_unix_s - 7_200:  # the broker has taken all but the latest
         store.delete(store.pending(0, 1)[0].seq)

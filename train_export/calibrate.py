@@ -13,7 +13,7 @@ from tqdm import tqdm
 from edge.bundle import Bundle
 from edge.card import Calibration, EventRule, Layout
 from edge.classifier import Classifier
-from edge.pipeline import Scorer
+from edge.pipeline import step_logits
 from train_export.features import SceneSet
 from train_export.metrics import EventScore, match_onsets
 from train_export.scoring import Logits, detect, evaluate_rule, onset_s
@@ -26,13 +26,9 @@ LENGTHS = {"min_steps": (2, 3, 4), "gap_steps": (2, 3), "refractory_steps": (5, 
 
 def score_scenes(bundle: Bundle, scenes: SceneSet, runtime: str = "auto") -> Logits:
     """The int8 model's logits of every scene, on the device's path; [scenes, steps, labels]."""
-    scorer = Scorer(bundle, Classifier(bundle, runtime))
-    rows = []
-    for features in tqdm(scenes.features, desc="scoring", unit="scene"):
-        scorer.reset()
-        blocks = [scorer.push(np.asarray(features)), scorer.finish()]
-        rows.append(np.concatenate([block.logits for block in blocks]))
-    return np.stack(rows)
+    classifier = Classifier(bundle, runtime)
+    progress = tqdm(scenes.features, desc="scoring", unit="scene")
+    return np.stack([step_logits(bundle, classifier, np.asarray(one)) for one in progress])
 
 
 def choose_rule(

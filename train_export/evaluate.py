@@ -126,7 +126,7 @@ def _outcomes(
     finder = EventFinder(bundle)
     heard = [event for block in blocks for event in finder.push(block)] + finder.finish()
     heard.sort(key=lambda event: event.onset_s)
-    logits = np.concatenate([block.logits for block in blocks])
+    logits = np.concatenate(blocks)
     _refuse_beyond(annotation, samples / rate_hz)
     for label in labels:
         truth, others = [], []

@@ -13,7 +13,7 @@ from edge.card import Calibration, EventRule
 from edge.classifier import Classifier
 from edge.demo import demo_night
 from edge.frontend import Frontend, FrontendSpec, build_tables, digest
-from edge.pipeline import Scorer
+from edge.pipeline import step_logits
 from train_export.features import BEFORE_FRAMES, FEATURE_SCALE, SceneSet
 from train_export.models.config import PATCH_STEPS, NetworkConfig, StepConfig
 from train_export.quantize import (
@@ -149,9 +149,8 @@ def room_golden_pcm() -> NDArray[np.int16]:
 
 def golden_vectors(bundle: Bundle, pcm: NDArray[np.int16]) -> dict[str, NDArray[Any]]:
     """Synthetic audio at the frontend's rate, and the features and logits that it must give."""
-    features = Frontend(bundle.spec, bundle.tables).push(pcm).frames
-    scorer = Scorer(bundle, Classifier(bundle))
-    logits = np.concatenate([scorer.push(features).logits, scorer.finish().logits])
+    features = Frontend(bundle.spec, bundle.tables).push(pcm)
+    logits = step_logits(bundle, Classifier(bundle), features)
     return {"pcm": pcm, "features": features, "logits": logits}
 
 

@@ -149,7 +149,7 @@ def feature_table(segments: Sequence[Segment], spec: FrontendSpec) -> FeatureTab
             held = segment.path, load_pcm(segment.path, spec.rate_hz)
         pcm = held[1][round(segment.start_s * spec.rate_hz) : round(segment.end_s * spec.rate_hz)]
         frontend.reset()
-        frames = frontend.push(levelled(pcm, segment)).frames
+        frames = frontend.push(levelled(pcm, segment))
         if len(frames) >= LEAST_FRAMES:
             rows.append(summary(frames))
             kept.append(segment)

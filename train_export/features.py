@@ -131,7 +131,7 @@ def _one_scene(job: Job) -> tuple[Scene, NDArray[np.int16], NDArray[np.uint8] | 
     corpus, layout, split, seed, number, recipe, spec, model = job
     scene = scene_of(corpus, layout, split, seed, number, recipe)
     hints = teacher(model).scores(scene.pcm) if model else None
-    return scene, Frontend(spec).push(scene.pcm).frames, hints
+    return scene, Frontend(spec).push(scene.pcm), hints
 
 
 def prepare_scenes(

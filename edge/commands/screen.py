@@ -15,7 +15,7 @@ from edge.commands.output import each_file, say_json
 from edge.config import Settings, load_settings
 from edge.errors import BadInputError, ConfigError
 from edge.explain import Source, as_json, explain
-from edge.messages import Origin, rfc3339, screening_message
+from edge.messages import Origin, Stamp, rfc3339, screening_message
 from edge.occlusion import occlude
 from edge.phrases import FAULTS
 from edge.records import Pcm, Screening
@@ -77,11 +77,8 @@ def _publish(line: dict[str, Any], settings: Settings, model: str) -> None:
     id = new_id(now_unix_s)
     origin = Origin(settings.mqtt.base_topic, settings.node, settings.source.name, id)
     message = screening_message(
-        origin,
+        Stamp(origin, id, rfc3339(now_unix_s), clock_synced(now_unix_s)),
         {name: value for name, value in line.items() if name not in _LINE_ONLY},
-        id=id,
-        ts=rfc3339(now_unix_s),
-        clock_synced=clock_synced(now_unix_s),
         explanation=line["explanation"],
         clinician=line["clinician"],
         model=model,

@@ -61,22 +61,19 @@ class Nightly:
         )
 
     def _summary(self, night: Night) -> Message:
-        session = self._session
         rates = {label: rate(heard, night.monitored_s) for label, heard in night.heard.items()}
         return summary_message(
-            session.origin,
+            self._session.stamp(),
             night,
-            **session.stamp(session.now_unix_s),
             estimates={label: asdict(one) if one else None for label, one in rates.items()},
             model=self._about.bundle,
         )
 
     def _alert(self, change: Change) -> Message:
-        session, words = self._session, reason(change)
+        words = reason(change)
         _logger.warning("the alert is %s: %s", "raised" if change.raised else "over", words["en"])
         return alert_message(
-            session.origin,
-            **session.stamp(session.now_unix_s),
+            self._session.stamp(),
             **asdict(change),
             label=TREND_LABEL,
             reason=words,

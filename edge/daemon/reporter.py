@@ -3,7 +3,6 @@
 import logging
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
-from typing import Any
 
 from edge.config import Settings
 from edge.daemon.board import Board
@@ -102,11 +101,10 @@ class Reporter:
 
     def announce(self) -> None:
         """Say what runs here, and tell Home Assistant of it."""
-        origin, about, mqtt = self._session.origin, self._about, self._settings.mqtt
+        about, mqtt = self._about, self._settings.mqtt
         self._live_message(
             info_message(
-                origin,
-                **self._now(),
+                self._session.stamp(),
                 version=about.version,
                 runtime=about.runtime,
                 bundles={about.bundle: about.digest},
@@ -116,7 +114,7 @@ class Reporter:
         if mqtt.discovery:
             self._live_message(
                 discovery_message(
-                    origin,
+                    self._session.origin,
                     prefix=mqtt.discovery_prefix,
                     version=about.version,
                     model=about.bundle,
@@ -149,11 +147,8 @@ class Reporter:
         event = replace(event, onset_s=event.onset_s + lag_s, offset_s=event.offset_s + lag_s)
         self._recent.add(event)
         self._tally.add(event)
-        origin = self._session.origin
-        onset_unix_s = self._session.start_unix_s + event.onset_s
-        message = event_message(
-            origin, event, **self._session.stamp(onset_unix_s), model=self._about.bundle
-        )
+        stamp = self._session.stamp(self._session.start_unix_s + event.onset_s)
+        message = event_message(stamp, event, model=self._about.bundle)
         self._diary.event(event, message)
 
     def tick(self) -> None:
@@ -178,8 +173,7 @@ class Reporter:
         counts, window, window_s = self._recent.figures(self._reached_s(coverage), coverage)
         self._live_message(
             state_message(
-                self._session.origin,
-                **self._now(),
+                self._session.stamp(),
                 counts=self._by_label(counts),
                 totals=self._by_label(self._tally.counts),
                 monitored_s=window.processed_s,
@@ -188,7 +182,7 @@ class Reporter:
             )
         )
         health = self._health(listening)
-        self._live_message(health_message(self._session.origin, health, **self._now()))
+        self._live_message(health_message(self._session.stamp(), health))
         self._board.show(health, self._by_label(self._tally.counts), self._by_label(counts))
 
     def finish(self, listening: Listening) -> None:
@@ -276,6 +270,3 @@ class Reporter:
     def _age_s(self, unix_s: float | None) -> float | None:
         """Age of a row of the outbox; the clock may have been set since."""
         return None if unix_s is None else max(0.0, self._session.now_unix_s - unix_s)
-
-    def _now(self) -> dict[str, Any]:
-        return self._session.stamp(self._session.now_unix_s)

@@ -5,9 +5,8 @@ import os
 from collections import Counter, deque
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Any
 
-from edge.messages import Origin, rfc3339, uuid7
+from edge.messages import Origin, Stamp, rfc3339, uuid7
 from edge.records import Coverage, Detector, Event
 from edge.store import SPELL_GAP_S
 
@@ -120,13 +119,11 @@ class Session:
         """By how much the device's clock is ahead of the session's, which does not trust it."""
         return self._ignored_s
 
-    def stamp(self, unix_s: float) -> dict[str, Any]:
-        """The identifier and the time of a message; `unix_s` is seconds since 1970."""
-        return {
-            "id": new_id(unix_s),
-            "ts": rfc3339(unix_s),
-            "clock_synced": self.clock_synced,
-        }
+    def stamp(self, unix_s: float | None = None) -> Stamp:
+        """Who says something, and when: at `unix_s`, seconds since 1970, or now."""
+        if unix_s is None:
+            unix_s = self.now_unix_s
+        return Stamp(self.origin, new_id(unix_s), rfc3339(unix_s), self.clock_synced)
 
 
 class Tally:

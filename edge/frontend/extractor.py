@@ -15,7 +15,6 @@ from edge.frontend.spec import FrontendSpec
 from edge.frontend.spectral import SpectralDenoiser
 from edge.frontend.tables import FrontendTables, check_stages
 from edge.frontend.wavelet import WaveletDenoiser
-from edge.records import FeatureBlock
 
 BACKENDS = ("auto", "native", "reference")
 
@@ -75,19 +74,20 @@ class Frontend:
         self.memoryless = not filters and rate_hz == spec.rate_hz
         stages = native.NativeStages if self.backend == "native" else ReferenceStages
         self._stages: Stage = stages(spec, self.tables)
-        self._next = 0
 
     def reset(self) -> None:
         """Forget the past: the next sample is sample 0."""
         self._resampler.reset()
         self._stages.reset()
-        self._next = 0
 
-    def push(self, pcm: NDArray[np.int16]) -> FeatureBlock:
-        """Take int16 [samples], also none; give the frames they complete, also none."""
-        block = FeatureBlock(self._stages.push(self._resampler.push(pcm)), self._next)
-        self._next += len(block.frames)
-        return block
+    def push(self, pcm: NDArray[np.int16]) -> NDArray[np.int16]:
+        """Take int16 [samples], also none; give the rows they complete, also none.
+
+        Returns:
+            int16 [frames, coefficients], Q8.7; row k is of the window that begins at sample
+            `k * hop_samples` of the spec's rate.
+        """
+        return self._stages.push(self._resampler.push(pcm))
 
 
 class ReferenceStages:

@@ -60,6 +60,45 @@ class Origin:
     source: str
     session: str
 
+    def node_topic(self, name: str) -> str:
+        """Where the node says something."""
+        return f"{self.base}/{self.node}/{name}"
+
+    def source_topic(self, name: str) -> str:
+        """Where its microphone does."""
+        return self.node_topic(f"{self.source}/{name}")
+
+
+@dataclass(frozen=True, slots=True)
+class Stamp:
+    """Who says something, and when.
+
+    Attributes:
+        origin: who speaks.
+        id: stable identifier, see `uuid7`; a consumer drops repeats by it.
+        ts: when it happened or is said, see `rfc3339`.
+        clock_synced: the device's clock was synchronised then.
+    """
+
+    origin: Origin
+    id: str
+    ts: str
+    clock_synced: bool
+
+    def fields(self) -> dict[str, Any]:
+        """Those that every payload begins with."""
+        return {
+            "schema": SCHEMA,
+            "id": self.id,
+            "node": self.origin.node,
+            "source": self.origin.source,
+            "session": self.origin.session,
+            "seq": 0,
+            "ts": self.ts,
+            "clock_synced": self.clock_synced,
+            "historical": False,
+        }
+
 
 def encode(payload: Mapping[str, Any]) -> bytes:
     """Compact JSON in UTF-8.
@@ -103,18 +142,3 @@ def rfc3339(unix_s: float) -> str:
     """A time in UTC to the nearest millisecond, such as 2026-01-31T23:59:59.250Z."""
     time = datetime(1970, 1, 1, tzinfo=UTC) + timedelta(milliseconds=round(unix_s * 1000))
     return time.isoformat(timespec="milliseconds").replace("+00:00", "Z")
-
-
-def common(origin: Origin, id: str, ts: str, clock_synced: bool) -> dict[str, Any]:
-    """The fields of every payload."""
-    return {
-        "schema": SCHEMA,
-        "id": id,
-        "node": origin.node,
-        "source": origin.source,
-        "session": origin.session,
-        "seq": 0,
-        "ts": ts,
-        "clock_synced": clock_synced,
-        "historical": False,
-    }

@@ -56,13 +56,13 @@ def discovery_message(
 
 def _sounds(origin: Origin, labels: Sequence[str]) -> dict[str, dict[str, Any]]:
     """What is heard: an event entity, and for each label its count and its rate."""
-    state = f"{origin.base}/{origin.node}/{origin.source}/state"
+    state = origin.source_topic("state")
     heard: dict[str, dict[str, Any]] = {
         "event": {
             "platform": "event",
             "name": "Sound",
             "icon": "mdi:waveform",
-            "state_topic": f"{origin.base}/{origin.node}/{origin.source}/event",
+            "state_topic": origin.source_topic("event"),
             "event_types": list(labels),
             # Home Assistant takes every event for one that happens now; a late one is none.
             "value_template": "{{ '' if value_json.historical else value }}",
@@ -96,7 +96,7 @@ def _sounds(origin: Origin, labels: Sequence[str]) -> dict[str, dict[str, Any]]:
 
 def _nights(origin: Origin, labels: Sequence[str]) -> dict[str, dict[str, Any]]:
     """The last night, which stays true when the microphone is off."""
-    topic = f"{origin.base}/{origin.node}/summary/night"
+    topic = origin.node_topic("summary/night")
     nights: dict[str, dict[str, Any]] = {
         "night_monitored": {
             "platform": "sensor",
@@ -184,7 +184,7 @@ def _diagnostics(origin: Origin) -> dict[str, dict[str, Any]]:
             "platform": "sensor",
             "name": name,
             "entity_category": "diagnostic",
-            "state_topic": f"{origin.base}/{origin.node}/health",
+            "state_topic": origin.node_topic("health"),
             "value_template": f"{{{{ value_json.{field} }}}}",
             **more,
             **_available(origin),

@@ -4,28 +4,17 @@ from collections.abc import Mapping
 from dataclasses import asdict
 from datetime import date
 
-from edge.messages.base import Message, Origin, common, rfc3339
+from edge.messages.base import Message, Stamp, rfc3339
 from edge.messages.health import Health
 from edge.records import Event, Night
 
 
-def event_message(
-    origin: Origin, event: Event, *, id: str, ts: str, clock_synced: bool, model: str
-) -> Message:
-    """One respiratory event.
-
-    Args:
-        origin: who heard it.
-        event: what was heard.
-        id: stable identifier, see `uuid7`; a consumer drops repeats by it.
-        ts: the event's onset, see `rfc3339`.
-        clock_synced: the device's clock was synchronised when the session began.
-        model: name of the bundle that detected it.
-    """
+def event_message(stamp: Stamp, event: Event, *, model: str) -> Message:
+    """One respiratory event; `model` names the bundle that heard it, and its onset the time."""
     return Message(
-        f"{origin.base}/{origin.node}/{origin.source}/event",
+        stamp.origin.source_topic("event"),
         {
-            **common(origin, id, ts, clock_synced),
+            **stamp.fields(),
             "event_type": event.label,  # the name that Home Assistant's event entity requires
             "label": event.label,
             "onset_s": round(event.onset_s, 3),
@@ -39,12 +28,9 @@ def event_message(
 
 
 def screening_message(
-    origin: Origin,
+    stamp: Stamp,
     result: Mapping[str, object],
     *,
-    id: str,
-    ts: str,
-    clock_synced: bool,
     explanation: Mapping[str, str],
     clinician: Mapping[str, str],
     model: str,
@@ -52,19 +38,16 @@ def screening_message(
     """One screening result.
 
     Args:
-        origin: who recorded.
+        stamp: who recorded, and when it was screened.
         result: see `Screening.to_dict`.
-        id: stable identifier, see `uuid7`.
-        ts: when it was screened, see `rfc3339`.
-        clock_synced: the device's clock was synchronised then.
         explanation: for the person, by language, "en" and "zh".
         clinician: for a professional, likewise.
         model: name of the bundle.
     """
     return Message(
-        f"{origin.base}/{origin.node}/{origin.source}/screening",
+        stamp.origin.source_topic("screening"),
         {
-            **common(origin, id, ts, clock_synced),
+            **stamp.fields(),
             **result,
             "explanation": dict(explanation),
             "clinician": dict(clinician),
@@ -74,11 +57,8 @@ def screening_message(
 
 
 def state_message(
-    origin: Origin,
+    stamp: Stamp,
     *,
-    id: str,
-    ts: str,
-    clock_synced: bool,
     counts: Mapping[str, int],
     totals: Mapping[str, int],
     monitored_s: float,
@@ -91,9 +71,9 @@ def state_message(
     monitored seconds says nothing. `totals` count since the session began.
     """
     return Message(
-        f"{origin.base}/{origin.node}/{origin.source}/state",
+        stamp.origin.source_topic("state"),
         {
-            **common(origin, id, ts, clock_synced),
+            **stamp.fields(),
             "counts": dict(counts),
             "totals": dict(totals),
             "monitored_s": round(monitored_s, 3),
@@ -104,11 +84,8 @@ def state_message(
 
 
 def info_message(
-    origin: Origin,
+    stamp: Stamp,
     *,
-    id: str,
-    ts: str,
-    clock_synced: bool,
     version: str,
     runtime: str,
     bundles: Mapping[str, str],
@@ -116,9 +93,9 @@ def info_message(
 ) -> Message:
     """What runs on the device, retained; `bundles` maps a bundle's name to its digest."""
     return Message(
-        f"{origin.base}/{origin.node}/info",
+        stamp.origin.node_topic("info"),
         {
-            **common(origin, id, ts, clock_synced),
+            **stamp.fields(),
             "version": version,
             "runtime": runtime,
             "bundles": dict(bundles),
@@ -128,27 +105,22 @@ def info_message(
     )
 
 
-def health_message(
-    origin: Origin, health: Health, *, id: str, ts: str, clock_synced: bool
-) -> Message:
+def health_message(stamp: Stamp, health: Health) -> Message:
     """The daemon's own figures, now."""
     figures = {
         name: round(value, 4) if isinstance(value, float) else value
         for name, value in asdict(health).items()
     }
     return Message(
-        f"{origin.base}/{origin.node}/health",
-        {**common(origin, id, ts, clock_synced), **figures},
+        stamp.origin.node_topic("health"),
+        {**stamp.fields(), **figures},
     )
 
 
 def summary_message(
-    origin: Origin,
+    stamp: Stamp,
     night: Night,
     *,
-    id: str,
-    ts: str,
-    clock_synced: bool,
     estimates: Mapping[str, Mapping[str, float | bool] | None],
     model: str,
 ) -> Message:
@@ -158,11 +130,8 @@ def summary_message(
     less than a second was: a dead microphone never reads as a quiet night.
 
     Args:
-        origin: who speaks.
+        stamp: who speaks, and when.
         night: what it amounted to, and whether an alert stands.
-        id: stable identifier, see `uuid7`.
-        ts: when this is said, see `rfc3339`.
-        clock_synced: the device's clock was synchronised.
         estimates: label -> "per_hour", the 95 % interval "low" to "high", and whether they are
             "corrected" for what the detector misses and invents; None without a rate.
         model: name of the bundle.
@@ -181,9 +150,9 @@ def summary_message(
         for label, found in estimates.items()
     }
     return Message(
-        f"{origin.base}/{origin.node}/summary/night",
+        stamp.origin.node_topic("summary/night"),
         {
-            **common(origin, id, ts, clock_synced),
+            **stamp.fields(),
             "start": rfc3339(night.start_unix_s),
             "end": rfc3339(night.end_unix_s),
             "counts": counts,
@@ -199,11 +168,8 @@ def summary_message(
 
 
 def alert_message(
-    origin: Origin,
+    stamp: Stamp,
     *,
-    id: str,
-    ts: str,
-    clock_synced: bool,
     label: str,
     raised: bool,
     cause: str,
@@ -219,10 +185,7 @@ def alert_message(
     """An alert was raised or cleared, with the reason in words.
 
     Args:
-        origin: who speaks.
-        id: stable identifier, see `uuid7`.
-        ts: when this is said, see `rfc3339`.
-        clock_synced: the device's clock was synchronised.
+        stamp: who speaks, and when.
         label: of what there is more than usual.
         raised: or cleared.
         cause: "more", "usual", "adopted" or "bundle"; see `edge.trend.Change`.
@@ -236,9 +199,9 @@ def alert_message(
         model: name of the bundle.
     """
     return Message(
-        f"{origin.base}/{origin.node}/alert",
+        stamp.origin.node_topic("alert"),
         {
-            **common(origin, id, ts, clock_synced),
+            **stamp.fields(),
             "label": label,
             "state": "raised" if raised else "cleared",
             "cause": cause,

@@ -3,9 +3,10 @@
 from edge.messages import OutboxRow
 from edge.store.database import DamagedError
 from edge.store.history import Store
+from edge.store.hours import Span
 from edge.store.lock import claimed
 from edge.store.nights import SPELL_GAP_S, Summary
-from edge.store.reading import Reader, SessionStart, Span, StoredEvent
+from edge.store.reading import Reader, SessionStart, StoredEvent
 from edge.store.rescue import ensure_sound
 from edge.store.retention import Pruned
 from edge.store.space import is_full

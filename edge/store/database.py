@@ -19,7 +19,7 @@ _WAL_BYTES = 4_000_000
 _APPLICATION_AT, _HEADER_BYTES = 68, 100  # of the file format
 # A writer holds the lock for milliseconds; only a stuck disk takes as long as this.
 _RETRY_S = 0.01  # between two tries at a lock that SQLite does not wait for
-_BUSY_TIMEOUT_S = 5.0
+BUSY_TIMEOUT_S = 5.0
 
 # What each version of the schema added; a file of an older one gets what it lacks.
 _VERSIONS: tuple[tuple[str, ...], ...] = (
@@ -113,7 +113,7 @@ class Database:
         except OSError as error:
             raise InputOutputError(self._cannot_open(error.strerror)) from error
         with self.sentences():
-            self._db = sqlite3.connect(path, timeout=_BUSY_TIMEOUT_S, isolation_level=None)
+            self._db = sqlite3.connect(path, timeout=BUSY_TIMEOUT_S, isolation_level=None)
         try:
             with self.sentences():
                 self._prepare()
@@ -208,7 +208,7 @@ class Database:
 
     def _log_ahead(self) -> None:
         """Write ahead; SQLite does not wait here for who does the same to a new file."""
-        patience = time.monotonic() + _BUSY_TIMEOUT_S
+        patience = time.monotonic() + BUSY_TIMEOUT_S
         while True:
             try:
                 self._db.execute("PRAGMA journal_mode = WAL")

@@ -3,7 +3,6 @@
 import math
 from collections.abc import Sequence
 from pathlib import Path
-from types import TracebackType
 from typing import Self
 from uuid import uuid4
 
@@ -44,12 +43,7 @@ class Store:
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *error: object) -> None:
         self.close()
 
     def close(self) -> None:
@@ -132,15 +126,6 @@ class Store:
         """When the first session began, seconds since 1970; None when there was none."""
         with self._db.sentences():
             return next(iter(self._db.one("SELECT min(start_unix_s) FROM session")), None)
-
-    def utc(self, session: str, seconds: float) -> float:
-        """Seconds on a session's clock -> seconds since 1970.
-
-        Raises:
-            BadInputError: there is no such session.
-        """
-        with self._db.sentences():
-            return self._session(session)[0] + seconds
 
     def add_event(self, session: str, event: Event, message: Message) -> None:
         """Keep an event, and its message for the broker, both or neither.

@@ -2,11 +2,38 @@
 
 import math
 from collections.abc import Iterator
+from dataclasses import dataclass
 
 from edge.records import Coverage
 from edge.store.database import Database
 
 _HOUR_S = 3600
+
+
+@dataclass(frozen=True, slots=True)
+class Span:
+    """What one session covered within one hour.
+
+    Attributes:
+        start_unix_s: where it begins, seconds since 1970.
+        audio_s: its length, seconds; 0 where the model finished what had come before.
+        processed_s: seconds of it that went through the model.
+        lost_s: seconds of it that were dropped.
+    """
+
+    start_unix_s: float
+    audio_s: float
+    processed_s: float
+    lost_s: float
+
+    def share_in(self, start_unix_s: float, end_unix_s: float) -> float:
+        """How much of it lies in a stretch, 0 to 1; all or nothing of what has no length."""
+        if self.audio_s <= 0:
+            return float(start_unix_s <= self.start_unix_s < end_unix_s)
+        inside_s = min(self.start_unix_s + self.audio_s, end_unix_s) - max(
+            self.start_unix_s, start_unix_s
+        )
+        return min(max(inside_s / self.audio_s, 0.0), 1.0)
 
 
 def add(
@@ -64,23 +91,25 @@ def move(db: Database, session: str, shift_s: float) -> None:
         add(db, session, start_unix_s + shift_s, Coverage(*seconds), until)
 
 
-def between(db: Database, start_unix_s: float, end_unix_s: float) -> tuple[float, float]:
-    """Monitored and lost seconds of a span, in which each hour's are taken as spread evenly."""
-    buckets = db.execute(
+def spans(db: Database, start_unix_s: float, end_unix_s: float) -> list[Span]:
+    """What was covered in a stretch of time, in order; the first and last may jut out."""
+    rows = db.execute(
         """SELECT start_unix_s, audio_s, processed_s, lost_s FROM coverage
-        WHERE hour > ? AND hour < ?""",
+        WHERE hour > ? AND hour < ? AND start_unix_s + audio_s >= ? ORDER BY start_unix_s""",
         start_unix_s - _HOUR_S,
         end_unix_s,
+        start_unix_s,
     ).fetchall()
+    return [Span(*row) for row in rows]
+
+
+def between(db: Database, start_unix_s: float, end_unix_s: float) -> tuple[float, float]:
+    """Monitored and lost seconds of a stretch, in which each hour's are taken as spread evenly."""
     monitored_s = lost_s = 0.0
-    for at, audio_s, processed, lost in buckets:
-        if audio_s > 0:
-            inside = min(at + audio_s, end_unix_s) - max(at, start_unix_s)
-            share = min(max(inside / audio_s, 0.0), 1.0)
-        else:
-            share = float(start_unix_s <= at < end_unix_s)
-        monitored_s += processed * share
-        lost_s += lost * share
+    for span in spans(db, start_unix_s, end_unix_s):
+        share = span.share_in(start_unix_s, end_unix_s)
+        monitored_s += span.processed_s * share
+        lost_s += span.lost_s * share
     return monitored_s, lost_s
 
 

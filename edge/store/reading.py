@@ -3,15 +3,13 @@
 import sqlite3
 from dataclasses import dataclass
 from pathlib import Path
-from types import TracebackType
 from typing import Self
 
 from edge.errors import AirwayError, ConfigError, InputOutputError
 from edge.records import Night
-from edge.store import nights, retention
-from edge.store.database import VERSION, Database
-
-_BUSY_TIMEOUT_S = 5.0
+from edge.store import hours, nights, outbox, retention
+from edge.store.database import BUSY_TIMEOUT_S, VERSION, Database
+from edge.store.hours import Span
 
 IDENTITY = "identity"  # name of a setting
 
@@ -37,32 +35,6 @@ class StoredEvent:
     duration_s: float
     score: float
     p: float
-
-
-@dataclass(frozen=True, slots=True)
-class Span:
-    """What one session covered within one hour.
-
-    Attributes:
-        start_unix_s: where it begins, seconds since 1970.
-        audio_s: its length, seconds.
-        processed_s: seconds of it that went through the model.
-        lost_s: seconds of it that were dropped.
-    """
-
-    start_unix_s: float
-    audio_s: float
-    processed_s: float
-    lost_s: float
-
-    def share_in(self, start_unix_s: float, end_unix_s: float) -> float:
-        """How much of it lies in a stretch of time, 0 to 1."""
-        if self.audio_s <= 0:
-            return 0.0
-        inside_s = min(self.start_unix_s + self.audio_s, end_unix_s) - max(
-            self.start_unix_s, start_unix_s
-        )
-        return min(max(inside_s / self.audio_s, 0.0), 1.0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,12 +70,7 @@ class Reader:
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *error: object) -> None:
         self._db.close()
 
     def nights(self, now_unix_s: float) -> list[Night]:
@@ -113,14 +80,7 @@ class Reader:
     def spans(self, start_unix_s: float, end_unix_s: float) -> list[Span]:
         """What was covered in a stretch of time, in order; the first and last may jut out."""
         with self._db.sentences():
-            rows = self._db.execute(
-                """SELECT start_unix_s, audio_s, processed_s, lost_s FROM coverage
-                WHERE hour > ? AND hour < ? AND start_unix_s + audio_s > ? ORDER BY start_unix_s""",
-                start_unix_s - 3600,
-                end_unix_s,
-                start_unix_s,
-            ).fetchall()
-        return [Span(*row) for row in rows]
+            return hours.spans(self._db, start_unix_s, end_unix_s)
 
     def onsets(self, label: str, start_unix_s: float, end_unix_s: float) -> list[float]:
         """When each event of one label began, seconds since 1970, in order."""
@@ -188,9 +148,7 @@ class Reader:
 
     def waiting(self) -> tuple[int, float | None]:
         """How many messages wait for the broker, and since when the oldest does (Unix seconds)."""
-        with self._db.sentences():
-            count, oldest = self._db.one("SELECT count(*), min(created_unix_s) FROM outbox")
-        return int(count), None if oldest is None else float(oldest)
+        return outbox.depth(self._db), outbox.oldest_unix_s(self._db)
 
     def used_bytes(self) -> int:
         """Size of the database."""
@@ -235,7 +193,7 @@ class _ReadOnly(Database):
         return sqlite3.connect(
             f"{self.path.absolute().as_uri()}?{how}",
             uri=True,
-            timeout=_BUSY_TIMEOUT_S,
+            timeout=BUSY_TIMEOUT_S,
             isolation_level=None,
         )
 

@@ -155,16 +155,16 @@ def test_systemd_accepts_a_shared_capture(tmp_path):
 
 def test_the_collector_reads_the_daemons_fields():
     """Telegraf's tags and time are fields of the messages that its topics carry."""
-    from edge.messages import Origin, event_message
+    from edge.messages import Origin, Stamp, event_message
     from edge.records import Event
 
     config = tomllib.loads((FOLDER / "fleet/telegraf.conf").read_text())
     events, device = config["inputs"]["mqtt_consumer"]
-    message = event_message(
-        Origin("airway", "bedroom", "mic", "s"),
-        Event(label="cough", onset_s=1.0, offset_s=1.5, score=0.9, p=0.8),
-        id="1", ts="2026-01-31T23:59:59.250Z", clock_synced=True, model="room",
-    )  # fmt: skip
+    stamp = Stamp(
+        Origin("airway", "bedroom", "mic", "s"), "1", "2026-01-31T23:59:59.250Z", clock_synced=True
+    )
+    event = Event(label="cough", onset_s=1.0, offset_s=1.5, score=0.9, p=0.8)
+    message = event_message(stamp, event, model="room")
     assert {*events["tag_keys"], events["json_time_key"]} <= set(message.payload)
     (topic,) = events["topics"]
     assert re.fullmatch(topic.replace("+", "[^/]+"), f"homes/home-1/{message.topic}")

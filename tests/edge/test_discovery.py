@@ -13,6 +13,7 @@ from edge.messages import (
     Health,
     Message,
     Origin,
+    Stamp,
     availability_topic,
     discovery_message,
     event_message,
@@ -25,7 +26,7 @@ from edge.messages import (
 from edge.records import Event, Heard, Night
 
 ORIGIN = Origin("airway", "bed-room_1", "mic", "0198")
-HEAD = {"id": uuid7(1, bytes(10)), "ts": rfc3339(0.0), "clock_synced": True}
+STAMP = Stamp(ORIGIN, uuid7(1, bytes(10)), rfc3339(0.0), clock_synced=True)
 LABELS = ("cough", "sneeze")
 
 TOPIC = {"type": "string", "pattern": r"^[^+#\s]+$"}
@@ -197,8 +198,7 @@ def test_counts_and_rates_come_from_the_state():
 
     def state(monitored_s: float) -> Message:
         return state_message(
-            ORIGIN,
-            **HEAD,
+            STAMP,
             counts={"cough": 3, "sneeze": 0},
             totals={"cough": 41, "sneeze": 2},
             monitored_s=monitored_s,
@@ -215,7 +215,7 @@ def test_counts_and_rates_come_from_the_state():
 def test_the_event_entity_gets_what_it_requires():
     """A live event passes whole, with its type among the announced; a late one shows nothing."""
     entity = discovered()["components"]["event"]
-    message = event_message(ORIGIN, Event("cough", 1.0, 1.5, 0.9, 0.8), **HEAD, model="room")
+    message = event_message(STAMP, Event("cough", 1.0, 1.5, 0.9, 0.8), model="room")
     payload = json.loads(shown(entity, message))
     assert payload == message.payload
     assert payload["event_type"] in entity["event_types"]
@@ -230,9 +230,8 @@ def test_the_last_night_is_shown():
     def night(monitored_s: float, alert: bool | None = None) -> Message:
         heard = {"cough": Heard(12, 9), "sneeze": Heard(0, 0)}
         return summary_message(
-            ORIGIN,
+            STAMP,
             Night(date(1970, 1, 1), 0.0, 43_200.0, heard, monitored_s, 0.0, "ab" * 32, alert),
-            **HEAD,
             estimates={},
             model="room",
         )
@@ -252,7 +251,7 @@ def test_the_diagnostics_name_figures_that_exist():
         for field in dataclasses.fields(Health)
     }
     figures = Health(**{**zeros, "rss_bytes": 7, "lost_s": 1.5})
-    message = health_message(ORIGIN, figures, **HEAD)
+    message = health_message(STAMP, figures)
     entities = discovered()["components"]
     found = {
         name: shown(entity, message)

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from test_discovery import HEAD, LABELS, ORIGIN, discovered
+from test_discovery import LABELS, STAMP, discovered
 
 from edge.messages import Message, event_message, state_message, summary_message
 from edge.records import Event, Heard, Night
@@ -61,12 +61,12 @@ def test_it_shows_what_was_heard():
     """Counts, rates, the last night and an event come out of its own templates as meant."""
     heard = {"cough": Heard(12, 9), "sneeze": Heard(0, 0)}
     night = Night(date(1970, 1, 1), 0.0, 43_200.0, heard, 9_000.0, 0.0, "ab" * 32, True)
-    event = event_message(ORIGIN, Event("cough", 1.0, 1.5, 0.9, 0.8), **HEAD, model="room")
+    event = event_message(STAMP, Event("cough", 1.0, 1.5, 0.9, 0.8), model="room")
     state = state_message(
-        ORIGIN, **HEAD, counts={"cough": 3, "sneeze": 0}, totals={"cough": 41, "sneeze": 2},
+        STAMP, counts={"cough": 3, "sneeze": 0}, totals={"cough": 41, "sneeze": 2},
         monitored_s=1800.0, lost_s=0.0, window_s=3600.0,
     )  # fmt: skip
-    summary = summary_message(ORIGIN, night, **HEAD, estimates={}, model="room")
+    summary = summary_message(STAMP, night, estimates={}, model="room")
     answer = asked(discovered(), (event, state, summary))
     assert answer["refused"] == {}
     shown = answer["shown"]

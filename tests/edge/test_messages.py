@@ -14,12 +14,12 @@ from hypothesis import strategies as st
 from jsonschema import Draft202012Validator, ValidationError
 
 from edge import messages
-from edge.messages import Health, Message, Origin, rfc3339, uuid7
+from edge.messages import Health, Message, Origin, Stamp, rfc3339, uuid7
 from edge.records import Event, Heard, Night, Screening, SoundCount
 from edge.trend import Change, reason
 
 ORIGIN = Origin("airway", "bedroom", "mic", "0198")
-HEAD = {"id": uuid7(1, bytes(10)), "ts": rfc3339(0.0), "clock_synced": True}
+STAMP = Stamp(ORIGIN, uuid7(1, bytes(10)), rfc3339(0.0), clock_synced=True)
 SCHEMAS = ("event", "state", "info", "health", "summary", "alert", "screening")
 
 
@@ -62,11 +62,8 @@ def test_any_event_fits_its_schema(onset_s, length_s, score, p, unix_s, rand):
     """Whatever was heard, and whenever, the event's payload is valid."""
     event = Event("cough", onset_s, onset_s + length_s, score, p)
     message = messages.event_message(
-        ORIGIN,
+        Stamp(ORIGIN, uuid7(int(unix_s * 1000), rand), rfc3339(unix_s), clock_synced=False),
         event,
-        id=uuid7(int(unix_s * 1000), rand),
-        ts=rfc3339(unix_s),
-        clock_synced=False,
         model="room",
     )
     check("event", message)
@@ -95,7 +92,7 @@ def test_any_screening_fits_its_schema(p, novelty, heard, duration_s, refused):
     )
     texts = {"en": "Words.", "zh": "文字。"}
     message = messages.screening_message(
-        ORIGIN, result.to_dict(), **HEAD, explanation=texts, clinician=texts, model="screen-chest"
+        STAMP, result.to_dict(), explanation=texts, clinician=texts, model="screen-chest"
     )
     check("screening", message)
     assert message.topic == "airway/bedroom/mic/screening"
@@ -108,8 +105,7 @@ def test_any_screening_fits_its_schema(p, novelty, heard, duration_s, refused):
 def test_any_state_fits_its_schema(counts, totals, monitored_s, lost_s, window_s):
     """Rolling counts of any size are valid, and go to the microphone's own topic."""
     message = messages.state_message(
-        ORIGIN,
-        **HEAD,
+        STAMP,
         counts=counts,
         totals=totals,
         monitored_s=monitored_s,
@@ -124,8 +120,7 @@ def test_any_state_fits_its_schema(counts, totals, monitored_s, lost_s, window_s
 def test_info_is_retained_and_fits_its_schema():
     """What runs on the device stands at the broker for those who come later."""
     message = messages.info_message(
-        ORIGIN,
-        **HEAD,
+        STAMP,
         version="0.1.0",
         runtime="tflite-runtime",
         bundles={"room": "ab" * 32},
@@ -139,7 +134,7 @@ def test_info_is_retained_and_fits_its_schema():
 @pytest.mark.parametrize("oldest_s", [None, 0.0, 86_400.123_456])
 def test_health_fits_its_schema(oldest_s):
     """The daemon's figures are valid with an empty outbox (null) and with a full one."""
-    message = messages.health_message(ORIGIN, health(outbox_oldest_s=oldest_s), **HEAD)
+    message = messages.health_message(STAMP, health(outbox_oldest_s=oldest_s))
     check("health", message)
     assert message.topic == "airway/bedroom/health"
     assert message.payload["outbox_oldest_s"] == (oldest_s and round(oldest_s, 4))
@@ -194,9 +189,8 @@ def night(
     """The summary of an eight-hour night."""
     heard = {label: Heard(count, count) for label, count in counts.items()}
     return messages.summary_message(
-        ORIGIN,
+        STAMP,
         Night(date(1970, 1, 1), 0.0, 28_800.0, heard, monitored_s, lost_s, "ab" * 32, alert),
-        **HEAD,
         estimates=estimates or {},
         model="room",
     )
@@ -235,8 +229,7 @@ def test_any_alert_fits_its_schema(raised, cause, since, nights, rates):
     """Raised or cleared, for each cause, the alert is valid and is not retained."""
     change = Change(raised, cause, since, nights, *rates)
     message = messages.alert_message(
-        ORIGIN,
-        **HEAD,
+        STAMP,
         **dataclasses.asdict(change),
         label="cough",
         reason=reason(change),
@@ -279,7 +272,7 @@ def test_schemas_are_strict(name):
 def test_the_event_schema_refuses_wrong_values(field, value):
     """A value out of its range, or of another form, is not an event."""
     event = Event("cough", 1.0, 1.5, 0.9, 0.8)
-    message = messages.event_message(ORIGIN, event, **HEAD, model="room")
+    message = messages.event_message(STAMP, event, model="room")
     with pytest.raises(ValidationError):
         schema("event").validate({**message.payload, field: value})
 

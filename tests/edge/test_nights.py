@@ -251,7 +251,7 @@ class Life:
             onset_s = self.up_s + hours * 3600 * (number + 0.5) / coughs
             event = Event("cough", onset_s, onset_s + 0.4, 0.9, 0.8)
             stamp = self.session.stamp(self.session.start_unix_s + onset_s)
-            self.diary.event(event, event_message(self.session.origin, event, **stamp, model="b"))
+            self.diary.event(event, event_message(stamp, event, model="b"))
         self.up_s, self.wall = self.up_s + hours * 3600, self.wall + hours * 3600
         self.diary.coverage(Coverage(self.up_s, self.up_s, 0.0), 0.0, now=True)
 

@@ -232,8 +232,8 @@ def test_a_pipeline_knows_when_it_has_something_to_say(gated, rate_hz):
         due = math.ceil((attention.first_s + number * attention.every_s) * rate_hz)
         early = round(0.004 * rate_hz)
         before = stream.push(np.zeros(due - early - at, np.int16))
-        assert len(before.logits) == 0
-        assert len(stream.push(np.zeros(early, np.int16)).logits) == gated.layout.patch_steps
+        assert len(before) == 0
+        assert len(stream.push(np.zeros(early, np.int16))) == gated.layout.patch_steps
         at = due
 
 

@@ -33,12 +33,12 @@ def test_what_is_taken_is_what_a_frontend_gives(name, moves, seed):
     spec, tables = SPECS[name], TABLES[name]
     total = sum(samples for samples, _, _ in moves)
     pcm = np.random.default_rng(seed).integers(-3_000, 3_000, total).astype(np.int16)
-    every = Frontend(spec, tables).push(pcm).frames
+    every = Frontend(spec, tables).push(pcm)
     rows, at, first = Rows(spec, tables), 0, -20
     for samples, ahead, count in moves:
         rows.push(pcm[at : at + samples])
         at += samples
-        known = Frontend(spec, tables).push(pcm[:at]).frames
+        known = Frontend(spec, tables).push(pcm[:at])
         assert rows.received == len(known)
         first = max(first, min(first + ahead, len(known)))  # never back to what is forgotten
         wanted = np.zeros((count, spec.coefficients), np.int16)

@@ -7,6 +7,7 @@ from edge.config import MqttSettings
 from edge.messages import (
     Message,
     Origin,
+    Stamp,
     event_message,
     info_message,
     rfc3339,
@@ -53,9 +54,8 @@ class Home:
         number = len(self.sent) + 1
         id = uuid7(number, bytes(10))
         event = Event("cough", number, number + 0.4, 0.9, 0.8)
-        message = event_message(
-            ORIGIN, event, id=id, ts=rfc3339(number), clock_synced=True, model="room"
-        )
+        stamp = Stamp(ORIGIN, id, rfc3339(number), clock_synced=True)
+        message = event_message(stamp, event, model="room")
         message.payload.update(late)
         self.store.add_event("s1", event, message)
         self.sent.append(id)
@@ -73,10 +73,7 @@ class Home:
 def state() -> Message:
     """A live message."""
     return state_message(
-        ORIGIN,
-        id=uuid7(0, bytes(10)),
-        ts=rfc3339(0),
-        clock_synced=True,
+        Stamp(ORIGIN, uuid7(0, bytes(10)), rfc3339(0), clock_synced=True),
         counts={},
         totals={},
         monitored_s=1,
@@ -88,10 +85,7 @@ def state() -> Message:
 def info() -> Message:
     """A live message that is retained."""
     return info_message(
-        ORIGIN,
-        id=uuid7(0, bytes(10)),
-        ts=rfc3339(0),
-        clock_synced=True,
+        Stamp(ORIGIN, uuid7(0, bytes(10)), rfc3339(0), clock_synced=True),
         version="0.1.0",
         runtime="none",
         bundles={},

@@ -22,7 +22,7 @@ from edge.card import Layout
 from edge.classifier import MODULES, quantize
 from edge.errors import BadInputError, UsageError
 from edge.frontend import FrontendSpec, build_tables
-from edge.pipeline import Scorer
+from edge.pipeline import step_logits
 from train_export.cli import main
 from train_export.codegen.bundle_c import export_c, shutter_source, symbol
 from train_export.codegen.graph import read_graph
@@ -203,8 +203,7 @@ def test_random_networks(run_network, runtime: str, shape: Shape):
     rng = np.random.default_rng(shape.seed + 1)
     count = int(rng.integers(0, 3 * bundle.layout.patch_frames + 8))
     rows = rng.integers(0, 32_768, (count, shape.bands)).astype(np.int16) // 4
-    scorer = Scorer(bundle, Oracle(bundle, runtime))
-    wanted = np.concatenate([scorer.push(rows).logits, scorer.finish().logits])
+    wanted = step_logits(bundle, Oracle(bundle, runtime), rows)
     silence = [
         np.zeros((frames, shape.bands), np.int16)
         for frames in (bundle.layout.before_frames, bundle.layout.patch_frames)

@@ -10,7 +10,6 @@ from edge.bundle import load_bundle
 from edge.card import GateRule
 from edge.classifier import Classifier
 from edge.pipeline import step_begin_s
-from edge.records import ScoreBlock
 from train_export.soundscape import Truth
 
 RULE = GateRule(rise_q7=160, settle_steps=0)
@@ -65,8 +64,7 @@ def test_what_is_shut_out_and_what_is_lost_is_counted(bundle):
     ]  # fmt: skip
     tallies = {rule.label: benchmark.Tally()}
     gated = np.where(shown[:, None], logits, np.int8(-128))
-    pair = ScoreBlock(logits, 0), ScoreBlock(gated, 0)
-    benchmark.compare(bundle, tallies, truths, pair, shown)
+    benchmark.compare(bundle, tallies, truths, (logits, gated), shown)
     tally = tallies[rule.label]
     assert (tally.sounds, tally.shut_out, tally.found, tally.lost) == (3, 1, 3, 2)
     assert tally.shares == (1 / 3, 2 / 3)

@@ -109,7 +109,7 @@ def frames_of(path: Path, spec: FrontendSpec, tables: FrontendTables) -> NDArray
     rate_hz, blocks = blocks_of(path)
     frontend = Frontend(spec, tables, rate_hz)
     empty = np.zeros((0, spec.coefficients), np.int16)
-    return np.concatenate([empty, *(frontend.push(pcm).frames for pcm in blocks)])
+    return np.concatenate([empty, *(frontend.push(pcm) for pcm in blocks)])
 
 
 def frame_at(time_s: float, spec: FrontendSpec) -> int:

@@ -118,7 +118,7 @@ def build_bundle(corpus: Path, out: Path, trained: Trained, seed: int) -> Bundle
     known = table(raw)
     novelty = fit_novelty(known, people)
     strange = strangers(corpus, SPEC) | {
-        kind: table([Frontend(SPEC).push(pcm).frames for pcm in made])
+        kind: table([Frontend(SPEC).push(pcm) for pcm in made])
         for kind, made in made_up(SPEC).items()
     }
     figures["novelty"] = told_apart(cross_fitted(known, people), strange, novelty)

@@ -80,4 +80,4 @@ def _sounds(rows: Iterable[Placed]) -> Iterator[str]:
 
 def features(recorded: Recorded, spec: FrontendSpec) -> NDArray[np.int16]:
     """Feature frames of a recording, int16 [frames, coefficients]."""
-    return Frontend(spec).push(load_pcm(recorded.path, spec.rate_hz)).frames
+    return Frontend(spec).push(load_pcm(recorded.path, spec.rate_hz))

@@ -60,5 +60,5 @@ def test_same_bits(board: list[str], name: str, rate_hz: int | None):
     spec = SPECS[name]
     rate_hz = rate_hz or spec.rate_hz
     pcm = np.concatenate(list(hard_cases(1_500, 16_000).values()))
-    expected = Frontend(spec, rate_hz=rate_hz, backend="reference").push(pcm).frames
+    expected = Frontend(spec, rate_hz=rate_hz, backend="reference").push(pcm)
     np.testing.assert_array_equal(drive(board, spec, rate_hz, pcm, 1_111), expected)

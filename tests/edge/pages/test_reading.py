@@ -8,9 +8,11 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from edge.errors import ConfigError, InputOutputError
-from edge.messages import Origin, event_message, rfc3339, uuid7
+from edge.messages import Message, Origin, Stamp, event_message, rfc3339, uuid7
 from edge.records import Coverage, Event, Heard, Night
 from edge.store import Reader, Store
 
@@ -24,9 +26,7 @@ def fill(store: Store) -> None:
     """A session with an hour and a half of listening and one cough."""
     store.start_session("s1", "mic", T0, True)
     event = Event("cough", 60.0, 60.5, 0.9, 0.8)
-    message = event_message(
-        ORIGIN, event, id=ID, ts=rfc3339(T0 + 60), clock_synced=True, model="room"
-    )
+    message = event_message(Stamp(ORIGIN, ID, rfc3339(T0 + 60), True), event, model="room")
     store.add_event("s1", event, message)
     store.add_coverage("s1", Coverage(5400.0, 5300.0, 100.0))
 
@@ -60,6 +60,34 @@ def test_what_the_daemon_wrote_is_seen_while_it_writes(path: Path):
             assert not reader.muted()
             store.put_setting("mute", "on")
             assert reader.muted()
+
+
+@settings(max_examples=25, deadline=None)
+@given(
+    spans=st.lists(st.tuples(st.sampled_from([0, 60, 3600, 5000]), st.floats(0, 9)), max_size=9),
+    cut_s=st.sampled_from([0, 60, 3600, 3660, 7200]),
+)
+def test_a_page_and_a_sum_agree(tmp_path_factory, spans, cut_s):
+    """Whatever is cut out of the history, its hours add up to what a night's sum says."""
+    path = tmp_path_factory.mktemp("spans") / "airway.db"
+    with Store(path) as store, Reader(path) as reader:
+        store.start_session("s1", "mic", T0, True)
+        for audio_s, processed_s in spans:
+            store.add_coverage("s1", Coverage(float(audio_s), processed_s, audio_s / 2))
+        stretch = (T0 + cut_s, T0 + cut_s + 4000)
+        shown = [(span, span.share_in(*stretch)) for span in reader.spans(*stretch)]
+        wanted = store.summary(*stretch)
+    assert sum(span.processed_s * share for span, share in shown) == wanted.monitored_s
+    assert sum(span.lost_s * share for span, share in shown) == wanted.lost_s
+
+
+def test_a_message_of_a_wrong_clock_waits_since_then(path: Path, monkeypatch):
+    """The page and the daemon's figures name the same message: the first that waits."""
+    with Store(path) as store, Reader(path) as reader:
+        for told_s in (T0 + 9e6, T0):
+            monkeypatch.setattr("time.time", lambda told_s=told_s: told_s)
+            store.add_message(Message("airway/bedroom/alert", {}, False))
+        assert reader.waiting() == (2, T0 + 9e6) == (2, store.outbox_oldest_unix_s())
 
 
 def test_time_in_which_nothing_is_heard_is_no_listening(path: Path):

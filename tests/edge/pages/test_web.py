@@ -12,7 +12,7 @@ from asking import get
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from edge.messages import Origin, event_message, rfc3339, uuid7
+from edge.messages import Origin, Stamp, event_message, rfc3339, uuid7
 from edge.pages.nights import correction
 from edge.pages.texts import language
 from edge.records import Coverage, Detector, Event, Heard, Night
@@ -285,14 +285,8 @@ def test_a_label_from_the_database_is_escaped(tmp_path: Path):
         store.start_session("s", evil, NOW_UNIX_S - 3600, True)
         event = Event(evil, 1.0, 2.0, 0.5, 0.5)
         origin = Origin("airway", "n", "m", "s")
-        message = event_message(
-            origin,
-            event,
-            id=uuid7(1, bytes(10)),
-            ts=rfc3339(NOW_UNIX_S),
-            clock_synced=True,
-            model="m",
-        )
+        stamp = Stamp(origin, uuid7(1, bytes(10)), rfc3339(NOW_UNIX_S), clock_synced=True)
+        message = event_message(stamp, event, model="m")
         store.add_event("s", event, message)
     site = Site(Pages(path, evil, UTC, lambda: NOW_UNIX_S), Gate(None, lambda: NOW_UNIX_S))
     for address in ("/", "/device", f"/event/{uuid7(1, bytes(10))}"):
