@@ -99,12 +99,12 @@ def _any(operator: Operator) -> str:
 
 
 def _equal_dilation(operator: Operator) -> str:
-    rows, columns = operator.options["DilationHFactor"], operator.options["DilationWFactor"]
+    rows, columns = operator.options["dilationHFactor"], operator.options["dilationWFactor"]
     return "" if rows == columns else f"dilation {rows} x {columns} is not the same on both axes"
 
 
 def _no_activation(operator: Operator) -> str:
-    return "it has a fused activation" if operator.options["FusedActivationFunction"] else ""
+    return "it has a fused activation" if operator.options["fusedActivationFunction"] else ""
 
 
 def _concatenation(operator: Operator) -> str:
@@ -117,7 +117,7 @@ def _concatenation(operator: Operator) -> str:
 
 
 def _fully_connected(operator: Operator) -> str:
-    if operator.options["WeightsFormat"]:
+    if operator.options["weightsFormat"]:
         return "its weights are not in the default format"
     output = operator.outputs[0]
     return _more_than_one(output) and f"its output is {_shape(output)}, not one-dimensional"
@@ -154,7 +154,7 @@ def _mean(operator: Operator) -> str:
 
 
 def _pack(operator: Operator) -> str:
-    return "it packs the batch" if operator.options["Axis"] == 0 else ""
+    return "it packs the batch" if operator.options["axis"] == 0 else ""
 
 
 def _pad(operator: Operator) -> str:
@@ -168,7 +168,7 @@ def _strided_slice(operator: Operator) -> str:
     strides = operator.inputs[3].data
     if strides is None or (strides != 1).any():
         return "a stride is not 1"
-    masks = operator.options["EllipsisMask"], operator.options["NewAxisMask"]
+    masks = operator.options["ellipsisMask"], operator.options["newAxisMask"]
     return "it has an ellipsis or a new axis" if any(masks) else ""
 
 

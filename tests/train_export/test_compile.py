@@ -16,7 +16,7 @@ from scripts.arm_networks import make_one
 from train_export.cli import main
 from train_export.room import in_own_process
 
-if importlib.util.find_spec("tflite") is None:
+if importlib.util.find_spec("ai_edge_litert") is None:
     pytest.skip("the npu extra is not installed", allow_module_level=True)
 
 from train_export.compile import TARGETS, compile_bundle
@@ -150,33 +150,33 @@ def test_the_graph_is_divided_once():
 
 
 FLAT, IMAGE = tensor(1, 8), tensor(1, 6, 5, 8)
-CONV = {"DilationHFactor": 1, "DilationWFactor": 1, "FusedActivationFunction": 3}
+CONV = {"dilationHFactor": 1, "dilationWFactor": 1, "fusedActivationFunction": 3}
 UNIT = tensor(4, dtype="int32", data=[1, 1, 1, 1])
 GOOD = [
     ("CONV_2D", [IMAGE], IMAGE, CONV),
-    ("AVERAGE_POOL_2D", [IMAGE], IMAGE, {"FusedActivationFunction": 0}),
-    ("CONCATENATION", [IMAGE, IMAGE, IMAGE], IMAGE, {"FusedActivationFunction": 0}),
-    ("CONCATENATION", [FLAT, tensor(2, data=[0, 0])], FLAT, {"FusedActivationFunction": 0}),
-    ("FULLY_CONNECTED", [FLAT], FLAT, {"WeightsFormat": 0}),
+    ("AVERAGE_POOL_2D", [IMAGE], IMAGE, {"fusedActivationFunction": 0}),
+    ("CONCATENATION", [IMAGE, IMAGE, IMAGE], IMAGE, {"fusedActivationFunction": 0}),
+    ("CONCATENATION", [FLAT, tensor(2, data=[0, 0])], FLAT, {"fusedActivationFunction": 0}),
+    ("FULLY_CONNECTED", [FLAT], FLAT, {"weightsFormat": 0}),
     ("MEAN", [IMAGE, tensor(2, dtype="int32", data=[1, 2])], FLAT, {}),
     ("MEAN", [IMAGE, tensor(1, dtype="int32", data=[-1])], IMAGE, {}),
-    ("PACK", [FLAT, FLAT], IMAGE, {"Axis": 1}),
+    ("PACK", [FLAT, FLAT], IMAGE, {"axis": 1}),
     ("PAD", [IMAGE, tensor(2, 2, dtype="int32", data=[0, 0, 1, 1])], IMAGE, {}),
     ("SOFTMAX", [FLAT], FLAT, {}),
     ("SPLIT", [tensor(1, dtype="int32", data=[1]), FLAT], FLAT, {}),
-    ("STRIDED_SLICE", [IMAGE, UNIT, UNIT, UNIT], IMAGE, {"EllipsisMask": 0, "NewAxisMask": 0}),
+    ("STRIDED_SLICE", [IMAGE, UNIT, UNIT, UNIT], IMAGE, {"ellipsisMask": 0, "newAxisMask": 0}),
     ("LOGISTIC", [FLAT], FLAT, {}),
 ]
 BAD = [
-    ("CONV_2D", [IMAGE], IMAGE, CONV | {"DilationHFactor": 2}, "dilation 2 x 1"),
-    ("MAX_POOL_2D", [IMAGE], IMAGE, {"FusedActivationFunction": 1}, "fused activation"),
+    ("CONV_2D", [IMAGE], IMAGE, CONV | {"dilationHFactor": 2}, "dilation 2 x 1"),
+    ("MAX_POOL_2D", [IMAGE], IMAGE, {"fusedActivationFunction": 1}, "fused activation"),
     ("CONCATENATION", [FLAT, tensor(2, data=[0, 3])], FLAT, {}, "not all zeros"),
     ("CONCATENATION", [FLAT, FLAT, tensor(1, data=[0])], FLAT, {}, "3 inputs"),
-    ("FULLY_CONNECTED", [FLAT], FLAT, {"WeightsFormat": 1}, "default format"),
-    ("FULLY_CONNECTED", [tensor(12, 8)], tensor(12, 8), {"WeightsFormat": 0}, "12x8"),
+    ("FULLY_CONNECTED", [FLAT], FLAT, {"weightsFormat": 1}, "default format"),
+    ("FULLY_CONNECTED", [tensor(12, 8)], tensor(12, 8), {"weightsFormat": 0}, "12x8"),
     ("MEAN", [tensor(1, 6, 5, 6), tensor(1, dtype="int32", data=[3])], FLAT, {}, "depth of 6"),
     ("REDUCE_MAX", [IMAGE, tensor(1, dtype="int32", data=[0])], FLAT, {}, "the batch"),
-    ("PACK", [FLAT, FLAT], IMAGE, {"Axis": 0}, "the batch"),
+    ("PACK", [FLAT, FLAT], IMAGE, {"axis": 0}, "the batch"),
     ("PAD", [IMAGE, tensor(2, 2, dtype="int32", data=[1, 0, 1, 1])], IMAGE, {}, "the batch"),
     ("SOFTMAX", [tensor(4, 8)], tensor(4, 8), {}, "4x8"),
     ("SPLIT", [tensor(1, dtype="int32", data=[0]), FLAT], FLAT, {}, "the batch"),

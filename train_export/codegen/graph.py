@@ -14,10 +14,8 @@ from numpy.typing import NDArray
 
 from edge.errors import BadInputError
 from train_export.codegen.nodes import Addition, Alias, Convolution, Graph, Node, Range, Tensor
+from train_export.graph import OPERATORS, code_of
 
-NAMES = {
-    code: name for name, code in vars(schema.BuiltinOperator).items() if not name.startswith("_")
-}
 # Range of each activation in the output's own unit; None where it is open.
 ACTIVATIONS: dict[int, Range] = {
     schema.ActivationFunctionType.NONE: (None, None),
@@ -50,9 +48,7 @@ class _Reader:
     def __init__(self, model: Any, graph: Any) -> None:
         self._graph = graph
         self._buffers = model.buffers
-        self._codes = [
-            max(code.builtinCode, code.deprecatedBuiltinCode) for code in model.operatorCodes
-        ]
+        self._codes = [code_of(raw) for raw in model.operatorCodes]
         self._readers: dict[int, Callable[[Any], Node]] = {
             schema.BuiltinOperator.CONV_2D: self._convolution,
             schema.BuiltinOperator.DEPTHWISE_CONV_2D: self._depthwise,
@@ -64,9 +60,9 @@ class _Reader:
 
     def graph(self) -> Graph:
         codes = [self._codes[operator.opcodeIndex] for operator in self._graph.operators]
-        unknown = sorted({NAMES[code] for code in codes if code not in self._readers})
+        unknown = sorted({OPERATORS[code] for code in codes if code not in self._readers})
         if unknown:
-            known = ", ".join(NAMES[code] for code in self._readers)
+            known = ", ".join(OPERATORS[code] for code in self._readers)
             raise BadInputError(
                 f"the model uses {', '.join(unknown)}, for which there is no C kernel; "
                 f"choose a network of {known}"

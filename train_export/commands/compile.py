@@ -23,9 +23,9 @@ def add(commands: Any) -> None:
 
 
 def _compile(arguments: argparse.Namespace) -> int:
-    if find_spec("tflite") is None:
+    if find_spec("ai_edge_litert") is None:
         raise DeviceUnavailableError(
-            "compile reads models with the package tflite, which is not installed; "
+            "compile reads models with the package ai-edge-litert, which is not installed; "
             f"{how_to_install('npu')}"
         )
     from train_export.compile import compile_bundle, edgetpu_report
