@@ -24,7 +24,7 @@ from edge.bundle import Bundle, load_bundle, shipped_bundles
 from edge.capture import Recording, list_inputs, meter_lines, open_wav_or_flac
 from edge.classifier import RUNTIMES, Classifier, installed_runtimes
 from edge.commands import bench, checkin, install_service, report, run, screen, web
-from edge.commands.output import DISCLAIMER, each_file, in_json, say_json
+from edge.commands.output import DISCLAIMER, each_file, in_json, say_error, say_json
 from edge.config import LogSettings
 from edge.errors import (
     AirwayError,
@@ -53,9 +53,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     if sys.stderr is None:  # it was closed before the start: what it would say goes nowhere
         sys.stderr = Path(os.devnull).open("w")  # noqa: SIM115
     if sys.stdout is None:
-        print(
-            "airway: standard output is closed; send it to a file or to /dev/null", file=sys.stderr
-        )
+        say_error("standard output is closed; send it to a file or to /dev/null")
         return InputOutputError.exit_code
     if isinstance(sys.stdout, io.TextIOWrapper):
         # A file's name may be in no encoding; \udcff is also how JSON writes such a byte.
@@ -68,13 +66,13 @@ def main(argv: Sequence[str] | None = None) -> int:
         sys.stdout.flush()
         return code
     except AirwayError as error:
-        print(f"airway: {error}", file=sys.stderr)
+        say_error(error)
         return error.exit_code
     except BrokenPipeError:
         _drop_output()  # the reader left
         return InputOutputError.exit_code
     except OSError as error:
-        print(f"airway: {error.strerror or error}: {error.filename or 'output'}", file=sys.stderr)
+        say_error(f"{error.strerror or error}: {error.filename or 'output'}")
         _drop_output()
         return InputOutputError.exit_code
     except KeyboardInterrupt:
@@ -193,6 +191,9 @@ def _features(arguments: argparse.Namespace) -> int:
         raise UsageError("features would write nothing; give --out F.npy, --plot F.png or both")
     bundle = load_bundle(arguments.bundle)
     recording = open_wav_or_flac(arguments.file)
+    for written in (arguments.out, arguments.plot):
+        if written is not None and written.exists() and written.samefile(arguments.file):
+            raise UsageError(f"{written} is the recording itself; name another file to write")
     if arguments.out is not None:
         _write_features(recording, bundle, arguments.backend, arguments.out)
     if arguments.plot is not None:

@@ -66,10 +66,15 @@ install_packages() {
     DEBIAN_FRONTEND=noninteractive apt-get -qq -y --no-install-recommends install "${packages[@]}"
 }
 
+is_whole() {
+    [ -x "$prefix/bin/python" ] && "$prefix/bin/python" -m pip --version > /dev/null 2>&1
+}
+
 install_program() {
     local options=()
     [ "$(dpkg --print-architecture)" != armhf ] || options+=(--system-site-packages)
-    [ -x "$prefix/bin/python" ] || python3 -m venv "${options[@]}" "$prefix"
+    # A venv whose Python was upgraded, or that was cut short, has no pip that runs.
+    is_whole || python3 -m venv --clear "${options[@]}" "$prefix"
     "$prefix/bin/python" -m pip install --quiet --disable-pip-version-check --upgrade \
         "$here${extras:+[$extras]}"
 }
@@ -99,7 +104,8 @@ main() {
     fi
     if [ -n "$uninstall" ]; then
         [ -x "$prefix/bin/python" ] || die "nothing to remove: there is no $prefix" 0
-        "${airway[@]}" "${service[@]}"
+        "${airway[@]}" "${service[@]}" ||
+            die "the program in $prefix does not run: install it again with this script, then remove it" 69
         rm -rf "$prefix"
         echo "removed $prefix"
         return

@@ -189,7 +189,12 @@ path = "airway.db"
 host = "127.0.0.1"
 port = {port}
 """
-    config.write_text(text, encoding="utf-8")
+    try:
+        config.write_text(text, encoding="utf-8")
+    except UnicodeEncodeError as error:
+        raise DemoError(
+            f"{str(wav)!r} has a name that no configuration can hold; rename the recording"
+        ) from error
     for old in folder.glob("airway.db*"):
         old.unlink()  # each demonstration is a first night
     return config

@@ -1,6 +1,7 @@
 """What the subcommands share: how they print, and how they go through many files."""
 
 import codecs
+import contextlib
 import json
 import sys
 from collections.abc import Callable, Sequence
@@ -23,6 +24,12 @@ def in_json(value: Any, indent: int | None = None) -> str:
     return json.dumps(value, indent=indent, ensure_ascii=encoding != "utf-8")
 
 
+def say_error(error: object) -> None:
+    """One sentence on standard error; what that does not take is lost, and nothing else is."""
+    with contextlib.suppress(OSError):
+        print(f"airway: {error}", file=sys.stderr, flush=True)
+
+
 def each_file(files: Sequence[Path], work: Callable[[Path], None]) -> int:
     """Do every file; a bad one is told and does not take the others with it.
 
@@ -34,6 +41,6 @@ def each_file(files: Sequence[Path], work: Callable[[Path], None]) -> int:
         try:
             work(file)
         except AirwayError as error:
-            print(f"airway: {error}", file=sys.stderr)
+            say_error(error)
             code = error.exit_code
     return code

@@ -109,6 +109,25 @@ class Remove:
 
 
 @dataclass(frozen=True, slots=True)
+class RemoveIfEmpty:
+    """A folder that is not to be there, unless somebody else keeps something in it."""
+
+    path: Path
+
+    def __str__(self) -> str:
+        return f"remove {self.path} if nothing else is in it"
+
+    def carry_out(self) -> str:
+        """Remove it, or say why it stays."""
+        if not self.path.is_dir():
+            return f"no {self.path}"
+        if any(self.path.iterdir()):
+            return f"kept {self.path}, which holds files of others"
+        self.path.rmdir()
+        return f"removed {self.path}"
+
+
+@dataclass(frozen=True, slots=True)
 class Call:
     """A command of the running system."""
 
@@ -128,7 +147,7 @@ class Call:
         return f"ran {' '.join(self.command)}"
 
 
-Action = Write | Link | Remove | Call
+Action = Write | Link | Remove | RemoveIfEmpty | Call
 
 
 @dataclass(frozen=True, slots=True)
@@ -224,9 +243,9 @@ def uninstallation(root: Path, purge: bool) -> Plan:
     running = _running(root) and (root / _UNIT_DIR / _UNIT).exists()
     actions: list[Action] = [Call(("systemctl", "stop", _UNIT))] if running else []
     actions += [
-        Remove(root / path)
-        for path in (_WANTS, _UNIT_DIR / _UNIT, _CORAL_UNIT.parent, _CORAL_RULES)
+        Remove(root / path) for path in (_WANTS, _UNIT_DIR / _UNIT, _CORAL_UNIT, _CORAL_RULES)
     ]
+    actions.append(RemoveIfEmpty(root / _CORAL_UNIT.parent))  # others' changes to the unit stay
     kept = (_CONFIG_DIR, *_STATE)
     if purge:
         actions += [Remove(root / path) for path in kept]

@@ -46,10 +46,18 @@ TopicWord: TypeAlias = Annotated[
 ]
 Topic: TypeAlias = Annotated[
     str,
-    matching(r"[A-Za-z0-9_-]+(/[A-Za-z0-9_-]+)*", "words of A-Z a-z 0-9 _ - joined by single /"),
+    matching(
+        r"(?=.{1,200}$)[A-Za-z0-9_-]+(/[A-Za-z0-9_-]+)*",
+        "words of A-Z a-z 0-9 _ - joined by single /, at most 200 characters",
+    ),
 ]
 ClientId: TypeAlias = Annotated[
     str, matching(r"[A-Za-z0-9_-]{0,64}", "at most 64 of the characters A-Z a-z 0-9 _ -")
+]
+# What MQTT takes as a text, and no bytes that are in no encoding.
+UserName: TypeAlias = Annotated[
+    str,
+    matching(r"[^\x00-\x1f\x7f\ud800-\udfff]{0,200}", "at most 200 characters that can be printed"),
 ]
 # Labels between dots, of a length that the name service takes; or an address of IPv6.
 _HOST = (

@@ -19,6 +19,7 @@ from edge.config.rules import (
     TimeZone,
     Topic,
     TopicWord,
+    UserName,
     between,
 )
 
@@ -122,7 +123,7 @@ class MqttSettings:
     port: Annotated[int, between(1, 65_535)] = 1883
     base_topic: Topic = "airway"
     client_id: ClientId = ""
-    username: str = ""
+    username: UserName = ""
     password_file: Path | None = None
     keepalive_s: Annotated[int, between(5, 3_600)] = 30
     tls: bool = False

@@ -41,6 +41,10 @@ class Diary:
         self._stored = self._latest = Coverage(0.0, 0.0, 0.0)
         self._lag_s = 0.0
 
+    def begin(self) -> None:
+        """Tie the session's clock to UTC in the store."""
+        self._keeper.keep(self._ensure_session)
+
     def event(self, event: Event, message: Message) -> None:
         """Keep an event, and its message until the broker has it."""
         id = self._session.origin.session

@@ -70,18 +70,18 @@ class Mute:
         self._commands.put(body)
 
     def obey(self) -> bool:
-        """Do what was commanded since the last call; returns whether that changed anything."""
-        before = self.muted
+        """Do what was commanded since the last call; returns whether anything was."""
+        commanded = False
         while not self._commands.empty():
             body = self._commands.get()
             word = body[:_LONGEST_WORD].strip().lower()
             if word in (b"on", b"off"):
                 self.muted = word == b"on"
-                self.known = True
+                self.known = commanded = True
             elif word and not self._told:  # an empty body only clears what was retained
                 self._told = True
                 _logger.warning("a mute command is neither on nor off: %r", body[:40])
-        return self.muted != before
+        return commanded
 
 
 class Listener:
@@ -163,7 +163,7 @@ class Listener:
             self._ended()
 
     def _listen(self, reporter: Reporter) -> None:
-        reporter.announce()
+        reporter.announce(self._state())
         reporter.muted(self._mute.muted, keep=False)
         heard_s = reported_s = ticked_s = self._clock()
         while True:
@@ -199,8 +199,11 @@ class Listener:
 
     def _obey(self, reporter: Reporter) -> None:
         """Mute, or listen again, if that was commanded."""
+        before = self._mute.muted
         if self._mute.obey():
-            _logger.warning("the microphone is %s", "muted" if self._mute.muted else "on again")
+            if self._mute.muted != before:
+                word = "muted" if self._mute.muted else "on again"
+                _logger.warning("the microphone is %s", word)
             reporter.muted(self._mute.muted, keep=True)
 
     def _hear(self, block: AudioBlock, reporter: Reporter) -> None:

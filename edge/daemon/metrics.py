@@ -1,14 +1,16 @@
 """Figures over HTTP, on the loopback address alone."""
 
 import contextlib
+import errno
 import threading
 from collections.abc import Callable, Iterator
 from typing import Any
 
-from edge.errors import ConfigError
+from edge.errors import ConfigError, TryAgainError
 
 _HOST = "127.0.0.1"
-_REQUEST_TIMEOUT_S = 5.0  # one client at a time: a silent one must not keep the others out
+_REQUEST_TIMEOUT_S = 5.0  # between two bytes of a request
+_MOST_CLIENTS = 4  # at a time: one that says nothing, or a little now and then, keeps a thread
 
 
 @contextlib.contextmanager
@@ -24,9 +26,10 @@ def served(port: int, text: Callable[[], str]) -> Iterator[int]:
 
     Raises:
         ConfigError: the port can't be had.
+        TryAgainError: another program has it.
     """
     # Most daemons serve no figures, and the server brings a megabyte with it.
-    from http.server import BaseHTTPRequestHandler, HTTPServer
+    from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
     class Handler(BaseHTTPRequestHandler):
         timeout = _REQUEST_TIMEOUT_S
@@ -45,14 +48,30 @@ def served(port: int, text: Callable[[], str]) -> Iterator[int]:
         def log_message(self, format: str, *values: Any) -> None:
             """Say nothing: a scrape a minute is no news."""
 
-    class Server(HTTPServer):
+    class Server(ThreadingHTTPServer):
+        daemon_threads = True  # an end waits for no client
+        free = threading.BoundedSemaphore(_MOST_CLIENTS)
+
+        def process_request(self, request: Any, client_address: Any) -> None:
+            if self.free.acquire(blocking=False):
+                super().process_request(request, client_address)
+            else:
+                self.shutdown_request(request)
+
+        def process_request_thread(self, request: Any, client_address: Any) -> None:
+            try:
+                super().process_request_thread(request, client_address)
+            finally:
+                self.free.release()
+
         def handle_error(self, request: Any, client_address: Any) -> None:
             """Say nothing: a client that went away is its own affair."""
 
     try:
         server = Server((_HOST, port), Handler)
     except OSError as error:
-        raise ConfigError(
+        kind = TryAgainError if error.errno == errno.EADDRINUSE else ConfigError
+        raise kind(
             f"metrics.port: can't listen on {_HOST}:{port} ({error.strerror}); choose another "
             "port, or 0 for none"
         ) from error
@@ -65,4 +84,4 @@ def served(port: int, text: Callable[[], str]) -> Iterator[int]:
     finally:
         server.shutdown()
         server.server_close()
-        thread.join(_REQUEST_TIMEOUT_S)
+        thread.join()

@@ -94,13 +94,15 @@ class Reporter:
         self._tally = Tally()
         self._nightly = Nightly(session, about, settings.night)
         self._diary = Diary(session, keeper, self._posted)
-        self._pruned_s = 0.0  # session seconds
+        self._pruned_s = -PRUNE_EVERY_S  # session seconds: with the first report, too
         self._outbox_dropped = 0
         # Without a broker in the settings, what waited for one before is kept for when it is back.
         self._waited_seq = keeper.ask(Store.last_seq, None)
 
-    def announce(self) -> None:
-        """Say what runs here, and tell Home Assistant of it."""
+    def announce(self, listening: Listening) -> None:
+        """Begin the session in the store, say what runs here, and tell Home Assistant of it."""
+        self._diary.begin()
+        self._board.show(self._health(listening), self._by_label({}), self._by_label({}))
         about, mqtt = self._about, self._settings.mqtt
         self._live_message(
             info_message(

@@ -1,7 +1,6 @@
 """The order of the daemon: start, sleep until something ends, stop in reverse."""
 
 import contextlib
-import io
 import logging
 import math
 import queue
@@ -11,7 +10,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from types import FrameType
-from typing import BinaryIO, cast
+from typing import BinaryIO
 
 from edge.capture import elapsed_s
 from edge.config import Settings
@@ -22,7 +21,7 @@ from edge.daemon.notify import Notifier
 from edge.daemon.session import About, Clocks
 from edge.daemon.shift import End, Ends, Setup, Shift
 from edge.daemon.system import clock_synced
-from edge.errors import AirwayError, InputOutputError
+from edge.errors import AirwayError, DeviceUnavailableError, InputOutputError
 from edge.store import claimed, ensure_sound
 
 _logger = logging.getLogger(__name__)
@@ -32,6 +31,7 @@ _TICK_S = 10.0
 _WORDS_A_WATCHDOG = 4
 # More damage than this in one run is a disk that fails, and a supervisor should know.
 _REPAIRS = 3
+_AWAY_S = 10.0  # between two looks for a microphone that went away between two sessions
 
 
 def run(
@@ -64,7 +64,7 @@ def serve(
 
     Args:
         load: reads the configuration.
-        stdin: raw samples; None takes standard input.
+        stdin: raw samples; None takes standard input, where the settings name it.
         clocks: what the time is; None takes the system's.
         environ: where a service manager has put its address; None is no manager.
 
@@ -77,27 +77,32 @@ def serve(
         AirwayError: the configuration, the source, the store or the uplink's files can't be
             used at the start.
     """
-    # Unbuffered: a thread that is left behind in a buffered read would hold its lock at exit.
-    stream = stdin or cast(BinaryIO, io.FileIO(0, "rb", closefd=False))
     clocks = clocks or Clocks(elapsed_s, time.time, clock_synced)
     notifier = Notifier(environ or {}, time.monotonic)
     ends: Ends = queue.SimpleQueue()
     board, backlog, mute = Board(), Backlog(), Mute(False)
     setup: Setup | None = load()
     before: Setup | None = None
-    repairs = 0
+    repairs, away = 0, False
     with _signals(ends):
         while setup is not None:
             try:
-                shift = Shift(setup, stream, clocks, board, backlog, mute, ends)
+                shift = Shift(setup, stdin, clocks, board, backlog, mute, ends)
                 shift.start()
             except AirwayError as error:
-                if before is None:
+                if setup is not before and before is not None:
+                    _logger.error("the new configuration fails, and the old one goes on: %s", error)
+                    setup = before
+                    continue
+                if before is None or not isinstance(error, DeviceUnavailableError):
                     _tell_lost(backlog)
                     raise
-                _logger.error("the new configuration fails, and the old one goes on: %s", error)
-                setup, before = before, None
+                if not away:
+                    _logger.error("nothing is heard until it is back, and looked for: %s", error)
+                away = True
+                setup = _sleep(setup, load, ends, notifier, _AWAY_S)
                 continue
+            away = False
             notifier.ready()
             try:
                 setup = _watch(shift, load, ends, notifier, board)
@@ -169,15 +174,39 @@ def _watch(
         if end.why != signal.SIGHUP.name:
             _logger.info("stopping: %s", end.why)
             return None
-        notifier.reloading()
-        try:
-            setup = load()
-        except AirwayError as error:
-            _logger.error("the new configuration is refused, and the old one goes on: %s", error)
-            notifier.ready()
-            continue
-        _logger.info("the configuration was read again")
+        setup = _read_again(load, notifier)
+        if setup is not None:
+            return setup
+
+
+def _sleep(
+    setup: Setup, load: Callable[[], Setup], ends: Ends, notifier: Notifier, seconds: float
+) -> Setup | None:
+    """Wait without a session; the setup to try next, None when the run is over."""
+    notifier.alive()
+    try:
+        end = ends.get(timeout=seconds)
+    except queue.Empty:
         return setup
+    if end.shift is not None:
+        return setup  # the echo of an earlier one
+    if end.why != signal.SIGHUP.name:
+        _logger.info("stopping: %s", end.why)
+        return None
+    return _read_again(load, notifier) or setup
+
+
+def _read_again(load: Callable[[], Setup], notifier: Notifier) -> Setup | None:
+    """The configuration as it is now; None where it is refused."""
+    notifier.reloading()
+    try:
+        setup = load()
+    except AirwayError as error:
+        _logger.error("the new configuration is refused, and the old one goes on: %s", error)
+        notifier.ready()
+        return None
+    _logger.info("the configuration was read again")
+    return setup
 
 
 @contextlib.contextmanager

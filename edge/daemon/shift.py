@@ -67,7 +67,7 @@ class Shift:
 
     Args:
         setup: what it needs.
-        stdin: raw samples.
+        stdin: raw samples; None takes standard input, where the settings name it.
         clocks: what the time is.
         board: where the figures are shown.
         backlog: what the store did not take in an earlier session.
@@ -85,7 +85,7 @@ class Shift:
     def __init__(
         self,
         setup: Setup,
-        stdin: BinaryIO,
+        stdin: BinaryIO | None,
         clocks: Clocks,
         board: Board,
         backlog: Backlog,
@@ -112,16 +112,18 @@ class Shift:
         setup, settings, clocks = self.setup, self.setup.settings, self._clocks
         pipeline = setup.pipeline_factory(self._source.rate_hz)
         self._uplink = self._make_uplink(ends) if settings.mqtt.enabled else None
-        with _unless_full(settings.store.path):  # takes its time: the session begins behind it
+        with _unless_full(
+            settings.store.path
+        ):  # takes its time, as the next look may: the session begins behind them
             if ensure_sound(settings.store.path, clocks.wall()) is not None:
                 self._board.stores_set_aside += 1
+        with _unless_full(settings.store.path):
+            self._look_in_store(settings.store.path)
+        if not self._mute.known:
+            self._recall_mute(settings.store.path)
         self._session = Session.begin(
             settings.mqtt.base_topic, settings.node, settings.source.name, clocks
         )
-        with _unless_full(settings.store.path):
-            self._begin_in_store(settings.store.path)
-        if not self._mute.known:
-            self._recall_mute(settings.store.path)
         self._feeder = Feeder(
             self._source,
             self._blocks,
@@ -149,6 +151,12 @@ class Shift:
             self._source.microphone.close()
 
     @property
+    def _mute_command(self) -> str:
+        """The topic that takes on and off."""
+        settings = self.setup.settings
+        return f"{mute_topic(settings.mqtt.base_topic, settings.node, settings.source.name)}/set"
+
+    @property
     def steps(self) -> int:
         """Blocks that went through the pipeline."""
         return self._listener.steps
@@ -169,7 +177,7 @@ class Shift:
         """Start the threads.
 
         Raises:
-            ConfigError: the port for the metrics can't be had; nothing is left running.
+            AirwayError: the port for the metrics can't be had; nothing is left running.
         """
         settings = self.setup.settings
         with self._open.pop_all() as opening:
@@ -185,6 +193,13 @@ class Shift:
         _logger.info(
             "listening at %d Hz, session %s", self._source.rate_hz, self._session.origin.session
         )
+        if self._mute.muted:
+            _logger.warning(
+                "the microphone is muted, as it was asked to be: nothing is heard until off is "
+                "sent to %s%s",
+                self._mute_command,
+                "" if settings.mqtt.enabled else ", and mqtt.enabled is false",
+            )
 
     def stop(self) -> None:
         """Stop the threads, in the reverse order."""
@@ -219,7 +234,7 @@ class Shift:
         """The uplink, which also hears of two things: a mute, and Home Assistant's birth."""
         settings = self.setup.settings
         mqtt = settings.mqtt
-        command = f"{mute_topic(mqtt.base_topic, settings.node, settings.source.name)}/set"
+        command = self._mute_command
         birth = f"{mqtt.discovery_prefix}/status"
 
         def heard(topic: str, body: bytes) -> None:
@@ -248,19 +263,12 @@ class Shift:
         )
         return uplink
 
-    def _begin_in_store(self, path: Path) -> None:
-        """Tie the session's clock to UTC in the database."""
-        session = self._session
+    def _look_in_store(self, path: Path) -> None:
+        """See that it takes what is written, and whether the microphone was muted."""
         with Store(path) as store:
             if not self._mute.known:  # read first: a full disk may take nothing, and tell this
                 self._mute.muted = store.setting("mute") == "on"
                 self._mute.known = True
-            store.start_session(
-                session.origin.session,
-                session.origin.source,
-                session.start_unix_s,
-                session.clock_synced,
-            )
             store.put_setting("labels", "\n".join(self.setup.about.labels))
 
     def _recall_mute(self, path: Path) -> None:

@@ -1,5 +1,6 @@
 """What a source is to the daemon: where its blocks come from, and what is known of it."""
 
+import io
 import math
 import threading
 from collections.abc import Callable, Iterator
@@ -9,6 +10,7 @@ from typing import BinaryIO
 from edge.capture import Microphone, Recording, open_wav_or_flac, paced, stdin_blocks
 from edge.config import SourceSettings
 from edge.daemon.pace import BLOCKS_PER_SECOND
+from edge.errors import InputOutputError
 from edge.records import AudioBlock
 
 # What Linux keeps in a pipe for a reader that is elsewhere, and the capture process in memory.
@@ -59,16 +61,16 @@ class SourceFigures:
     shed_s: float = 0.0
 
 
-def open_source(settings: SourceSettings, stdin: BinaryIO) -> Source:
+def open_source(settings: SourceSettings, stdin: BinaryIO | None) -> Source:
     """Look at the source that the settings name.
 
     Args:
         settings: a valid source.
-        stdin: standard input, unbuffered.
+        stdin: raw samples; None takes standard input, where the settings name it.
 
     Raises:
         BadInputError: the file is not a recording.
-        InputOutputError: the file can't be read.
+        InputOutputError: the file or standard input can't be read.
         DeviceUnavailableError: there is no such microphone, or it can't be opened.
     """
     if settings.path is not None:
@@ -90,12 +92,23 @@ def open_source(settings: SourceSettings, stdin: BinaryIO) -> Source:
         )
         return Source(microphone.rate_hz, True, microphone.blocks, microphone, _RECORDER_KEEPS_S)
     rate_hz, channels = settings.rate_hz, settings.channels
+    stream = stdin or _standard_input()
     return Source(
         rate_hz,
         settings.realtime,
-        lambda stop, clock: stdin_blocks(stdin, rate_hz, channels, rate_hz // BLOCKS_PER_SECOND),
+        lambda stop, clock: stdin_blocks(stream, rate_hz, channels, rate_hz // BLOCKS_PER_SECOND),
         keeps_s=_PIPE_BYTES / (2 * channels * rate_hz) if settings.realtime else 0.0,
     )
+
+
+def _standard_input() -> BinaryIO:
+    """Unbuffered: a thread that is left behind in a buffered read would hold its lock at exit."""
+    try:
+        return io.FileIO(0, "rb", closefd=False)
+    except OSError as error:
+        raise InputOutputError(
+            f"standard input can't be read ({error.strerror}); pipe the samples into airway run"
+        ) from error
 
 
 def _played(recording: Recording, block_samples: int, repeat: bool) -> Iterator[AudioBlock]:

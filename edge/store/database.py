@@ -113,7 +113,10 @@ class Database:
         except OSError as error:
             raise InputOutputError(self._cannot_open(error.strerror)) from error
         with self.sentences():
-            self._db = sqlite3.connect(path, timeout=BUSY_TIMEOUT_S, isolation_level=None)
+            # Absolute, since ":memory:" and "" would be no file to SQLite.
+            self._db = sqlite3.connect(
+                path.absolute(), timeout=BUSY_TIMEOUT_S, isolation_level=None
+            )
         try:
             with self.sentences():
                 self._prepare()

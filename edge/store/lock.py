@@ -11,7 +11,7 @@ from edge.errors import TryAgainError
 
 @contextlib.contextmanager
 def claimed(path: Path) -> Iterator[None]:
-    """Hold a history; the kernel lets go of it when the process ends, however it does.
+    """Hold a history, by whatever links it is called; the kernel lets go when the process ends.
 
     Where the file beside it can't be made, because the disk is full or the directory is not
     there, nothing is held: the database says itself what is wrong.
@@ -20,6 +20,7 @@ def claimed(path: Path) -> Iterator[None]:
         TryAgainError: another process holds it.
     """
     try:
+        path = path.resolve()
         path.parent.mkdir(parents=True, exist_ok=True)
         handle = os.open(path.with_name(f"{path.name}.lock"), os.O_RDWR | os.O_CREAT, 0o600)
     except OSError:

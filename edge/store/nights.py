@@ -1,7 +1,8 @@
 """Nights in the database: what each amounted to, and what was told of it."""
 
 import json
-from dataclasses import asdict, dataclass, field
+from collections.abc import Iterable
+from dataclasses import asdict, dataclass, field, replace
 from datetime import date
 from typing import Any
 
@@ -12,6 +13,7 @@ from edge.store.database import Database
 
 # Onsets closer than this are one spell: a bout of coughs, a piece of music on the television.
 SPELL_GAP_S = 15.0
+_COLUMNS = "date, start_unix_s, end_unix_s, heard, monitored_s, lost_s, model, alert"
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,7 +70,7 @@ def add(db: Database, night: Night) -> bool:
             night.end_unix_s,
             night.date.isoformat(),
             night.start_unix_s,
-            _packed({label: asdict(found) for label, found in night.heard.items()}),
+            _packed(night.heard),
             night.monitored_s,
             night.lost_s,
             night.model,
@@ -86,26 +88,27 @@ def recount(db: Database, start_unix_s: float, end_unix_s: float) -> None:
     if not start_unix_s < end_unix_s:
         return
     rows = db.execute(
-        """SELECT start_unix_s, end_unix_s, heard FROM night
-        WHERE start_unix_s < ? AND end_unix_s > ? AND monitored_s > 0 AND json_valid(heard)""",
+        f"SELECT {_COLUMNS} FROM night WHERE start_unix_s < ? AND end_unix_s > ?",
         end_unix_s,
         start_unix_s,
     ).fetchall()
-    for start, end, heard in rows:
-        now = summary(db, start, end)
+    for night in _nights(rows):
+        if not night.monitored_s > 0:
+            continue
+        now = summary(db, night.start_unix_s, night.end_unix_s)
         if not now.monitored_s > 0:
-            db.execute("DELETE FROM night WHERE end_unix_s = ?", end)
+            db.execute("DELETE FROM night WHERE end_unix_s = ?", night.end_unix_s)
             continue
         counted = {
-            label: values | {"count": now.counts.get(label, 0), "spells": now.spells.get(label, 0)}
-            for label, values in json.loads(heard).items()
+            label: replace(found, count=now.counts.get(label, 0), spells=now.spells.get(label, 0))
+            for label, found in night.heard.items()
         }
         db.execute(
             "UPDATE night SET heard = ?, monitored_s = ?, lost_s = ? WHERE end_unix_s = ?",
             _packed(counted),
             now.monitored_s,
             now.lost_s,
-            end,
+            night.end_unix_s,
         )
 
 
@@ -117,30 +120,39 @@ def read(db: Database, until_unix_s: float) -> list[Night]:
     """
     with db.sentences():
         rows = db.execute(
-            """SELECT date, start_unix_s, end_unix_s, heard, monitored_s, lost_s, model, alert
-            FROM night WHERE date IS NOT NULL AND json_valid(heard) AND end_unix_s <= ?
-            ORDER BY end_unix_s""",
+            f"SELECT {_COLUMNS} FROM night WHERE end_unix_s <= ? ORDER BY end_unix_s",
             until_unix_s,
         ).fetchall()
-    return [
-        Night(
+    return _nights(rows)
+
+
+def _nights(rows: Iterable[tuple[Any, ...]]) -> list[Night]:
+    return [night for night in map(_night, rows) if night is not None]
+
+
+def _night(row: tuple[Any, ...]) -> Night | None:
+    """A row as a night; None for one of before there were summaries, or with a spoilt value."""
+    day, start, end, heard, monitored_s, lost_s, model, alert = row
+    try:
+        return Night(
             date.fromisoformat(day),
-            start,
-            end,
+            float(start),
+            float(end),
             {label: _heard(values) for label, values in json.loads(heard).items()},
-            monitored_s,
-            lost_s,
-            model,
+            float(monitored_s),
+            float(lost_s),
+            str(model),
             None if alert is None else bool(alert),
         )
-        for day, start, end, heard, monitored_s, lost_s, model, alert in rows
-    ]
+    except (ValueError, TypeError, KeyError, AttributeError):
+        return None
 
 
-def _packed(heard: dict[str, Any]) -> str:
-    return json.dumps(heard, allow_nan=False, separators=(",", ":"))
+def _packed(heard: dict[str, Heard]) -> str:
+    values = {label: asdict(found) for label, found in heard.items()}
+    return json.dumps(values, allow_nan=False, separators=(",", ":"))
 
 
 def _heard(values: dict[str, Any]) -> Heard:
     detector = values["detector"]
-    return Heard(values["count"], values["spells"], detector and Detector(**detector))
+    return Heard(int(values["count"]), int(values["spells"]), detector and Detector(**detector))

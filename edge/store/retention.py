@@ -8,6 +8,7 @@ _DAY_S = 86_400.0
 # Rows deleted in one transaction: an event that comes meanwhile waits some milliseconds.
 _BATCH_ROWS = 1_000
 _FREE_PAGES = 1_000  # given back to the file system at a time
+_MOST_TIMES = 10  # of that in one call: a slow card must not keep the caller for long
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +64,10 @@ def prune(
             keep_session,
         )
         db.execute("DELETE FROM night WHERE end_unix_s < ?", now_unix_s - keep_days * _DAY_S)
-    db.give_back(_FREE_PAGES)
+    for _ in range(_MOST_TIMES):
+        db.give_back(_FREE_PAGES)
+        if _file_bytes(db) <= max_bytes:
+            break
     return Pruned(events, hours, messages)
 
 
@@ -74,6 +78,12 @@ def used_bytes(db: Database) -> int:
             db.one(f"PRAGMA {name}")[0] for name in ("page_count", "freelist_count", "page_size")
         )
     return int((pages - free) * size)
+
+
+def _file_bytes(db: Database) -> int:
+    with db.sentences():
+        pages, size = (db.one(f"PRAGMA {name}")[0] for name in ("page_count", "page_size"))
+    return int(pages * size)
 
 
 def _forget_until(db: Database, until_unix_s: float) -> tuple[int, int]:

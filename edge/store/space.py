@@ -1,6 +1,6 @@
 """Whether there is room on the disk of the history."""
 
-import shutil
+import os
 from pathlib import Path
 
 # A disk with less is full: a database can't even be opened on it.
@@ -12,4 +12,6 @@ def is_full(path: Path) -> bool:
     folder = path.parent
     while not folder.exists() and folder != folder.parent:
         folder = folder.parent
-    return shutil.disk_usage(folder).free < _FULL_BYTES
+    disk = os.statvfs(folder)
+    no_inode = disk.f_files > 0 and disk.f_favail == 0  # some file systems count none
+    return disk.f_bavail * disk.f_frsize < _FULL_BYTES or no_inode

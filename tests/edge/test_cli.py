@@ -202,6 +202,26 @@ def test_output_that_cannot_be_written_is_74(night_wav):
     assert "No space left" in done.stderr
 
 
+def test_an_error_that_cannot_be_written_changes_nothing(night_wav, tmp_path):
+    """With a full disk behind standard error the other files are played, and the code is kept."""
+    with Path("/dev/full").open("w") as full:
+        done = subprocess.run(
+            [sys.executable, "-m", "edge.cli", "replay", "--json", tmp_path / "no.wav", night_wav],
+            stdout=subprocess.PIPE, stderr=full, text=True, check=False,
+        )  # fmt: skip
+    assert done.returncode == 74
+    assert '"coverage"' in done.stdout
+
+
+def test_features_do_not_replace_the_recording(night_wav):
+    """Named as its own output, a recording stays what it is."""
+    before = night_wav.read_bytes()
+    for option in ("--out", "--plot"):
+        done = airway("features", night_wav, option, night_wav)
+        assert_one_sentence(done, 64, "is the recording itself")
+    assert night_wav.read_bytes() == before
+
+
 def test_a_closed_output_is_74():
     """A command whose standard output was closed before its start says so."""
     command = f"{sys.executable} -m edge.cli doctor --json >&-"

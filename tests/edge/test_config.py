@@ -147,7 +147,7 @@ def test_all_errors_come_at_once(tmp_path):
         "mqtt.host: 'mqtt://broker' must be a host name or an address, without a port, a "
         "user or mqtt://",
         "mqtt.port: 65536 must be between 1 and 65535",
-        "mqtt.base_topic: 'airway/+' must be words of A-Z a-z 0-9 _ - joined by single /",
+        "mqtt.base_topic: 'airway/+' must be words of A-Z a-z 0-9 _ - joined by single /, at most 200 characters",
         'log.level: \'warn\' must be one of "debug", "info", "warning", "error"; '
         'did you mean "warning"?',
         "log.json: 'yes' must be true or false",
@@ -325,6 +325,23 @@ def test_a_secret_that_others_may_read_is_told(tmp_path, caplog, mode, warned):
     if warned:
         assert f"mqtt.password_file: other users may read or change {secret}" in caplog.text
         assert f"{mode:03o}" in caplog.text
+
+
+@pytest.mark.parametrize("name", ["a\\u0000b", "x" * 201, "a\\nb"])
+def test_a_user_name_is_one_that_a_broker_takes(tmp_path, name):
+    """A NUL, a line break or a name without an end is refused before it meets the broker."""
+    (line,) = errors(tmp_path, f'node = "n"\nmqtt.username = "{name}"')
+    assert "mqtt.username" in line
+    assert "at most 200 characters that can be printed" in line
+    assert load(tmp_path, 'node = "n"\nmqtt.username = "Jürgen 1"').mqtt.username == "Jürgen 1"
+
+
+def test_bytes_of_no_encoding_are_no_user_name(tmp_path):
+    """An environment may hold what is no text."""
+    path = tmp_path / "config.toml"
+    path.write_text('node = "n"')
+    with pytest.raises(ConfigError, match=r"mqtt\.username"):
+        load_settings(path, {"AIRWAY_MQTT__USERNAME": "\udcff"})
 
 
 def test_a_missing_secret_is_no_matter_of_permissions(tmp_path, caplog):

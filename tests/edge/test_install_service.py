@@ -102,6 +102,19 @@ def test_uninstalling_keeps_the_history_and_purging_does_not(tmp_path, capsys):
     assert install(tmp_path, "--uninstall", "--purge") == 0
 
 
+def test_uninstalling_keeps_what_others_changed(tmp_path, capsys):
+    """A drop-in of `systemctl edit` stays; without one the folder goes."""
+    install(tmp_path, "--coral")
+    mine = tmp_path / f"{UNIT}.d/override.conf"
+    mine.write_text("[Service]\nIPAddressAllow=203.0.113.7\n")
+    assert install(tmp_path, "--uninstall") == 0
+    assert set(tree(tmp_path)) == {CONFIG, f"{UNIT}.d/override.conf"}
+    assert "which holds files of others" in capsys.readouterr().out
+    mine.unlink()
+    assert install(tmp_path, "--uninstall") == 0
+    assert not mine.parent.exists()
+
+
 def test_what_can_not_work_is_refused(tmp_path, capsys):
     """A board that does not exist, a program that the service can't see, a node that is no word."""
     home = ["install-service", "--root", str(tmp_path), "--program", "/home/" + "eve/airway"]

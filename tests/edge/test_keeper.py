@@ -172,6 +172,19 @@ def test_the_limits_of_the_store_are_kept(tmp_path, mosquitto, quick, monkeypatc
     daemon.end()
 
 
+def test_a_short_session_keeps_the_limits_too(tmp_path):
+    """What is too old goes at the end of a session of seconds."""
+    settings = configured(tmp_path, None)
+    settings = replace(settings, store=StoreSettings(settings.store.path, keep_days=1))
+    with Store(settings.store.path) as store:
+        store.start_session("old", "mic", time.time() - 10 * 86_400, True)
+        store.add_event("old", Event("bang", 1.0, 1.5, 0.5, 0.5), message(1))
+    daemon = Live(settings, synced=lambda unix_s: True)
+    daemon.hear(1, [0.5])
+    assert daemon.end() == [0]
+    assert stored(settings)[0] == {"burst": 1}
+
+
 @pytest.mark.parametrize(("synced", "left"), [(True, 0), (False, 1_000)])
 def test_a_clock_that_may_be_wrong_makes_nothing_old(tmp_path, synced, left):
     """Ten years in the future without synchronisation: not one event of the past is deleted."""

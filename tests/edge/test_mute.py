@@ -76,6 +76,31 @@ def test_the_mute_switch(tmp_path, mosquitto, quick, wait_until):
     assert not late.on("/mute/set")
 
 
+@pytest.mark.parametrize("enabled", [True, False])
+def test_a_muted_start_says_so_and_how_it_ends(tmp_path, mosquitto, caplog, enabled):
+    """A mute of before is in the log with its topic, and that it needs the broker."""
+    settings = configured(tmp_path, mosquitto.port if enabled else None)
+    with Store(settings.store.path) as store:
+        store.put_setting("mute", "on")
+    daemon = Live(settings)
+    daemon.hear(1, [0.5])
+    assert daemon.end() == [0]
+    assert "is muted, as it was asked to be" in caplog.text
+    assert "off is sent to airway/n/mic/mute/set" in caplog.text
+    assert ("mqtt.enabled is false" in caplog.text) is not enabled
+
+
+def test_a_command_that_changes_nothing_is_taken_off_the_broker(tmp_path, mosquitto, wait_until):
+    """Off while it is off: obeyed already, and not to be obeyed again later."""
+    mosquitto.start()
+    subscriber = mosquitto.listen("airway/n/#")
+    daemon = Live(configured(tmp_path, mosquitto.port))
+    assert wait_until(lambda: subscriber.on("n/availability"))
+    subscriber._client.publish("airway/n/mic/mute/set", b"off", 1, retain=True)
+    assert wait_until(lambda: [m.body for m in subscriber.on("/mute/set")] == [b"off", b""])
+    daemon.end()
+
+
 class Still(Bursts):
     """Nothing happens, as far as it can tell."""
 
@@ -205,7 +230,9 @@ def test_any_command_is_survived(body):
     """Bytes of any kind change nothing but for the two words, in any case and spacing."""
     mute = Mute(False)
     mute.command(body)
-    assert mute.obey() == (body.strip().lower() == b"on")
+    word = body.strip().lower()
+    assert mute.obey() == (word in (b"on", b"off"))
+    assert mute.muted == (word == b"on")
 
 
 def test_a_strange_command_is_told_once(caplog):

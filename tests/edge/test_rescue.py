@@ -206,6 +206,34 @@ def test_a_spoilt_value_stops_nothing_behind_it(path):
         assert store.nights(math.inf) == [night(T0 + DAY_S)]
 
 
+@pytest.mark.parametrize(
+    ("column", "value"),
+    [
+        ("date", "2026-02-2?"),
+        ("date", None),
+        ("heard", '{"cough":5}'),
+        ("heard", "[]"),
+        ("heard", '{"cough":{"count":"x","spells":1,"detector":null}}'),
+        ("monitored_s", "abc"),
+        ("start_unix_s", None),
+    ],
+)
+def test_a_spoilt_night_is_left_out(path, column, value):
+    """Whatever is wrong with a night's row, the others are read, and counted anew."""
+    filled(path, 1)
+    with Store(path) as store:
+        store.add_night(night(T0), [])
+        store.add_night(night(T0 + DAY_S), [])
+    db = sqlite3.connect(path)
+    with db:
+        db.execute(f"UPDATE night SET {column} = ? WHERE end_unix_s = ?", (value, T0))
+    db.close()
+    with Store(path) as store:
+        assert store.nights(math.inf) == [night(T0 + DAY_S)]
+        store.start_session("late", "mic", T0 + 2 * DAY_S, True)
+        store.move_session("late", T0 - 2 * DAY_S, True, T0 + 9 * DAY_S)
+
+
 def rows(path: Path) -> dict[str, int]:
     """How many rows each table holds."""
     db = sqlite3.connect(path)

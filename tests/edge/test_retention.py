@@ -150,6 +150,25 @@ def test_an_impossible_limit_ends(path):
         assert (pruned.events, pruned.messages) == (100, 100)
 
 
+def test_the_file_itself_shrinks(path):
+    """What was deleted is given back to the disk until the file is small enough."""
+    filled(path, 50, size=1_500)
+    limit = 1_000_000
+
+    def size() -> int:
+        db = sqlite3.connect(path)
+        pages, page = (
+            db.execute(f"PRAGMA {of}").fetchone()[0] for of in ("page_count", "page_size")
+        )
+        db.close()
+        return pages * page
+
+    assert size() > 3 * limit
+    with Store(path) as store:
+        store.prune(T0 + 50 * DAY_S, 36_500, limit, "s")
+    assert size() <= limit
+
+
 def test_a_session_is_moved_whole(path):
     """After a step of the clock events and hours are where they belong, and no second is lost."""
     shift_s = 366 * DAY_S + 1_234.5

@@ -1,5 +1,6 @@
 """The daemon as a service: its manager, its figures, its clock."""
 
+import contextlib
 import io
 import os
 import queue
@@ -28,8 +29,8 @@ from edge.daemon.metrics import served
 from edge.daemon.notify import Notifier
 from edge.daemon.session import Clocks, Session
 from edge.daemon.shift import Shift
-from edge.daemon.source import Source, SourceFigures
-from edge.errors import AirwayError, ConfigError
+from edge.daemon.source import Source, SourceFigures, open_source
+from edge.errors import AirwayError, DeviceUnavailableError, TryAgainError
 from edge.messages import Health, rfc3339
 from edge.store import Reader
 
@@ -224,6 +225,59 @@ def test_a_new_configuration_that_fails_falls_back(tmp_path, wait_until):
     assert handlers == [True]
 
 
+def test_a_reload_without_a_microphone_waits_for_it(tmp_path, monkeypatch, caplog, wait_until):
+    """Unplugged while the configuration is read again: it is looked for, and found again."""
+    monkeypatch.setattr("edge.daemon.service._AWAY_S", 0.1)
+    settings = configured(tmp_path, None)
+    opened, away = [], threading.Event()
+
+    def opening(source: Any, stdin: Any) -> Source:
+        opened.append(source)
+        if away.is_set():
+            raise DeviceUnavailableError("the microphone can't be opened")
+        return open_source(source, stdin)
+
+    monkeypatch.setattr("edge.daemon.shift.open_source", opening)
+    reading, writing = os.pipe()
+    done: list[bool] = []
+
+    with io.FileIO(reading, "rb") as stream, io.FileIO(writing, "wb") as pipe:
+
+        def drive() -> None:
+            pipe.write(night(1, [0.2]).tobytes())
+            done.append(wait_until(lambda: stored(settings)[0] == {"burst": 1}))
+            away.set()
+            os.kill(os.getpid(), signal.SIGHUP)
+            done.append(wait_until(lambda: len(opened) > 4))
+            os.kill(os.getpid(), signal.SIGHUP)
+            away.clear()
+            done.append(wait_until(lambda: caplog.text.count("listening at") == 2))
+            for _ in range(3):
+                pipe.write(night(1, [0.2]).tobytes())
+                time.sleep(0.1)
+            done.append(wait_until(lambda: stored(settings)[0]["burst"] > 1))
+            pipe.close()
+
+        thread = threading.Thread(target=drive)
+        thread.start()
+        with caplog.at_level("INFO"):
+            code = serve(lambda: Setup(settings, Bursts, ABOUT), stdin=stream)
+        thread.join(20)
+    assert code == 0
+    assert done == [True] * 4
+    assert caplog.text.count("nothing is heard until it is back") == 1
+
+
+def test_the_figures_are_there_from_the_start(tmp_path, monkeypatch):
+    """Before the first minute is over, the daemon has something to show."""
+    shown: list[str] = []
+    monkeypatch.setattr(Board, "show", lambda board, *figures: shown.append("figures"))
+    daemon = Live(configured(tmp_path, None))
+    daemon.hear(1, [])
+    assert daemon.end() == [0]
+    assert len(shown) == 2  # at the start, and at the end
+
+
 def test_home_assistant_is_told_again_after_its_birth(tmp_path, mosquitto, wait_until):
     """The discovery payload is retained, and comes once more when Home Assistant is back."""
     mosquitto.start()
@@ -295,21 +349,34 @@ def test_a_port_that_is_taken_is_refused():
     """Two daemons on one port: the second says which key to change."""
     with (
         served(0, str) as port,
-        pytest.raises(ConfigError, match=rf"metrics\.port: .*:{port}"),
+        pytest.raises(TryAgainError, match=rf"metrics\.port: .*:{port}"),
         served(port, str),
     ):
         raise AssertionError
 
 
-def test_a_silent_client_does_not_keep_others_out(monkeypatch, wait_until):
-    """Somebody who connects and says nothing is let go after a while."""
-    monkeypatch.setattr("edge.daemon.metrics._REQUEST_TIMEOUT_S", 0.3)
-    with (
-        served(0, lambda: "airway_x 1\n") as port,
-        socket.create_connection(("127.0.0.1", port)),
-        urllib.request.urlopen(f"http://127.0.0.1:{port}/metrics", timeout=5) as answer,
-    ):
-        assert answer.read() == b"airway_x 1\n"
+def test_a_silent_client_keeps_nobody_out_and_nothing_up(wait_until):
+    """Others are served meanwhile, what is too much is let go, and the end waits for nobody."""
+
+    def text(port: int) -> bytes:
+        with urllib.request.urlopen(f"http://127.0.0.1:{port}/metrics", timeout=5) as answer:
+            return answer.read()
+
+    def connected(port: int) -> socket.socket:
+        client = socket.create_connection(("127.0.0.1", port), timeout=5)
+        opened.callback(client.close)
+        return client
+
+    with contextlib.ExitStack() as opened:
+        with served(0, lambda: "airway_x 1\n") as port:
+            first = connected(port)
+            assert text(port) == b"airway_x 1\n"
+            first.sendall(b"GET /metrics HTTP/1.1\r\n")  # and no more
+            for _ in range(3):
+                connected(port)
+            assert connected(port).recv(1) == b""  # one too many
+            began_s = time.monotonic()
+        assert time.monotonic() - began_s < 2
 
 
 def test_a_name_with_quotes_stays_one_label():
