@@ -42,9 +42,7 @@ def design(rate_hz: int, low_hz: int, high_hz: int, order: int = 2) -> NDArray[n
         for pair in range(order // 2)
         if edge_hz
     ]
-    coefficients = np.array(sections, dtype=np.int32)
-    coefficients.setflags(write=False)
-    return coefficients
+    return portable.frozen(np.array(sections))
 
 
 def edge_ranges(rate_hz: int, low_hz: int) -> tuple[tuple[int, int], tuple[int, int]]:
@@ -78,8 +76,7 @@ def _section(rate_hz: int, edge_hz: int, order: int, pair: int, sign: int) -> li
     norm = 1 / (1 + damping * warped + square)
     outer = norm * (square if sign > 0 else 1.0)
     a1, a2 = 2 * (square - 1) * norm, (1 - damping * warped + square) * norm
-    values = np.array([outer, a1, a2]) * float(1 << COEFFICIENT_BITS)
-    b0, a1_q30, a2_q30 = portable.round_half_up(values).tolist()
+    b0, a1_q30, a2_q30 = portable.fixed(np.array([outer, a1, a2]), COEFFICIENT_BITS).tolist()
     # The middle tap is twice the outer ones to the bit, so that a high-pass has no gain at DC.
     return [b0, sign * 2 * b0, b0, a1_q30, a2_q30]
 

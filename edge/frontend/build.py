@@ -1,4 +1,4 @@
-"""Spec -> integer tables: the only place where a float becomes an integer.
+"""Spec -> integer tables.
 
 Each stage knows its own integers; the window, the transform, the filters and the logarithm,
 which all specs share, are here.
@@ -33,17 +33,18 @@ def build_tables(spec: FrontendSpec) -> FrontendTables:
     """
     turn = fourier.rotations(spec.fft_size)
     edges, rise = _mel_filters(spec)
+    log2 = np.array([portable.log2(1 + i / 256) for i in range(257)])
     common = FrontendTables(
-        window_q30=_fixed(_hann(spec.window_samples), WINDOW_BITS),
+        window_q30=portable.fixed(_hann(spec.window_samples), WINDOW_BITS),
         twiddle_re_q30=turn.twiddle_re_q30,
         twiddle_im_q30=turn.twiddle_im_q30,
         bit_reversal=turn.bit_reversal,
-        mel_edges=_frozen(edges),
+        mel_edges=portable.frozen(edges),
         mel_rise_q15=rise,
-        log2_q20=_fixed(np.array([portable.log2(1 + i / 256) for i in range(257)]), LOG_BITS),
-        log_offset_q20=_fixed(np.array([_log_offset(spec)]), LOG_BITS),
-        dct_q30=_fixed(_dct(spec), DCT_BITS),
-        kept=_frozen(np.array(spec.indices)),
+        log2_q20=portable.fixed(log2, LOG_BITS),
+        log_offset_q20=portable.fixed(np.array([_log_offset(spec)]), LOG_BITS),
+        dct_q30=portable.fixed(_dct(spec), DCT_BITS),
+        kept=portable.frozen(np.array(spec.indices)),
     )
     return dataclasses.replace(common, **_optional(spec))
 
@@ -74,18 +75,8 @@ def _spectral(spec: FrontendSpec) -> dict[str, NDArray[np.int32]]:
         "spectral_twiddle_im_q30": tables.turn.twiddle_im_q30,
         "spectral_bit_reversal": tables.turn.bit_reversal,
         "spectral_gain_q15": tables.gain_q15,
-        "spectral_levels_q20": _frozen(np.array([tables.bias_q20, tables.least_q20])),
+        "spectral_levels_q20": portable.frozen(np.array([tables.bias_q20, tables.least_q20])),
     }
-
-
-def _frozen(values: NDArray[np.int64]) -> NDArray[np.int32]:
-    array = np.ascontiguousarray(values, dtype=np.int32)
-    array.setflags(write=False)
-    return array
-
-
-def _fixed(values: NDArray[np.float64], bits: int) -> NDArray[np.int32]:
-    return _frozen(portable.round_half_up(values * float(1 << bits)))
 
 
 def _hann(length: int) -> NDArray[np.float64]:
@@ -113,7 +104,7 @@ def _mel_filters(spec: FrontendSpec) -> tuple[NDArray[np.int64], NDArray[np.int3
         edges[:-1], edges[1:], edges_hz[:-1], edges_hz[1:], strict=True
     ):
         rise[start:stop] = (bins_hz[start:stop] - left) / (right - left)
-    return edges.astype(np.int64), _fixed(np.clip(rise, 0.0, 1.0), WEIGHT_BITS)
+    return edges.astype(np.int64), portable.fixed(np.clip(rise, 0.0, 1.0), WEIGHT_BITS)
 
 
 def _log_offset(spec: FrontendSpec) -> float:

@@ -5,8 +5,6 @@ Rabiner & Sambur, An algorithm for determining the endpoints of isolated utteran
 System Technical Journal 54(2), 1975.
 """
 
-import dataclasses
-
 import numpy as np
 from numpy.typing import NDArray
 
@@ -27,21 +25,15 @@ def log_offset(spec: FrontendSpec) -> NDArray[np.int32]:
     """
     full_scale = 2 * portable.log2(spec.window_samples) + 29  # N^2 times half of 2^30
     floor = spec.floor_dbfs / 10 * (portable.ln(10) / portable.ln(2))
-    value = np.array([-full_scale - floor]) * float(1 << q.LOG_BITS)
-    offset = portable.round_half_up(value).astype(np.int32)
-    offset.setflags(write=False)
-    return offset
+    return portable.fixed(np.array([-full_scale - floor]), q.LOG_BITS)
 
 
-def log_energy(
-    frames: NDArray[np.int16], tables: FrontendTables, offset_q20: NDArray[np.int32]
-) -> NDArray[np.int16]:
+def log_energy(frames: NDArray[np.int16], tables: FrontendTables) -> NDArray[np.int16]:
     """log2 of each frame's energy above the spec's floor, 0 at the floor and below.
 
     Args:
         frames: int16 [frames, window_samples].
-        tables: the frontend's integers; only the table of log2 is used.
-        offset_q20: what `log_offset` gave.
+        tables: the frontend's integers, with an energy offset.
 
     Returns:
         int16 [frames], Q8.7.
@@ -50,10 +42,9 @@ def log_energy(
     total = wide.sum(axis=1)
     # N^2 times the variance, exactly; below 2^52 for 2,048 samples.
     scatter = frames.shape[1] * (wide * wide).sum(axis=1) - total * total
+    unshifted = np.zeros(len(frames), dtype=np.int64)
     log = mfcc.log2_above_floor(
-        scatter[:, None],
-        np.zeros(len(frames), dtype=np.int64),
-        dataclasses.replace(tables, log_offset_q20=offset_q20),
+        scatter[:, None], unshifted, tables.log2_q20, tables.energy_offset_q20
     )
     return mfcc.to_q7(log[:, 0])
 

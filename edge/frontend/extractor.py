@@ -134,9 +134,9 @@ def rows(
     mel = mfcc.features(frames, spec, tables)
     parts = []
     if spec.lpc_order:
-        parts.append(lpc.reflection(frames, tables, tables.lag_window_q30))
+        parts.append(lpc.reflection(frames, tables))
     if spec.energy:
-        parts.append(energy.log_energy(frames, tables, tables.energy_offset_q20)[:, None])
+        parts.append(energy.log_energy(frames, tables)[:, None])
         parts.append(energy.zero_crossings(frames)[:, None])
     if not parts:
         return mel

@@ -37,15 +37,12 @@ def rotations(fft_size: int) -> Rotations:
     order = np.zeros(1, dtype=np.int64)
     while len(order) < fft_size // 2:
         order = np.concatenate([2 * order, 2 * order + 1])
-    values = [
-        portable.round_half_up(portable.cos_turns(k, fft_size) * float(1 << TWIDDLE_BITS)),
-        portable.round_half_up(-portable.sin_turns(k, fft_size) * float(1 << TWIDDLE_BITS)),
-        order,
-    ]
-    arrays = [array.astype(np.int32) for array in values]
-    for array in arrays:
-        array.setflags(write=False)
-    return Rotations(fft_size, *arrays)
+    return Rotations(
+        fft_size,
+        portable.fixed(portable.cos_turns(k, fft_size), TWIDDLE_BITS),
+        portable.fixed(-portable.sin_turns(k, fft_size), TWIDDLE_BITS),
+        portable.frozen(order),
+    )
 
 
 def forward(x: Ints, turn: Rotations) -> tuple[Ints, Ints]:

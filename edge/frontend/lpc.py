@@ -43,14 +43,10 @@ def lag_window(order: int, rate_hz: int) -> NDArray[np.int32]:
     radians = 2 * 3.141592653589793 * LAG_WINDOW_HZ / rate_hz
     values = [portable.exp(-0.5 * (radians * lag) * (radians * lag)) for lag in range(order + 1)]
     values[0] = 1 + NOISE_FLOOR
-    lags = portable.round_half_up(np.array(values) * float(1 << LAG_BITS)).astype(np.int32)
-    lags.setflags(write=False)
-    return lags
+    return portable.fixed(np.array(values), LAG_BITS)
 
 
-def reflection(
-    frames: NDArray[np.int16], tables: FrontendTables, lags_q30: NDArray[np.int32]
-) -> NDArray[np.int16]:
+def reflection(frames: NDArray[np.int16], tables: FrontendTables) -> NDArray[np.int16]:
     """Reflection coefficients of each frame, after taking its mean away and windowing it.
 
     The sign is that of the predictor's last coefficient: 1 + k z^-1 flattens the spectrum of
@@ -58,23 +54,20 @@ def reflection(
 
     Args:
         frames: int16 [frames, window_samples].
-        tables: the frontend's integers; only the window is used.
-        lags_q30: what `lag_window` gave, int32 [order + 1].
+        tables: the frontend's integers, with a lag window.
 
     Returns:
         int16 [frames, order], Q15, from -32,767 to 32,767.
     """
-    out = np.empty((len(frames), len(lags_q30) - 1), dtype=np.int16)
+    out = np.empty((len(frames), len(tables.lag_window_q30) - 1), dtype=np.int16)
     for start in range(0, len(frames), mfcc.BATCH_FRAMES):
         batch = frames[start : start + mfcc.BATCH_FRAMES]
-        k_q30 = schur(autocorrelation(batch, tables, lags_q30))
+        k_q30 = schur(autocorrelation(batch, tables))
         out[start : start + len(batch)] = np.clip(rounded_shift(k_q30, 15), -32_767, 32_767)
     return out
 
 
-def autocorrelation(
-    frames: NDArray[np.int16], tables: FrontendTables, lags_q30: NDArray[np.int32]
-) -> Ints:
+def autocorrelation(frames: NDArray[np.int16], tables: FrontendTables) -> Ints:
     """Autocorrelation after the lag window, each frame scaled by a power of two.
 
     Returns:
@@ -83,6 +76,7 @@ def autocorrelation(
     windowed, _ = mfcc.normalise(frames, tables)
     x = rounded_shift(windowed, mfcc.FRAME_BITS - SAMPLE_BITS)
     length = x.shape[1]
+    lags_q30 = tables.lag_window_q30
     lags = range(len(lags_q30))
     r = np.stack([(x[:, : length - lag] * x[:, lag:]).sum(axis=1) for lag in lags], axis=1)
     down = bit_length(r[:, 0]) - 30  # to Q30

@@ -51,7 +51,7 @@ def log_mel(frames: NDArray[np.int16], spec: FrontendSpec, tables: FrontendTable
     windowed, shift = normalise(frames, tables)
     re, im = real_fft(windowed, spec, tables)
     power = mel_power(re, im, tables)
-    return log2_above_floor(power, shift, tables)
+    return log2_above_floor(power, shift, tables.log2_q20, tables.log_offset_q20)
 
 
 def normalise(frames: NDArray[np.int16], tables: FrontendTables) -> tuple[Ints, Ints]:
@@ -110,13 +110,16 @@ def _between(x: Ints, edges: NDArray[np.int32]) -> Ints:
     return np.diff(running[:, edges], axis=1)
 
 
-def log2_above_floor(power: Ints, shift: Ints, tables: FrontendTables) -> Ints:
+def log2_above_floor(
+    power: Ints, shift: Ints, log2_q20: NDArray[np.int32], offset_q20: NDArray[np.int32]
+) -> Ints:
     """log2 by table and linear interpolation; 0 at the spec's floor and below.
 
     Args:
         power: int64 [frames, bands], at least 0.
         shift: int64 [frames], the left shift of each frame.
-        tables: the frontend's integers.
+        log2_q20: int32 [257], log2 from 1 to 2.
+        offset_q20: int32 [1], what turns log2 of the power into log2 above the floor.
 
     Returns:
         int64 [frames, bands], Q20; the error of the interpolation is below 2^-18.
@@ -129,10 +132,10 @@ def log2_above_floor(power: Ints, shift: Ints, tables: FrontendTables) -> Ints:
     rest_bits = 30 - q.LOG_TABLE_BITS
     index = np.where(power > 0, fraction >> rest_bits, 0)
     rest = fraction & ((1 << rest_bits) - 1)
-    low = tables.log2_q20[index].astype(np.int64)
-    high = tables.log2_q20[index + 1].astype(np.int64)
+    low = log2_q20[index].astype(np.int64)
+    high = log2_q20[index + 1].astype(np.int64)
     log = low + rounded_shift((high - low) * rest, rest_bits) + (exponent << q.LOG_BITS)
-    log += tables.log_offset_q20[0] - ((2 * shift[:, None]) << q.LOG_BITS)
+    log += offset_q20[0] - ((2 * shift[:, None]) << q.LOG_BITS)
     return np.where(power > 0, np.maximum(log, 0), 0)
 
 

@@ -1,4 +1,4 @@
-"""Elementary functions that give the same bits on every IEEE 754 machine.
+"""Elementary functions that give the same bits on every IEEE 754 machine, and their integers.
 
 They use only addition, multiplication, division and exact scaling, which the standard
 rounds one way; a libm's sine may differ in the last bit between two systems, and a table
@@ -105,3 +105,15 @@ def round_half_up(x: Floats) -> NDArray[np.int64]:
     """Nearest integer, halves upwards."""
     rounded: NDArray[np.int64] = np.floor(x + 0.5).astype(np.int64)
     return rounded
+
+
+def fixed(values: Floats, bits: int) -> NDArray[np.int32]:
+    """Values with so many bits of fraction, for a table: int32, read-only."""
+    return frozen(round_half_up(values * float(1 << bits)))
+
+
+def frozen(values: NDArray[np.int64]) -> NDArray[np.int32]:
+    """A table's integers: int32, contiguous, read-only."""
+    array = np.ascontiguousarray(values, dtype=np.int32)
+    array.setflags(write=False)
+    return array

@@ -61,9 +61,7 @@ def build_taps(rate_in_hz: int, rate_out_hz: int) -> Taps:
     fixed = portable.round_half_up(taps * float(1 << TAP_BITS))
     # Every phase passes a constant unchanged: what rounding took goes to the largest tap.
     fixed[np.arange(phases), fixed.argmax(axis=1)] += (1 << TAP_BITS) - fixed.sum(axis=1)
-    values = fixed.astype(np.int32)
-    values.setflags(write=False)
-    return Taps(values, step)
+    return Taps(portable.frozen(fixed), step)
 
 
 def _sinc(x: NDArray[np.float64]) -> NDArray[np.float64]:

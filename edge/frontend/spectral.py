@@ -93,11 +93,11 @@ def build_tables(fft_size: int, floor_db: int) -> SpectralTables:
     least = -portable.log2(24 * fft_size)
     return SpectralTables(
         turn=fourier.rotations(fft_size),
-        window_q30=_fixed(portable.sin_turns(index, 2 * fft_size), WINDOW_BITS),
-        log2_q20=_fixed(log2, LOG_BITS),
-        gain_q15=_fixed(_gain(floor_db), GAIN_BITS),
+        window_q30=portable.fixed(portable.sin_turns(index, 2 * fft_size), WINDOW_BITS),
+        log2_q20=portable.fixed(log2, LOG_BITS),
+        gain_q15=portable.fixed(_gain(floor_db), GAIN_BITS),
         bias_q20=int(BIAS * (1 << LOG_BITS)),
-        least_q20=int(portable.round_half_up(np.array([least * (1 << LOG_BITS)]))[0]),
+        least_q20=int(portable.fixed(np.array([least]), LOG_BITS)[0]),
     )
 
 
@@ -108,12 +108,6 @@ def _gain(floor_db: int) -> NDArray[np.float64]:
     gain: NDArray[np.float64] = np.maximum(least, 1 - OVERSUBTRACTION / ratio)
     gain[-1] = 1.0
     return gain
-
-
-def _fixed(values: NDArray[np.float64], bits: int) -> NDArray[np.int32]:
-    array = portable.round_half_up(values * float(1 << bits)).astype(np.int32)
-    array.setflags(write=False)
-    return array
 
 
 class SpectralDenoiser:

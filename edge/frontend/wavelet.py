@@ -69,10 +69,8 @@ def build_tables(sigmas: tuple[float, ...]) -> WaveletTables:
         raise BadInputError(
             f"wavelet denoiser: sigmas={sigmas} must each be from 0 to {MAX_SIGMAS}"
         )
-    factor = np.array(sigmas, dtype=np.float64) / NORMAL_MAD * float(1 << THRESHOLD_BITS)
-    factor_q8 = portable.round_half_up(factor).astype(np.int32)
-    factor_q8.setflags(write=False)
-    return WaveletTables(len(sigmas), factor_q8)
+    factor = np.array(sigmas, dtype=np.float64) / NORMAL_MAD
+    return WaveletTables(len(sigmas), portable.fixed(factor, THRESHOLD_BITS))
 
 
 class WaveletDenoiser:

@@ -19,7 +19,8 @@ def frames_of(pcm: np.ndarray, spec: FrontendSpec) -> np.ndarray:
 
 def ours(frames: np.ndarray, spec: FrontendSpec) -> np.ndarray:
     """int16 [frames], Q8.7."""
-    return log_energy(frames, build_tables(spec), log_offset(spec))
+    tables = dataclasses.replace(build_tables(spec), energy_offset_q20=log_offset(spec))
+    return log_energy(frames, tables)
 
 
 def oracle(frames: np.ndarray, spec: FrontendSpec) -> np.ndarray:

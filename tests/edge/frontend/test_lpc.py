@@ -1,5 +1,6 @@
 """Reflection coefficients against float64, on made signals and on real audio."""
 
+import dataclasses
 import os
 from pathlib import Path
 
@@ -12,7 +13,7 @@ from hypothesis import strategies as st
 from signals import any_signal, hard_cases
 
 from edge.errors import BadInputError
-from edge.frontend import PRESETS, FrontendSpec, build_tables, lpc
+from edge.frontend import PRESETS, FrontendSpec, FrontendTables, build_tables, lpc
 from edge.frontend.framer import Framer
 from edge.frontend.lpc import MAX_ORDER, lag_window, reflection
 from edge.frontend.resample import Resampler
@@ -54,9 +55,15 @@ def levinson(r: np.ndarray) -> np.ndarray:
     return out
 
 
+def with_lags(spec: FrontendSpec, order: int) -> FrontendTables:
+    """The tables of a spec with a lag window of this order."""
+    lags_q30 = lag_window(order, spec.rate_hz)
+    return dataclasses.replace(build_tables(spec), lag_window_q30=lags_q30)
+
+
 def ours(frames: np.ndarray, spec: FrontendSpec, order: int) -> np.ndarray:
     """int16 [frames, order]."""
-    return reflection(frames, build_tables(spec), lag_window(order, spec.rate_hz))
+    return reflection(frames, with_lags(spec, order))
 
 
 @pytest.mark.parametrize("spec", SPECS.values(), ids=SPECS)
@@ -122,8 +129,7 @@ def test_fits_the_words_of_c(monkeypatch):
     monkeypatch.setattr(lpc, "rounded_shift", shifted)
     for pcm in hard_cases(2_000, spec.rate_hz).values():
         frames = frames_of(pcm, spec)
-        tables, lags = build_tables(spec), lag_window(16, spec.rate_hz)
-        r = lpc.autocorrelation(frames, tables, lags)
+        r = lpc.autocorrelation(frames, with_lags(spec, 16))
         assert np.abs(r).max() < 2**31
         lpc.schur(r)
     assert len(seen) > 100
