@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from edge import phrases
 from edge.occlusion import Grounds, Share
 from edge.records import Screening, SoundCount
-from edge.screening import ABSTAIN, Measured
+from edge.screening import ABSTAIN, FALSE_SHARE, Measured, least_beyond_chance
 
 # A share smaller than this, of the calibrated log-odds, is noise of the int8 scores.
 LEAST_LOGIT = 0.025
@@ -18,6 +18,7 @@ LEAST_LOGIT = 0.025
 TOLD = 3
 _SEPARATOR = {"en": " ", "zh": ""}
 _LIST = {"en": ", ", "zh": "、"}
+_BRACKETS = {"en": " ({})", "zh": "（{}）"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +66,7 @@ def explain(screening: Screening, grounds: Grounds, source: Source) -> Explanati
 def _person(screening: Screening, grounds: Grounds, source: Source, code: str) -> str:
     if screening.decision == ABSTAIN:
         said = [phrases.REASONS[reason][code] for reason in screening.reasons]
-        if not _faulty(screening):
+        if not _faulty(screening.reasons):
             said += _heard(screening.sounds, code)
     else:
         group = phrases.GROUPS.get(screening.decision, phrases.ANY_GROUP)[code]
@@ -86,23 +87,54 @@ def _person(screening: Screening, grounds: Grounds, source: Source, code: str) -
     return _SEPARATOR[code].join([*said, following, phrases.URGENT[code], phrases.AID[code]])
 
 
-def _faulty(screening: Screening) -> bool:
+def headline(
+    decision: str, probabilities: Mapping[str, float], reasons: Sequence[str], code: str
+) -> str:
+    """What is decided, in one sentence."""
+    phrase = phrases.NO_RESULT if decision == ABSTAIN else phrases.RESEMBLES
+    # The probabilities of a refused recording mean nothing, so nobody has to see them.
+    odds = "" if _faulty(reasons) else _bracketed(_odds(probabilities, code), code)
+    return phrase[code].format(label=_named(phrases.NAMES, decision, code), odds=odds)
+
+
+def _named(names: Mapping[str, Mapping[str, str]], name: str, code: str) -> str:
+    """A technical name in a language; what has no words of its own keeps it."""
+    return names.get(name, {}).get(code, name)
+
+
+def _bracketed(text: str, code: str) -> str:
+    return _BRACKETS[code].format(text)
+
+
+def _odds(probabilities: Mapping[str, float], code: str) -> str:
+    return _LIST[code].join(
+        f"{_named(phrases.NAMES, label, code)} {p:.2f}" for label, p in probabilities.items()
+    )
+
+
+def _faulty(reasons: Sequence[str]) -> bool:
     """Whether nothing in the recording is worth telling."""
-    return bool(set(screening.reasons) & set(phrases.FAULTS))
+    return bool(set(reasons) & set(phrases.FAULTS))
 
 
 def _heard(sounds: Sequence[SoundCount], code: str) -> list[str]:
-    return [
-        _counted(sound, phrases.HEARD if sound.heard else phrases.NOT_HEARD, code)
-        for sound in sounds
-    ]
+    return [_counted(sound, _sentence(sound), code) for sound in sounds]
+
+
+def _sentence(sound: SoundCount) -> dict[str, str]:
+    """What a person is told of a sound: that it was heard only where that is beyond chance."""
+    if sound.heard >= least_beyond_chance(sound.stretches):
+        return phrases.HEARD
+    return phrases.AS_BY_CHANCE if sound.heard else phrases.NOT_HEARD
 
 
 def _counted(sound: SoundCount, phrase: dict[str, str], code: str) -> str:
     return phrase[code].format(
-        sound=phrases.SOUNDS.get(sound.label, {}).get(code, sound.label),
+        sound=_named(phrases.SOUNDS, sound.label, code),
         heard=sound.heard,
         stretches=sound.stretches,
+        least=least_beyond_chance(sound.stretches),
+        share=round(100 * FALSE_SHARE),
     )
 
 
@@ -131,32 +163,33 @@ def _tens(hertz: float) -> int:
 
 
 def _clinician(screening: Screening, grounds: Grounds, source: Source, code: str) -> str:
-    reasons = f" ({', '.join(screening.reasons)})" if screening.reasons else ""
+    reasons = [_named(phrases.REASON_NAMES, reason, code) for reason in screening.reasons]
     about = phrases.CLINICIAN[code].format(
         name=source.name,
         version=source.version,
         seconds=f"{screening.duration_s:.1f}",
-        decision=screening.decision,
-        reasons=reasons,
+        decision=_named(phrases.NAMES, screening.decision, code),
+        reasons=_bracketed(_LIST[code].join(reasons), code) if reasons else "",
         novelty=f"{screening.novelty:.2f}",
     )
     # The probabilities of a refused recording mean nothing.
-    found = [] if _faulty(screening) else _findings(screening, grounds, source.measured, code)
+    found = (
+        [] if _faulty(screening.reasons) else _findings(screening, grounds, source.measured, code)
+    )
     said = [about, *found, phrases.CLINICIAN_NEXT[code], phrases.AID[code]]
     return _SEPARATOR[code].join(said)
 
 
 def _findings(screening: Screening, grounds: Grounds, measured: Measured, code: str) -> list[str]:
     """Odds, sounds, grounds and figures, for a professional."""
-    odds = _LIST[code].join(f"{k} {p:.2f}" for k, p in screening.probabilities.items())
     said = [
-        phrases.CLINICIAN_ODDS[code].format(odds=odds),
+        phrases.CLINICIAN_ODDS[code].format(odds=_odds(screening.probabilities, code)),
         *(_counted(sound, phrases.CLINICIAN_SOUND, code) for sound in screening.sounds),
     ]
     if grounds.seconds or grounds.bands:
         said.append(
             phrases.CLINICIAN_GROUNDS[code].format(
-                label=grounds.label,
+                label=_named(phrases.NAMES, grounds.label, code),
                 seconds=_told(grounds.seconds, "s", 0, code),
                 bands=_told(grounds.bands, "Hz", -1, code),
             )

@@ -18,6 +18,12 @@ GROUPS = {
         "zh": "对照录音（健康者或患其他疾病者）",
     },
 }
+# A decision in one word: the groups' names, and that there is none.
+NAMES = {
+    "obstructive": {"en": "obstructive", "zh": "气道阻塞组"},
+    "other": {"en": "other", "zh": "对照组"},
+    screening.ABSTAIN: {"en": "abstain", "zh": "不作结论"},
+}
 ANY_GROUP = {"en": "recordings of the group “{label}”", "zh": "“{label}”组的录音"}
 
 SOUNDS = {
@@ -63,7 +69,21 @@ REASONS = {
         "zh": "这段录音没有明显偏向任何一组，因此不给出结果；再录一次可能会更清楚。",
     },
 }
+REASON_NAMES = {
+    screening.TOO_SHORT: {"en": "too short", "zh": "录音太短"},
+    screening.TOO_QUIET: {"en": "too quiet", "zh": "声音太小"},
+    screening.CLIPPED: {"en": "clipped", "zh": "削波失真"},
+    screening.UNFAMILIAR: {"en": "unfamiliar", "zh": "与参考录音不同"},
+    screening.NO_EVIDENCE: {"en": "no evidence", "zh": "缺乏证据"},
+    screening.UNCERTAIN: {"en": "uncertain", "zh": "不确定"},
+}
 
+# The line above the explanation, behind the file's name.
+RESEMBLES = {
+    "en": "resembles the group “{label}”{odds}.",
+    "zh": "更接近“{label}”{odds}。",
+}
+NO_RESULT = {"en": "no result{odds}.", "zh": "没有结果{odds}。"}
 LIKENESS = {
     "en": "This recording sounds more like {group} than like the other recordings that this screen "
     "knows (probability {p} %).",
@@ -72,6 +92,12 @@ LIKENESS = {
 HEARD = {
     "en": "Possible {sound} was heard in {heard} of {stretches} overlapping two-second stretches.",
     "zh": "在 {stretches} 段相互重叠的两秒片段中，有 {heard} 段可能听到{sound}。",
+}
+AS_BY_CHANCE = {
+    "en": "No clear {sound} was heard: {heard} of {stretches} overlapping two-second stretches "
+    "sounded like it, no more than may do so by chance (it may have been missed).",
+    "zh": "没有明确听出{sound}：{stretches} 段相互重叠的两秒片段中，有 {heard} 段听起来像，"
+    "没有该声音时也会偶然如此（也可能漏听）。",
 }
 NOT_HEARD = {
     "en": "No {sound} was noticed (it may have been missed).",
@@ -137,8 +163,10 @@ CLINICIAN_ODDS = {
     "zh": "校准概率：{odds}。",
 }
 CLINICIAN_SOUND = {
-    "en": "Possible {sound} in {heard} of {stretches} overlapping windows of 2 s.",
-    "zh": "可能的{sound}：{stretches} 个相互重叠的 2 秒窗中有 {heard} 个。",
+    "en": "Possible {sound} in {heard} of {stretches} overlapping windows of 2 s (beyond chance "
+    "from {least} on, at {share} % false a window).",
+    "zh": "可能的{sound}：{stretches} 个相互重叠的 2 秒窗中有 {heard} 个"
+    "（每窗误判率 {share}%，达到 {least} 个才超出偶然）。",
 }
 CLINICIAN_GROUNDS = {
     "en": "Occlusion of the int8 model, change of the log-odds of “{label}” beyond the mean of all "
@@ -157,7 +185,7 @@ CLINICIAN_LIMITS = {
     "hospital, one stethoscope), where about four in ten people had asthma or COPD; where fewer "
     "have, that of “obstructive” is too high. COPD alone was not told from the rest.",
     "zh": "概率以其拟合所用的录音为准（成人、一家医院、一种听诊器），"
-    "其中约四成的人有哮喘或慢阻肺；在患者较少的人群中，“obstructive”（气道阻塞）的概率偏高。"
+    "其中约四成的人有哮喘或慢阻肺；在患者较少的人群中，“气道阻塞组”的概率偏高。"
     "单独的慢阻肺未能与其余者区分。",
 }
 CLINICIAN_NEXT = {

@@ -14,12 +14,12 @@ from edge.classifier import RUNTIMES, Classifier
 from edge.commands.output import each_file, say_json
 from edge.config import Settings, load_settings
 from edge.errors import BadInputError, ConfigError
-from edge.explain import Source, as_json, explain
+from edge.explain import Source, as_json, explain, headline
 from edge.messages import Origin, Stamp, rfc3339, screening_message
 from edge.occlusion import occlude
-from edge.phrases import FAULTS
+from edge.phrases import LANGUAGES
 from edge.records import Pcm, Screening
-from edge.screening import ABSTAIN, MOST_S, Screener
+from edge.screening import MOST_S, Screener
 
 BUNDLE = "screen-chest"
 # What a line of output has and the result itself has not.
@@ -139,11 +139,10 @@ def _likeliest(result: Screening) -> str:
 
 
 def _say_words(line: dict[str, Any]) -> None:
-    head = "no result" if line["decision"] == ABSTAIN else line["decision"]
-    # The probabilities of a refused recording mean nothing, so nobody has to see them.
-    if not set(line["reasons"]) & set(FAULTS):
-        odds = ", ".join(f"{label} {p:.2f}" for label, p in line["probabilities"].items())
-        head = f"{head} ({odds})"
-    print(f"{line['file']}: {head}")
-    print(line["explanation"]["en"])
-    print(line["explanation"]["zh"])
+    heads = [
+        headline(line["decision"], line["probabilities"], line["reasons"], code)
+        for code in LANGUAGES
+    ]
+    print(f"{line['file']}: {' '.join(heads)}")
+    for code in LANGUAGES:
+        print(line["explanation"][code])

@@ -61,7 +61,7 @@ def test_words_come_in_both_languages(folder):
     """Without --json a person reads the result, English first, and no odds of what is refused."""
     done = airway("screen", folder / "room.flac")
     head, english, chinese = done.stdout.splitlines()
-    assert head.endswith(": no result")
+    assert head.endswith(": no result. 没有结果。")
     assert "screening aid, not a diagnosis" in english
     assert "不是诊断" in chinese
 
@@ -69,13 +69,21 @@ def test_words_come_in_both_languages(folder):
 @pytest.mark.parametrize(
     ("reasons", "head"),
     [
-        ([], "a.wav: obstructive (obstructive 0.80, other 0.20)"),
-        (["uncertain"], "a.wav: no result (obstructive 0.80, other 0.20)"),
-        (["unfamiliar", "uncertain"], "a.wav: no result"),
+        (
+            [],
+            "a.wav: resembles the group “obstructive” (obstructive 0.80, other 0.20). "
+            "更接近“气道阻塞组”（气道阻塞组 0.80、对照组 0.20）。",
+        ),
+        (
+            ["uncertain"],
+            "a.wav: no result (obstructive 0.80, other 0.20). "
+            "没有结果（气道阻塞组 0.80、对照组 0.20）。",
+        ),
+        (["unfamiliar", "uncertain"], "a.wav: no result. 没有结果。"),
     ],
 )
 def test_a_refused_recording_shows_no_odds(reasons, head, capsys):
-    """An unsure result shows its probabilities, a refused one does not: they mean nothing."""
+    """A group is only resembled, and what a refused recording's odds are nobody has to see."""
     _say_words(
         {
             "file": "a.wav",

@@ -12,7 +12,17 @@ from edge.bundle import load_bundle
 from edge.classifier import Classifier
 from edge.errors import BadInputError
 from edge.novelty import STATISTICS, Novelty, statistics
-from edge.screening import ABSTAIN, TAXONOMY, Screener, level_of, levelled, screen_rule
+from edge.screening import (
+    ABSTAIN,
+    FALSE_SHARE,
+    MOST_MISTOLD,
+    TAXONOMY,
+    Screener,
+    least_beyond_chance,
+    level_of,
+    levelled,
+    screen_rule,
+)
 
 RATE_HZ = 4_000
 
@@ -164,6 +174,25 @@ def faulty(kind: str, pcm: np.ndarray) -> np.ndarray:
     if kind == screening.TOO_QUIET:
         return np.zeros_like(pcm)
     return np.clip(pcm.astype(np.int32) * 40, -32_768, 32_767).astype(np.int16)
+
+
+@pytest.mark.parametrize(
+    ("stretches", "least"),
+    [(0, 2), (1, 2), (3, 4), (4, 4), (12, 4), (15, 6), (18, 6), (33, 8), (119, 14)],
+)
+def test_the_least_count_beyond_chance(stretches, least):
+    """By hand: of 6 independent stretches 2 exceed by chance in 3 recordings of 100, 1 in 26."""
+    assert least_beyond_chance(stretches) == least
+
+
+@pytest.mark.parametrize("stretches", [4, 9, 18, 31, 119])
+def test_chance_alone_is_rarely_told(stretches):
+    """Of noise in stretches that overlap by half, at most one recording in twenty is told."""
+    halves = np.random.default_rng(stretches).normal(size=(20_000, stretches + 1))
+    values = halves[:, :-1] + halves[:, 1:]
+    heard = (values >= np.quantile(values, 1 - FALSE_SHARE)).sum(axis=1)
+    assert (heard >= least_beyond_chance(stretches)).mean() <= MOST_MISTOLD
+    assert (heard >= 1).mean() > 3 * MOST_MISTOLD
 
 
 @pytest.mark.parametrize("kind", [screening.TOO_SHORT, screening.TOO_QUIET, screening.CLIPPED])

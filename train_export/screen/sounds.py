@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 
+from edge.screening import FALSE_SHARE
 from train_export.chest.labels import canonical
 from train_export.screen.corpus import Recorded
 from train_export.screen.embed import means
@@ -18,8 +19,6 @@ from train_export.screen.figures import compared
 from train_export.screen.head import Matrix, People, choose_penalty, fit, held_out, log_odds
 
 SOUNDS = ("wheeze", "crackle")
-# Share of the stretches of other recordings in which a sound may be heard.
-FALSE = 0.05
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -68,7 +67,7 @@ def sound_head(
         np.concatenate([unseen[index] for index in np.flatnonzero(classes == kind)])
         for kind in (0, 1)
     )
-    limit = float(np.quantile(absent, 1 - FALSE))
+    limit = float(np.quantile(absent, 1 - FALSE_SHARE))
     figures = compared(whole, classes, people) | {
         "stretches_of_recordings_with_it": round(float((there >= limit).mean()), 4),
         "stretches_of_others": round(float((absent >= limit).mean()), 4),

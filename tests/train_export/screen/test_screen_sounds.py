@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from train_export.screen.corpus import Recorded
-from train_export.screen.sounds import FALSE, heard_in, sound_head
+from train_export.screen.sounds import heard_in, sound_head
 
 
 @pytest.mark.parametrize(
