@@ -103,7 +103,7 @@ def page(bundle: Bundle, found: dict[str, dict[str, Any]], peer: dict[str, list[
             lines.append(f"| {kind} | YAMNet, float | the same | " + " | ".join(peer[kind]) + " |")
     lines += [
         "",
-        "| soundscapes | count concordance (CCC) | ECE | false alarms a thousand other sounds | "
+        "| soundscapes | count concordance (CCC) | ECE | false alarms on a thousand other sounds | "
         "sensitivity at so many false alarms an hour |",
         "|---|---|---|---|---|",
     ]

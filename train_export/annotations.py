@@ -33,7 +33,7 @@ class TrueEvent:
 
 @dataclass(frozen=True, slots=True)
 class Annotation:
-    """A recording, its path as the manifest spells it, and its annotated sounds by onset."""
+    """A recording, its path as the manifest spells it first, and its annotated sounds by onset."""
 
     path: Path
     name: str
@@ -51,15 +51,16 @@ def read_manifest(manifest: Path) -> list[Annotation]:
         InputOutputError: it can't be read.
         BadInputError: a column is missing, or a time is no number.
     """
-    files: dict[str, list[TrueEvent]] = {}
-    seen: set[tuple[str, str, float, float]] = set()
+    files: dict[Path, tuple[str, list[TrueEvent]]] = {}
+    seen: set[tuple[Path, str, float, float]] = set()
     repeated: list[str] = []
     for where, row in read_table(manifest, ("path", "label_event", "start_s", "end_s")):
-        events = files.setdefault(row["path"], [])
+        path = (manifest.parent / row["path"]).resolve()  # it may be spelled in several ways
+        _, events = files.setdefault(path, (row["path"], []))
         label = row["label_event"].strip()
         if label and label not in _WHOLE and not label.startswith(_WHOLE_PREFIXES):
             event = _event(row, label, where, manifest.parent)
-            what = (row["path"], label, event.onset_s, event.offset_s)
+            what = (path, label.casefold(), event.onset_s, event.offset_s)
             if what in seen:
                 repeated.append(where)
                 continue
@@ -77,7 +78,7 @@ def read_manifest(manifest: Path) -> list[Annotation]:
         Annotation(
             manifest.parent / name, name, tuple(sorted(events, key=lambda event: event.onset_s))
         )
-        for name, events in files.items()
+        for name, events in files.values()
     ]
 
 

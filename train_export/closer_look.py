@@ -24,7 +24,7 @@ def closer_look(bundle: Bundle, rule: EventRule, outcomes: Sequence[Outcome]) ->
     Returns:
         `det` and `sensitivity_at` (by false alarms an hour), `reliability` and `ece` of the
         found events' probabilities, `false_alarms_by_sound` (what they were on),
-        `false_alarms_per_1000_others`, and `slices` of the sensitivity.
+        `false_alarms_per_1000_others` (those that were on one), and `slices` of the sensitivity.
     """
     points = detection_curve(
         bundle,
@@ -44,7 +44,8 @@ def closer_look(bundle: Bundle, rule: EventRule, outcomes: Sequence[Outcome]) ->
     ]
     bins = reliability([p for p, _ in odds], [hit for _, hit in odds])
     others = sum(len(outcome.others) for outcome in outcomes)
-    blamed = Counter(sound for outcome in outcomes for sound in _blamed(outcome))
+    blamed = [blame for outcome in outcomes for blame in _blamed(outcome)]
+    on_others = sum(other for _, other in blamed)
     return {
         "sensitivity_at": {
             f"{rate:g}": rounded(sensitivity_at(points, rate, hours)) if events else None
@@ -53,28 +54,29 @@ def closer_look(bundle: Bundle, rule: EventRule, outcomes: Sequence[Outcome]) ->
         "ece": round(expected_calibration_error(bins), 4) if bins else None,
         "reliability": bins,
         "others": others,
-        "false_alarms_per_1000_others": round(1000 * blamed.total() / others, 2)
-        if others
-        else None,
-        "false_alarms_by_sound": dict(blamed.most_common()),
+        "false_alarms_per_1000_others": round(1000 * on_others / others, 2) if others else None,
+        "false_alarms_by_sound": dict(Counter(sound for sound, _ in blamed).most_common()),
         "slices": {trait: _sliced(outcomes, trait) for trait in SLICES},
         "det": points,
     }
 
 
-def _blamed(outcome: Outcome) -> Iterable[str]:
-    """The sound under each false alarm, by its kind; the background where there is none."""
-    taken = {j for _, j in outcome.pairs}
+def _blamed(outcome: Outcome) -> Iterable[tuple[str, bool]]:
+    """What each false alarm was on, in words, and whether that is another sound."""
+    matched, taken = ({pair[side] for pair in outcome.pairs} for side in (0, 1))
     for number, event in enumerate(outcome.found):
-        if number not in taken:
-            under = [sound for sound in outcome.others if _under(sound, event)]
-            repeated = any(_under(sound, event) for sound in outcome.truth)
-            if repeated:
-                yield f"{outcome.label} counted twice"
-            elif under:
-                yield under[-1].traits.get("kind", under[-1].label)
-            else:
-                yield "background"
+        if number in taken:
+            continue
+        own = [i for i, sound in enumerate(outcome.truth) if _under(sound, event)]
+        under = [sound for sound in outcome.others if _under(sound, event)]
+        if matched.intersection(own):
+            yield f"{outcome.label} counted twice", False
+        elif own:
+            yield f"{outcome.label} at another onset", False
+        elif under:
+            yield under[-1].traits.get("kind", under[-1].label), True
+        else:
+            yield "background", False
 
 
 def _under(sound: TrueEvent, event: Event) -> bool:

@@ -60,7 +60,10 @@ def _section(label: str, numbers: dict[str, Any]) -> list[str]:
     rows += [
         ["count concordance (CCC)", _number(numbers["count_concordance"])],
         ["expected calibration error", _number(numbers["ece"])],
-        ["false alarms a thousand other sounds", _number(numbers["false_alarms_per_1000_others"])],
+        [
+            "false alarms on a thousand other sounds",
+            _number(numbers["false_alarms_per_1000_others"]),
+        ],
     ]
     rows += [
         [f"sensitivity at {rate} false alarms an hour", _number(value)]

@@ -125,14 +125,15 @@ def split(
     )
     folds = StratifiedGroupKFold(min(PARTS, fewest), shuffle=True, random_state=seed)
     parts = [part for _, part in folds.split(table.features, table.labels, table.groups)]
-    for name, part in (("test", parts[0]), ("validate", parts[1])):
+    train = np.concatenate(parts[2:])
+    for name, part in (("test", parts[0]), ("validate", parts[1]), ("train", train)):
         lacking = set(table.labels.tolist()) - set(table.labels[part].tolist())
         if lacking:
             raise BadInputError(
                 f"no sample of {', '.join(sorted(lacking))} is left to {name} on: too few people "
                 "have it; add some, or try another --seed"
             )
-    return np.concatenate(parts[2:]), parts[1], parts[0]
+    return train, parts[1], parts[0]
 
 
 def predict(model: bytes, samples: NDArray[np.int8]) -> NDArray[np.int64]:

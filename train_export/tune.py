@@ -36,7 +36,7 @@ def tune(
 
     Raises:
         UsageError: it is no bundle of the room.
-        BadInputError: its card does not say how it was trained, or the corpus is another one.
+        BadInputError: its card does not say how it was trained, or the corpus has other labels.
     """
     validation, usual = _scenes(bundle, corpus, layout, work)
     logits = score_scenes(bundle, validation)

@@ -147,7 +147,8 @@ def test_all_errors_come_at_once(tmp_path):
         "mqtt.host: 'mqtt://broker' must be a host name or an address, without a port, a "
         "user or mqtt://",
         "mqtt.port: 65536 must be between 1 and 65535",
-        "mqtt.base_topic: 'airway/+' must be words of A-Z a-z 0-9 _ - joined by single /, at most 200 characters",
+        "mqtt.base_topic: 'airway/+' must be words of A-Z a-z 0-9 _ - joined by single /, at "
+        "most 200 characters",
         'log.level: \'warn\' must be one of "debug", "info", "warning", "error"; '
         'did you mean "warning"?',
         "log.json: 'yes' must be true or false",

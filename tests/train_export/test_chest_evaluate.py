@@ -124,6 +124,19 @@ def test_rows_keep_the_manifests_order(bundle, manifest, tmp_path):
     assert [(row["path"], row["truth"]) for row in rows] == [(r[0], r[3]) for r in listed]
 
 
+def test_a_row_twice_stands_at_both_its_places(bundle, manifest, tmp_path):
+    """A row a unit, also where a unit is listed again: who compares row by row finds them."""
+    header, *lines = manifest.read_text().splitlines()
+    chest = [f"{manifest.parent.resolve()}/{line}" for line in lines if ",cough," not in line]
+    twice = [*chest, chest[0]]
+    (tmp_path / "m.csv").write_text("\n".join([header, *twice]))
+    rows = evaluate(bundle, tmp_path / "m.csv")[1]
+    assert [(row["path"], row["truth"]) for row in rows] == [
+        (fields[0], fields[3]) for fields in (line.split(",") for line in twice)
+    ]
+    assert rows[0] == rows[-1]
+
+
 def test_the_last_moment_of_a_recording_is_scored(bundle, manifest, tmp_path):
     """An event too short and too late for a frame is silence to the network, and no fault."""
     wav = (manifest.parent / "0.wav").resolve()

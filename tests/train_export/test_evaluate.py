@@ -14,11 +14,14 @@ import soundfile as sf
 from edge.bundle import load_bundle
 from edge.demo import demo_night
 from edge.errors import BadInputError, InputOutputError
-from train_export.annotations import read_manifest
+from edge.records import Event
+from train_export.annotations import TrueEvent, read_manifest
 from train_export.cli import main
+from train_export.closer_look import closer_look
 from train_export.curve import sensitivity_at
 from train_export.evaluate import evaluate, in_words
 from train_export.intervals import bootstrap, ratio
+from train_export.outcome import Outcome
 
 RATE_HZ = 16_000
 FIELDS = ("path", "subject", "label_event", "start_s", "end_s")
@@ -220,6 +223,45 @@ def test_a_row_twice_counts_once(manifest, capsys):
     assert evaluate(room, path) == evaluate(room, manifest)
     said = f"line {len(lines) + 1}: the same sound as in a row above; 2 such rows are left out"
     assert said in capsys.readouterr().err
+
+
+def test_a_recording_has_one_name(manifest, capsys):
+    """A path or a label that is spelled otherwise is the same recording, and the same sound."""
+    header, *lines = manifest.read_text().splitlines()
+    again = [f"./{line}".replace(",cough,", ",Cough,") for line in lines[::2]]
+    path = manifest.parent / "spelled.csv"
+    path.write_text("\n".join([header, *lines, *again]) + "\n")
+    room = load_bundle("room")
+    assert evaluate(room, path) == evaluate(room, manifest)
+    assert f"{len(again)} such rows are left out" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("name", ["", "  ", "a\0b"])
+def test_a_path_that_is_none_is_told_with_its_line(name, manifest):
+    """No recording has this name."""
+    path = manifest.parent / "nameless.csv"
+    path.write_text(f"path,label_event,start_s,end_s\n{name},cough,0,1\n")
+    with pytest.raises(BadInputError, match=r"nameless\.csv, line 2: path .* names no recording"):
+        evaluate(load_bundle("room"), path)
+
+
+def test_what_a_false_alarm_was_on():
+    """A cough heard twice, one whose onset was missed, another sound, and nothing at all."""
+    sound = lambda label, at: TrueEvent(label, at, at + 1.0, "P")  # noqa: E731
+    found = [Event("cough", at, at + 0.3, 0.9, 0.9) for at in (1.0, 1.6, 5.6, 9.2, 20.0)]
+    outcome = Outcome(
+        "a.wav", "cough", (sound("cough", 1.0), sound("cough", 5.0)), tuple(found), ((0, 0),),
+        0.1, (sound("sneeze", 9.0), sound("snore", 30.0)), np.zeros((0, 6), np.int8),
+    )  # fmt: skip
+    bundle = load_bundle("room")
+    told = closer_look(bundle, bundle.rules[0], [outcome])
+    assert told["false_alarms_by_sound"] == {
+        "cough counted twice": 1,
+        "cough at another onset": 1,
+        "sneeze": 1,
+        "background": 1,
+    }
+    assert told["false_alarms_per_1000_others"] == 500.0
 
 
 @pytest.mark.parametrize(

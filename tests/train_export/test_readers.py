@@ -342,6 +342,25 @@ def test_a_browser_s_container_comes_with_its_remedy(tmp_path):
         read_rows(tmp_path)
 
 
+def test_a_name_of_another_data_set_makes_no_data_set(tmp_path):
+    """One of one's own recordings that is called like a task of Coswara stays one's own."""
+    folder(tmp_path)
+    audio(tmp_path / "Coughing" / "cough-heavy.wav", 30)
+    assert layout_of(tmp_path) == "folder"
+    assert len(read_rows(tmp_path)) == 10
+
+
+def test_what_a_layout_leaves_out_is_told(tmp_path, capsys):
+    """Where a data set is less than half of what is there, that is no silent choice."""
+    folder(tmp_path)
+    audio(tmp_path / "hiccup" / "101_1b1_Al_sc_Meditron.wav", 30)
+    text(tmp_path / "hiccup" / "101_1b1_Al_sc_Meditron.txt", "0.0\t0.4\t0\t0\n")
+    read_rows(tmp_path)
+    said = capsys.readouterr().err
+    assert "9 recordings are none of layout icbhi, and left out" in said
+    assert "--layout folder" in said
+
+
 def test_a_file_without_samples_is_left_out_and_told(tmp_path, capsys):
     """An empty recording does not stop the others."""
     coswara(tmp_path)

@@ -9,7 +9,7 @@ from edge.errors import BadInputError, UsageError
 from train_export import table as tables
 from train_export.cli import main
 from train_export.quantize import float_tensors
-from train_export.readers.table import read_features
+from train_export.readers.table import Table, read_features
 
 
 def write_table(path, people=24, rows_each=8, grouped=True):
@@ -93,6 +93,24 @@ def test_nobody_is_in_two_parts(tmp_path):
         assert people[1].isdisjoint(people[2])
         assert sorted(np.concatenate(parts).tolist()) == list(range(len(table.labels)))
         assert all(set(table.labels[part].tolist()) == set("abc") for part in parts)
+
+
+def test_every_part_has_every_label_or_none_is_made():
+    """Three people a label are few: where a part would lack one, the split is refused."""
+    refused = 0
+    for seed in range(400):
+        rng = np.random.default_rng(seed)
+        people = {label: rng.choice(9, 3, replace=False) for label in "abc"}
+        rows = [(label, f"P{who}") for label in "abc" for who in (*people[label], *people[label])]
+        labels, groups = (np.array(column) for column in zip(*rows, strict=True))
+        table = Table(np.zeros((len(rows), 1)), labels, groups, ("f",), True)
+        try:
+            parts = tables.split(table, seed)
+        except BadInputError as error:
+            refused += "is left to train on" in str(error)
+        else:
+            assert all(set(labels[part].tolist()) == set("abc") for part in parts)
+    assert refused > 0
 
 
 @pytest.mark.parametrize(

@@ -65,8 +65,8 @@ def evaluate(
     units, left_out = sorted_out(manifest)
     if not units:
         raise BadInputError(f"{manifest} has no event, record or cycle of the chest profile")
-    places = {unit: place for place, unit in enumerate(units)}
-    readings = sorted(read_all(bundle, classifier, units), key=lambda one: places[one.unit])
+    places = {id(unit): place for place, unit in enumerate(units)}  # a row may be there twice
+    readings = sorted(read_all(bundle, classifier, units), key=lambda one: places[id(one.unit)])
     report = {
         "type": "evaluation",
         "bundle": bundle.name,

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from edge.errors import BadInputError, InputOutputError, UsageError
 from train_export.readers import coswara, coughvid, esc50, folder, icbhi, kauh, manifest, sprsound
-from train_export.readers.rows import Row
+from train_export.readers.rows import AUDIO_SUFFIXES, Row
 
 __all__ = ["LAYOUTS", "Layout", "Row", "layout_of", "read_rows", "refuse_inside"]
 
@@ -74,6 +74,14 @@ def read_rows(root: Path, layout: str = "auto") -> list[Row]:
         print(
             f"{root}: {len(empty)} files hold no sample, or a row of theirs ends at 0 s: "
             f"{empty[0]}, …",
+            file=sys.stderr,
+        )
+    left = {path for path in files if path.suffix.lower() in AUDIO_SUFFIXES}
+    left -= {row.path for row in rows}
+    if len(left) > len(files) / 2:
+        print(
+            f"{root}: {len(left)} recordings are none of layout {name}, and left out: "
+            f"{min(left)}, …; --layout folder takes all as your own",
             file=sys.stderr,
         )
     kept = [row for row in rows if row.end_s > 0]

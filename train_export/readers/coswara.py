@@ -21,8 +21,13 @@ TASKS = {
 
 
 def claims(root: Path, files: Sequence[Path]) -> bool:
-    """Whether a file is a task."""
-    return any(_is_task(path) for path in files)
+    """Whether a file is a task, and something names its participant.
+
+    A recording of one's own may have such a name.
+    """
+    about = {path.parent for path in files if path.name == "metadata.json"}
+    table = any(path.name == "combined_data.csv" for path in files)
+    return any(_is_task(path) and (table or path.parent in about) for path in files)
 
 
 def read(root: Path, files: Sequence[Path]) -> list[Row]:

@@ -105,7 +105,8 @@ def read_table(path: Path, columns: tuple[str, ...]) -> Iterator[tuple[str, dict
 
     Raises:
         InputOutputError: it can't be read.
-        BadInputError: a column is missing, or a row has more or fewer values than the header.
+        BadInputError: a column is missing, a row has more or fewer values than the header, or
+            none that can be a file's where one is asked for.
     """
     reader = csv.DictReader(io.StringIO(read_text(path), newline=""))
     try:
@@ -120,6 +121,8 @@ def read_table(path: Path, columns: tuple[str, ...]) -> Iterator[tuple[str, dict
             if None in row or None in row.values():
                 width = len(reader.fieldnames or ())
                 raise BadInputError(f"{where}: not {width} values as in the header")
+            if "path" in columns and (not row["path"].strip() or "\0" in row["path"]):
+                raise BadInputError(f"{where}: path {row['path']!r} names no recording; correct it")
             yield where, row
     except csv.Error as error:
         raise BadInputError(f"{path}, line {reader.line_num + 1}: {error}") from error
