@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from edge.errors import BadInputError
-from train_export.readers.rows import read_table
+from train_export.readers.rows import pairs_of, read_table
 from train_export.recordings import span_or_whole
 
 # Rows that say something of a whole recording, not of a sound in it.
@@ -84,7 +84,7 @@ def read_manifest(manifest: Path) -> list[Annotation]:
 
 def _event(row: dict[str, str], label: str, where: str, folder: Path) -> TrueEvent:
     subject = row.get("subject") or row["path"]
-    extra = dict(part.strip().partition("=")[::2] for part in (row.get("extra") or "").split(";"))
+    extra = pairs_of(row.get("extra"))
     traits = {
         # A spliced scene names the source of each sound in its subject.
         "source": subject.partition("/")[0] if "/" in subject else row.get("source", ""),

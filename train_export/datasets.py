@@ -21,6 +21,7 @@ from edge.capture.recording import refuse_not_a_sample
 from edge.errors import BadInputError, InputOutputError
 from edge.frontend.extractor import resampler
 from train_export.readers import Row, layout_of, read_rows
+from train_export.readers.rows import pairs_of
 from train_export.taxonomy import kind_of, own_label, room_label
 
 SPLITS = ("train", "val", "test")
@@ -123,8 +124,7 @@ def _own_clip(row: Row) -> Clip:
 
 
 def _group_in(extra: str) -> str:
-    parts = dict(part.strip().partition("=")[::2] for part in extra.split(";"))
-    return parts.get("group", "")
+    return pairs_of(extra).get("group", "")
 
 
 def load_pcm(path: Path, rate_hz: int) -> NDArray[np.int16]:

@@ -17,6 +17,7 @@ from edge.errors import BadInputError
 from edge.frontend import PRESETS, Frontend, FrontendSpec
 from train_export.datasets import load_pcm, split_corpus, split_of
 from train_export.readers import read_rows
+from train_export.readers.icbhi import IN_BOTH_HALVES
 from train_export.sounds import cut
 from train_export.taxonomy import BEDS, chest_label, kind_of
 
@@ -27,13 +28,11 @@ GAIN_DB = (-30.0, 0.0)
 ROOM_BEFORE_S, ROOM_AFTER_S = 0.1, 0.9  # a cough and its tail
 LEAST_FRAMES = 8
 STATISTICS = ("mean", "spread", "change")
-# They stand in both halves of ICBHI's official split.
-ICBHI_IN_BOTH_HALVES = ("ICBHI-156", "ICBHI-218")
 
 
 @dataclass(frozen=True, slots=True)
 class Segment:
-    """A labelled stretch of a file: `end_s` of it after `start_s`, and whose it is."""
+    """A labelled stretch of a file, from `start_s` to `end_s`, and whose it is."""
 
     path: Path
     start_s: float
@@ -104,7 +103,7 @@ def chest_segments(corpus: Path, layout: str, most: int) -> list[Segment]:
     for row in read_rows(corpus, layout):
         label = chest_label(kind_of(row.label)) if row.body_site else ""
         who = f"{row.source}/{row.subject or row.name or row.path.name}"
-        if label and not row.split.startswith("test") and row.subject not in ICBHI_IN_BOTH_HALVES:
+        if label and not row.split.startswith("test") and row.subject not in IN_BOTH_HALVES:
             segments.append(Segment(row.path, row.start_s, row.end_s, label, who))
     return subsample(segments, most)
 

@@ -6,9 +6,7 @@ import numpy as np
 from sklearn.model_selection import StratifiedGroupKFold
 
 from train_export.chest.units import Unit
-
-# They stand in both halves of the official ICBHI split.
-IN_BOTH_HALVES = ("ICBHI-156", "ICBHI-218")
+from train_export.readers.icbhi import IN_BOTH_HALVES
 
 
 def training_units(units: Sequence[Unit]) -> list[Unit]:

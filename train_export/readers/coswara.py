@@ -4,13 +4,11 @@ Beside the tasks lies `metadata.json`, or a table `combined_data.csv` names ever
 Source: Sharma et al., Interspeech, 2020.
 """
 
-import json
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from edge.errors import BadInputError
-from train_export.readers.rows import AUDIO_SUFFIXES, Row, read_table, read_text, seconds_of
+from train_export.readers.rows import AUDIO_SUFFIXES, Row, read_object, read_table, seconds_of
 
 TASKS = {
     "cough-heavy": "cough", "cough-shallow": "cough",
@@ -45,7 +43,7 @@ def read(root: Path, files: Sequence[Path]) -> list[Row]:
         folder = path.parent
         if folder not in found:
             note = folder / "metadata.json"
-            found[folder] = _parse(note) if note.is_file() else table.get(folder.name, {})
+            found[folder] = read_object(note) if note.is_file() else table.get(folder.name, {})
         about = found[folder]
         rows.append(
             Row(
@@ -61,16 +59,6 @@ def read(root: Path, files: Sequence[Path]) -> list[Row]:
 
 def _is_task(path: Path) -> bool:
     return path.stem in TASKS and path.suffix.lower() in AUDIO_SUFFIXES
-
-
-def _parse(note: Path) -> dict[str, Any]:
-    try:
-        about = json.loads(read_text(note))
-    except ValueError as error:
-        raise BadInputError(f"{note} is not JSON ({error})") from error
-    if not isinstance(about, dict):
-        raise BadInputError(f"{note} is not a JSON object")
-    return about
 
 
 def _participants(files: Sequence[Path]) -> dict[str, dict[str, str]]:

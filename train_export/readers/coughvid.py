@@ -5,7 +5,6 @@ below it is not certainly a cough, nor certainly free of one. Source: Orlandic e
 Scientific Data 8, 2021.
 """
 
-import json
 import re
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -17,8 +16,8 @@ from train_export.readers.rows import (
     FOREIGN_SUFFIXES,
     Row,
     number,
+    read_object,
     read_table,
-    read_text,
     seconds_of,
 )
 
@@ -74,10 +73,4 @@ def _annotations(files: Sequence[Path]) -> Iterator[tuple[str, str, dict[str, An
     for path in files:
         if path.suffix != ".json" or not _UUID.fullmatch(path.stem):
             continue
-        try:
-            about = json.loads(read_text(path))
-        except ValueError as error:
-            raise BadInputError(f"{path} is not JSON ({error})") from error
-        if not isinstance(about, dict):
-            raise BadInputError(f"{path} is not a JSON object")
-        yield str(path), path.stem, about
+        yield str(path), path.stem, read_object(path)

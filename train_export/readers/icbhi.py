@@ -22,6 +22,10 @@ _DIAGNOSES = ("patient_diagnosis.csv", "icbhi_challenge_diagnosis.txt")
 _SPLITS = ("icbhi_challenge_train_test.txt", "icbhi_challenge_train_test.csv")
 
 
+# People who stand in both halves of the official split.
+IN_BOTH_HALVES = ("ICBHI-156", "ICBHI-218")
+
+
 def claims(root: Path, files: Sequence[Path]) -> bool:
     """Whether a recording has a name of this data set."""
     return any(_NAME.fullmatch(path.name) for path in files)

@@ -3,6 +3,7 @@
 import csv
 import hashlib
 import io
+import json
 import math
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
@@ -98,6 +99,28 @@ def read_text(path: Path) -> str:
         raise InputOutputError(f"{path} can't be read ({error.strerror})") from error
     except UnicodeDecodeError as error:
         raise BadInputError(f"{path} is not UTF-8 text ({error}); save it as UTF-8") from error
+
+
+def read_object(path: Path) -> dict[str, Any]:
+    """A JSON file that holds one object.
+
+    Raises:
+        InputOutputError: it can't be read.
+        BadInputError: it is none.
+    """
+    try:
+        value = json.loads(read_text(path))
+    except ValueError as error:
+        raise BadInputError(f"{path} is not JSON ({error})") from error
+    if not isinstance(value, dict):
+        raise BadInputError(f"{path} is not a JSON object")
+    return value
+
+
+def pairs_of(extra: str | None) -> dict[str, str]:
+    """The `key=value` pairs of a row's `extra`."""
+    parts = (part.strip().partition("=") for part in (extra or "").split(";"))
+    return {name: value for name, equals, value in parts if equals}
 
 
 def read_table(path: Path, columns: tuple[str, ...]) -> Iterator[tuple[str, dict[str, str]]]:

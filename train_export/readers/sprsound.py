@@ -6,14 +6,13 @@ times in milliseconds. Source:
 Zhang et al., IEEE Transactions on Biomedical Circuits and Systems 16, 2022.
 """
 
-import json
 import re
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 from edge.errors import BadInputError
-from train_export.readers.rows import Row, read_text, seconds_of, span
+from train_export.readers.rows import Row, read_object, seconds_of, span
 
 _NAME = re.compile(r"(\d+)_(\d+(?:\.\d+)?)_([01])_(p[1-8])_(\d+)")
 SITES = {
@@ -85,13 +84,9 @@ def _record(path: Path, note: Path, root: Path) -> list[Row]:
 
 
 def _parse(note: Path) -> dict[str, Any]:
-    try:
-        says = json.loads(read_text(note))
-    except ValueError as error:
-        raise BadInputError(f"{note} is not JSON ({error})") from error
+    says = read_object(note)
     if (
-        not isinstance(says, dict)
-        or not isinstance(says.get("event_annotation"), list)
+        not isinstance(says.get("event_annotation"), list)
         or says.get("record_annotation", RECORDS[0]) not in RECORDS
     ):
         raise BadInputError(

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from edge.errors import BadInputError
 from edge.frontend import Frontend, FrontendSpec
 from train_export.datasets import load_pcm
-from train_export.readers.rows import read_table
+from train_export.readers.rows import pairs_of, read_table
 
 Placed = tuple[str, dict[str, str]]  # where a row stands, and the row
 
@@ -58,7 +58,6 @@ def _recorded(folder: Path, rows: list[Placed]) -> Recorded:
             f"{list(diseases.values())[-1]}: {first['path']} is {' and '.join(diseases)}; a "
             "recording has one label_disease"
         )
-    pairs = (part.strip().partition("=") for part in first.get("extra", "").split(";"))
     return Recorded(
         path=folder / first["path"],
         name=first["path"],
@@ -66,7 +65,7 @@ def _recorded(folder: Path, rows: list[Placed]) -> Recorded:
         subject=first.get("subject") or first["path"],
         disease=next(iter(diseases), ""),
         recorder=first.get("recorder", ""),
-        extra={name: value for name, equals, value in pairs if equals},
+        extra=pairs_of(first.get("extra")),
         sounds=frozenset(_sounds(rows)),
     )
 
