@@ -9,6 +9,7 @@ from datetime import tzinfo
 from edge.pages.drawing import Bar
 from edge.pages.texts import Language
 from edge.store import Span
+from edge.trend.rate import MIN_MONITORED_S
 
 HOUR_S = 3600
 
@@ -32,6 +33,11 @@ class Hour:
     def share(self) -> float:
         """How much of it was listened to, 0 to 1."""
         return self.listened_s / (self.end_unix_s - self.start_unix_s)
+
+    @property
+    def listened(self) -> bool:
+        """Whether anything of it was listened to: else its count means nothing."""
+        return self.listened_s >= MIN_MONITORED_S or self.count > 0
 
 
 def by_hour(
@@ -70,14 +76,22 @@ def coverage_bars(hours: Iterable[Hour], language: Language, zone: tzinfo | None
 
 def _bar(hour: Hour, value: float, language: Language, zone: tzinfo | None) -> Bar:
     title = language(
-        "bar_title",
-        start=language.time(hour.start_unix_s, zone),
-        end=language.time(hour.end_unix_s, zone),
+        "titled",
+        name=language.times(hour.start_unix_s, hour.end_unix_s, zone),
+        what=_heard(hour, language),
+    )
+    return Bar(value, hour.share, language.time(hour.start_unix_s, zone), title)
+
+
+def _heard(hour: Hour, language: Language) -> str:
+    if not hour.listened:
+        return language("legend_gap")
+    return language(
+        "hour_heard",
         coughs=language.coughs(hour.count),
         minutes=round(hour.listened_s / 60),
         whole=round((hour.end_unix_s - hour.start_unix_s) / 60),
     )
-    return Bar(value, hour.share, language.time(hour.start_unix_s, zone), title)
 
 
 def _hour(unix_s: float) -> int:

@@ -5,7 +5,8 @@ from dataclasses import dataclass, replace
 from datetime import date, timedelta
 
 from edge.pages.texts import Language
-from edge.trend import Change, NightView, reason
+from edge.trend import Change, NightView
+from edge.trend.words import sentences
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,7 +27,7 @@ class AlertSpan:
         if self.change is None:
             return t("alert_since", day=t.day(self.first))
         # Its figures are of that night: they stay while the alert goes on.
-        return t("alert_raised", day=t.day(self.first)) + reason(self.change)[t.code]
+        return t("alert_raised", day=t.day(self.first)) + sentences(self.change, t.code, t.day)
 
 
 def day_by_day(
@@ -41,6 +42,11 @@ def day_by_day(
         kept.setdefault(view.date, []).append(view)
     days = (first + timedelta(days=k) for k in range((last - first).days + 1))
     return [(day, night) for day in days for night in kept.get(day, [None])]
+
+
+def has_alert(night: NightView | None) -> bool:
+    """Whether a night is shown with the alert that stood at its end: one without a rate is not."""
+    return night is not None and night.alert is True and night.rate_per_h is not None
 
 
 def correction(views: Sequence[NightView]) -> str:

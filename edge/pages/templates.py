@@ -4,7 +4,8 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 from edge.errors import UsageError, how_to_install
-from edge.pages.drawing import Drawing, svg
+from edge.pages.drawing import Pair, svg
+from edge.pages.nights import has_alert
 
 if TYPE_CHECKING:
     from jinja2 import Environment
@@ -29,8 +30,9 @@ def environment(package: str, extra: str) -> "Environment":
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    made.filters["svg"] = _svg
+    made.filters["drawn"] = _drawn
     made.filters["unbroken"] = _unbroken
+    made.tests["with_alert"] = has_alert
     return made
 
 
@@ -49,10 +51,12 @@ def import_extra(module: str, extra: str) -> Any:
         ) from error
 
 
-def _svg(drawing: Drawing, css_class: str = "") -> "Markup":
+def _drawn(plot: Pair) -> "Markup":
     from markupsafe import Markup
 
-    return Markup(svg(drawing, css_class))  # it has escaped every text in it
+    wide, narrow = plot
+    # They have escaped every text in them.
+    return Markup(f"{svg(wide, 'plot wide')}\n{svg(narrow, 'plot narrow')}")
 
 
 def _unbroken(span: str) -> str:

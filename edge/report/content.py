@@ -7,12 +7,13 @@ from datetime import date, timedelta
 
 from edge.errors import TryAgainError, UsageError
 from edge.pages.drawing import Bar, Drawing, Frame, bars_plot, nights_plot
-from edge.pages.nights import AlertSpan, alert_spans, correction, day_by_day
+from edge.pages.nights import AlertSpan, alert_spans, correction, day_by_day, has_alert
 from edge.pages.texts import Language
 from edge.trend import NightView
 
 MOST_DAYS = 366  # more nights than this are no longer told apart on one page
 USUAL = timedelta(days=29)  # and the last night: 30
+MOST_ALERTS = 6  # lines; more would push the method off the one page
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,8 +50,8 @@ class Report:
 
     @property
     def monitored(self) -> list[NightView]:
-        """The nights with a rate."""
-        return [night for night in self.kept if night.rate_per_h is not None]
+        """The nights of which anything was listened to, be it too little for a rate."""
+        return [night for night in self.kept if night.listened]
 
     @property
     def listened_s(self) -> float:
@@ -64,7 +65,7 @@ class Report:
 
     @property
     def rates(self) -> list[float]:
-        """Coughs an hour of each monitored night."""
+        """Coughs an hour of each night that has a rate."""
         return [night.rate_per_h for night in self.monitored if night.rate_per_h is not None]
 
     @property
@@ -74,8 +75,18 @@ class Report:
 
     @property
     def alerted(self) -> int:
-        """Monitored nights at whose end an alert stood."""
-        return sum(night.alert is True for night in self.monitored)
+        """Nights with an alert."""
+        return sum(has_alert(night) for night in self.kept)
+
+    def alert_lines(self, t: Language) -> list[str]:
+        """The latest alerts, the oldest first, and how many there were before them."""
+        told = [
+            t("alert_span", first=t.day(span.first), last=t.day(span.last))
+            for span in self.alerts[-MOST_ALERTS:]
+        ]
+        if len(told) < len(self.alerts):
+            told.append(t("alerts_earlier", count=len(self.alerts) - len(told)))
+        return told
 
     def figures(self, t: Language) -> list[tuple[str, str]]:
         """The key figures, as (name, value)."""
@@ -85,8 +96,7 @@ class Report:
         span = t("usual_learning")
         if usual is not None and self.kept[-1].alert is not None:  # else it was another detector's
             span = f"{t.span(usual.baseline_low, usual.baseline_high)} {unit}"
-        listened = sum(night.listened for night in self.kept)
-        nights = t("report_nights_of", monitored=listened, nights=len(self.days))
+        nights = t("report_nights_of", monitored=len(self.monitored), nights=len(self.days))
         return [
             (t("report_nights"), nights),
             (t("report_listened"), t.hours(self.listened_s)),
@@ -99,8 +109,7 @@ class Report:
 
     def trend_plot(self, t: Language, frame: Frame) -> Drawing:
         """Coughs an hour, night by night."""
-        words = t("chart_trend_aria", nights=len(self.monitored), alerts=self.alerted)
-        return nights_plot(self.days, frame, t, words)
+        return nights_plot(self.days, frame, t)
 
     def coverage_plot(self, t: Language, frame: Frame) -> Drawing:
         """Hours that were listened to, night by night."""
@@ -109,7 +118,7 @@ class Report:
                 (night.covered_s if night else 0.0) / 3600,
                 1.0,
                 t.short_day(day),
-                f"{t.day(day)}: {t.hours(night.covered_s if night else 0.0)}",
+                t("titled", name=t.day(day), what=t.hours(night.covered_s if night else 0.0)),
             )
             for day, night in self.days
         ]

@@ -1,11 +1,11 @@
 """The report as one HTML page that needs nothing beside itself, on screen and in print."""
 
-from edge.pages.drawing import Frame
+from edge.pages.drawing import Frame, pair
 from edge.pages.templates import environment
 from edge.pages.texts import Language
 from edge.report.content import Report
 
-_WIDTH = 700.0
+_WIDE_PX = 700.0
 
 
 def html_page(report: Report, t: Language, version: str) -> str:
@@ -24,7 +24,8 @@ def html_page(report: Report, t: Language, version: str) -> str:
         t=t,
         report=report,
         figures=report.figures(t),
-        trend=report.trend_plot(t, Frame(_WIDTH, 250)),
-        coverage=report.coverage_plot(t, Frame(_WIDTH, 120)),
+        alerts=report.alert_lines(t),
+        trend=pair(lambda width: report.trend_plot(t, Frame(width, 250)), _WIDE_PX),
+        coverage=pair(lambda width: report.coverage_plot(t, Frame(width, 120)), _WIDE_PX),
         version=version,
     )

@@ -15,7 +15,6 @@ _MARGIN = 42.0
 _WIDTH = _PAGE[0] - 2 * _MARGIN
 _POINTS_A_PIXEL = 0.75
 _PIXELS = _WIDTH / _POINTS_A_PIXEL
-_MOST_ALERTS = 6  # lines; more would push the method off the page
 # Every reader has the first without embedding. The second is the font that PDF readers bring
 # for simplified Chinese, which spares the device a font of many megabytes.
 _FONTS = {"en": ("Helvetica", "Helvetica-Bold"), "zh-CN": ("STSong-Light", "STSong-Light")}
@@ -70,7 +69,7 @@ class _Page:
         self._line(t("report_period", first=t.day(report.first), last=t.day(report.last)), 11)
         self._line(t("report_made", node=report.node), 9, colour=_QUIET)
         self._notice(t("disclaimer"))
-        if not report.listened_s:
+        if not report.monitored:
             self._line(t("report_none"), 11, self._bold)
         self._figures(report.figures(t))
         self._heading(t("chart_trend"))
@@ -79,22 +78,15 @@ class _Page:
         self._heading(t("report_coverage"))
         self._draw(report.coverage_plot(t, Frame(_PIXELS, 110)))
         self._heading(t("alerts"))
-        for text in self._alerts():
+        for text in report.alert_lines(t) or [t("alerts_none")]:
             self._line(text, 9.5)
         self._heading(t("report_method"))
         self._wrapped(t("report_method_text"), 9)
+        self._wrapped(t("how_to_read_lines"), 9)
         self._wrapped(t(report.correction), 9)
         self._text(_MARGIN, _MARGIN - 14, f"Airway {self._version}", 8, colour=_QUIET)
         self._canvas.showPage()
         return bytes(self._canvas.getpdfdata())
-
-    def _alerts(self) -> list[str]:
-        t, spans = self._t, self._report.alerts
-        shown = spans[-_MOST_ALERTS:]
-        lines = [t("alert_span", first=t.day(s.first), last=t.day(s.last)) for s in shown]
-        if len(shown) < len(spans):
-            lines.append(t("alerts_earlier", count=len(spans) - len(shown)))
-        return lines or [t("alerts_none")]
 
     def _text(
         self,

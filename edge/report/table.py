@@ -35,7 +35,7 @@ def _row(node: str, day: date, night: NightView | None) -> list[object]:
     if night is None:
         return [day, node, *[""] * (len(COLUMNS) - 2)]
     if night.rate_per_h is None:
-        listened = (round(night.covered_s / 3600, 4), night.coughs if night.covered_s else "")
+        listened = (round(night.covered_s / 3600, 4), night.coughs if night.listened else "")
         return [day, node, *listened, *[""] * (len(COLUMNS) - 4)]
     return [
         day,

@@ -7,8 +7,9 @@ from importlib.resources import files
 from typing import Any
 from urllib.parse import urlencode
 
-from edge.errors import AirwayError
+from edge.errors import AirwayError, ConfigError, TryAgainError
 from edge.pages.texts import LANGUAGES, Language, language, preferred
+from edge.store import DamagedError
 from edge.web.access import COOKIE, SIGNED_IN_S, Gate
 from edge.web.http import Answer, Request, cookie, read_request
 from edge.web.views import TREND_DAYS, Pages
@@ -70,8 +71,22 @@ class Site:
         headers = [("Cache-Control", "no-store"), ("Vary", "Accept-Language, Cookie")]
         if request.query.get("lang") in LANGUAGES:
             headers.append(cookie("lang", code, _YEAR_S, request.encrypted))
-        answer = self._inner(request, language(code))
+        answer = self._answered(request, language(code))
         return Answer(answer.body, answer.status, answer.content_type, (*answer.headers, *headers))
+
+    def _answered(self, request: Request, t: Language) -> Answer:
+        """The answer, also where none can be found."""
+        try:
+            return self._inner(request, t)
+        except AirwayError as error:
+            _logger.warning("%s: %s", request.path, error)
+            words = {"title": t("fault"), "text": t(_fault(error)), "detail": str(error)}
+            return self._say(request, t, "503 Service Unavailable", **words)
+        except Exception:
+            # A fault of ours on one page: the reader is told in their language, the others go on.
+            _logger.exception("%s failed", request.path)
+            words = {"title": t("fault_page"), "text": t("fault_page_text")}
+            return self._say(request, t, "500 Internal Server Error", **words)
 
     def _inner(self, request: Request, t: Language) -> Answer:
         if request.path == "/login" and self._gate.has_token:
@@ -80,18 +95,13 @@ class Site:
             gone = cookie(COOKIE, "", 0, request.encrypted)
             return _see_other("/", gone)
         if not self._gate.admits(request):
-            return self._refuse(request)
+            return self._refuse(request, t)
         if request.method not in ("GET", "HEAD"):
-            return Answer("GET only\n", "405 Method Not Allowed", "text/plain; charset=utf-8")
-        try:
-            body = self._page(request, t)
-        except AirwayError as error:
-            _logger.warning("%s: %s", request.path, error)
-            values = {"title": t("fault"), "text": str(error)}
-            return self._say(request, t, "503 Service Unavailable", **values)
+            return _plain(t("read_only"), "405 Method Not Allowed")
+        body = self._page(request, t)
         if body is None:
-            values = {"title": t("not_found"), "text": t("not_found_text")}
-            return self._say(request, t, "404 Not Found", **values)
+            words = {"title": t("not_found"), "text": t("not_found_text")}
+            return self._say(request, t, "404 Not Found", **words)
         return Answer(body)
 
     def _page(self, request: Request, t: Language) -> str | None:
@@ -125,38 +135,34 @@ class Site:
             return self._form(request, t, "403 Forbidden", t("login_wrong"))
         return self._form(request, t, "200 OK", "")
 
-    def _refuse(self, request: Request) -> Answer:
+    def _refuse(self, request: Request, t: Language) -> Answer:
         """What who may not look is told."""
         if not self._gate.has_token:
-            return Answer(
-                "These pages answer on this machine alone, under localhost. To show them "
-                "elsewhere, start airway web with --token-file.\n",
-                "403 Forbidden",
-                "text/plain; charset=utf-8",
-            )
+            return _plain(t("this_machine_only"), "403 Forbidden")
         if request.authorization.lower().startswith("bearer"):  # a proxy may pass its own on
             if self._gate.must_wait():
-                return Answer(
-                    "Too many wrong tokens; wait a minute.\n",
-                    "429 Too Many Requests",
-                    "text/plain; charset=utf-8",
-                    (("Retry-After", "60"),),
-                )
-            return Answer(
-                "That is not the token of this device.\n",
-                "401 Unauthorized",
-                "text/plain; charset=utf-8",
-                (("WWW-Authenticate", 'Bearer realm="airway"'),),
-            )
+                return _plain(t("login_wait"), "429 Too Many Requests", ("Retry-After", "60"))
+            asked = ("WWW-Authenticate", 'Bearer realm="airway"')
+            return _plain(t("login_wrong"), "401 Unauthorized", asked)
         return _see_other("/login")
 
     def _form(self, request: Request, t: Language, status: str, wrong: str) -> Answer:
         shared = self._shared(request, "login")
         return Answer(self._pages.fill("login", t, shared=shared, wrong=wrong), status)
 
-    def _say(self, request: Request, t: Language, status: str, title: str, text: str) -> Answer:
+    def _say(
+        self,
+        request: Request,
+        t: Language,
+        status: str,
+        title: str,
+        text: str,
+        detail: str = "",
+    ) -> Answer:
+        """A page that says one thing; `detail` is English, for who mends it."""
+        words = {"title": title, "text": text, "detail": detail}
         shared = self._shared(request, "said")
-        return Answer(self._pages.fill("said", t, shared=shared, title=title, text=text), status)
+        return Answer(self._pages.fill("said", t, shared=shared, **words), status)
 
     def _shared(self, request: Request, kind: str) -> dict[str, Any]:
         """What the frame around each page shows."""
@@ -177,11 +183,28 @@ def _language_code(request: Request) -> str:
     return preferred(request.accept_language)
 
 
+def _fault(error: AirwayError) -> str:
+    """Key of the words that say why the history can't be read."""
+    match error:
+        case DamagedError():
+            return "fault_damaged"
+        case ConfigError():
+            return "fault_foreign"
+        case TryAgainError():
+            return "fault_busy"
+    return "fault_file"
+
+
 def _day(text: str) -> date | None:
     try:
         return date.fromisoformat(text)
     except ValueError:
         return None
+
+
+def _plain(text: str, status: str, *headers: tuple[str, str]) -> Answer:
+    """A refusal without the frame of a page, which would tell the device's name."""
+    return Answer(f"{text}\n", status, "text/plain; charset=utf-8", headers)
 
 
 def _see_other(path: str, *headers: tuple[str, str]) -> Answer:

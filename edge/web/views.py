@@ -7,7 +7,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeAlias
 
-from edge.pages.drawing import Drawing, Frame, bars_plot, nights_plot, strip_plot
+from edge.pages.drawing import Drawing, Frame, Pair, bars_plot, nights_plot, pair, strip_plot
 from edge.pages.hourly import Hour, by_hour, count_bars, coverage_bars
 from edge.pages.nights import AlertSpan, alert_spans, correction, day_by_day
 from edge.pages.templates import environment
@@ -30,11 +30,9 @@ RECENT_S = DAY_S + 3600.0
 SILENT_AFTER_S = 900.0
 # The sum of a night outlives its hours; with less than this of it left, some of them are gone.
 KEPT_SHARE = 0.9
-# Each plot is drawn twice, and the stylesheet shows the one that fits: text keeps its size.
-_WIDE, _NARROW = (760.0, 240.0), (344.0, 220.0)
+_WIDE_PX, _HEIGHT_PX = 760.0, 240.0  # of a plot on a desk
 
 Shared: TypeAlias = Mapping[str, Any]  # what the frame around a page shows
-Plot: TypeAlias = tuple[Drawing, Drawing]  # wide, narrow
 
 
 @dataclass(frozen=True)
@@ -123,8 +121,8 @@ class Pages:
             counting=counting,
             kept=bool(found),
             correction=correction([view for _, view in listed if view is not None]),
-            older=listed[-1][0] if listed and listed[-1][0] > found[0].date else None,
-            newer=bool(listed) and listed[0][0] < found[-1].date,
+            older=_older(listed[-1][0], found[0].date) if listed else None,
+            newer=_newer(listed[0][0], found[-1].date) if listed else None,
         )
 
     def night(self, language: Language, shared: Shared, day: date) -> str | None:
@@ -168,12 +166,7 @@ class Pages:
             begin = min(wanted, last - timedelta(days=TREND_DAYS[0] - 1))
             shown = day_by_day(found, begin, last)
         inside = [view for _, view in shown if view is not None]
-        words = language(
-            "chart_trend_aria",
-            nights=sum(view.rate_per_h is not None for view in inside),
-            alerts=sum(view.alert is True and view.rate_per_h is not None for view in inside),
-        )
-        plot = shown and _twice(lambda frame: nights_plot(shown, frame, language, words))
+        plot = shown and _plot(lambda frame: nights_plot(shown, frame, language))
         return self.fill(
             "trend",
             language,
@@ -203,9 +196,11 @@ class Pages:
         early, middle, late = (language.time(onset + k * AROUND_S, self.zone) for k in (-1, 0, 1))
         ends = (early, middle, late)
         words = language("around_aria", count=len(around))
-        plot = tuple(
-            strip_plot(marks, AROUND_S, ends, Frame(width, 84, left=16, right=16), words)
-            for width, _ in (_WIDE, _NARROW)
+        plot = pair(
+            lambda width: strip_plot(
+                marks, AROUND_S, ends, Frame(width, 84, left=16, right=16), words
+            ),
+            _WIDE_PX,
         )
         return self.fill("event", language, shared=shared, event=event, plot=plot)
 
@@ -240,24 +235,37 @@ class Pages:
             waiting=waiting,
             oldest_ago=None if oldest is None else language.ago(now - oldest),
             used_mb=used_bytes / 1e6,
-            plot=_twice(lambda frame: bars_plot(bars, frame, words)),
+            plot=_plot(lambda frame: bars_plot(bars, frame, words)),
         )
 
-    def _hours_plot(self, hours: Sequence[Hour], language: Language) -> Plot:
+    def _hours_plot(self, hours: Sequence[Hour], language: Language) -> Pair:
         words = language(
             "chart_hours_aria",
             coughs=language.coughs(sum(hour.count for hour in hours)),
             hours=language.hours(sum(hour.listened_s for hour in hours)),
         )
         bars = count_bars(hours, language, self.zone)
-        return _twice(lambda frame: bars_plot(bars, frame, words))
+        return _plot(lambda frame: bars_plot(bars, frame, words))
 
     def _mark(self, event: StoredEvent, language: Language) -> str:
         return f"{language.clock(event.onset_unix_s, self.zone)} {language.label(event.label)}"
 
 
-def _twice(draw: Callable[[Frame], Drawing]) -> Plot:
-    return draw(Frame(*_WIDE)), draw(Frame(*_NARROW))
+def _plot(draw: Callable[[Frame], Drawing]) -> Pair:
+    return pair(lambda width: draw(Frame(width, _HEIGHT_PX)), _WIDE_PX)
+
+
+def _older(first: date, oldest: date) -> str | None:
+    """Address of the nights before those that begin on a day; None where none are kept."""
+    return f"/nights?before={first}" if first > oldest else None
+
+
+def _newer(last: date, newest: date) -> str | None:
+    """Address of the nights after those that end on a day; None where none are kept."""
+    if last >= newest:
+        return None
+    end = last + timedelta(days=NIGHTS_A_PAGE)
+    return "/nights" if end >= newest else f"/nights?before={end + timedelta(days=1)}"
 
 
 def _hours(reader: Reader, start_unix_s: float, end_unix_s: float) -> list[Hour]:

@@ -15,6 +15,7 @@ from edge.records import Detector, Heard, Night
 from edge.trend import Change, judge, rate, reason, views
 from edge.trend.chart import Rules
 from edge.trend.rate import spread
+from edge.trend.words import sentences
 
 HOME = Detector(0.67, 375, 6.5, 4.0)
 RULES = Rules()
@@ -217,6 +218,20 @@ def test_the_reason_is_in_words(cause):
             in (words["en"])
         )
         assert "1个夜晚" in words["zh"]
+    if cause != "bundle":  # it has no figures
+        assert "not corrected" in words["en"]
+        assert "未经误差校正" in words["zh"]
+
+
+def test_a_reader_has_their_own_dates():
+    """Over MQTT a day is ISO 8601; a page writes it as it writes every other."""
+    change = Change(True, "more", date(2026, 2, 1), 2, 12.34, 1.26, 3.0, 2.04)
+    words = reason(change)
+    for code in ("en", "zh"):
+        assert "2026-02-01" in words[code]
+        assert words[code] == sentences(change, code, date.isoformat)
+        written = sentences(change, code, lambda day: f"<{day.day}/{day.month}>")
+        assert written == words[code].replace("2026-02-01", "<1/2>")
 
 
 FIGURES = {"sensitivity": 0.7, "true": 300, "false_alarms_per_hour": 2.0, "hours": 4.0}

@@ -16,16 +16,23 @@ from edge.pages.drawing.shapes import (
     ticks,
     value_axis,
 )
+from edge.pages.nights import has_alert
 from edge.pages.texts import Language
 from edge.trend import NightView
 
 _LABEL_PX = 60.0
 _ROOM = 1.3  # the axis ends this far above the highest night, and long intervals are cut there
-_GAP_PX = 6.0  # height of the mark of a night without data
+_GAP_PX = 6.0  # height of the mark of a night without a rate
+# Its width at least: a small phone shows a drawing at three quarters of its size, and a mark
+# thinner than a pixel is lost there.
+_LEAST_GAP_PX = 1.5
+# Intervals that stand closer than this run into one another and cover the usual range.
+_LEAST_PITCH_PX = 3.0
+_ARROW_PX = 4.0  # height of the arrow on an interval that goes on above the axis
 
 
 def nights_plot(
-    days: Sequence[tuple[date, NightView | None]], frame: Frame, language: Language, words: str
+    days: Sequence[tuple[date, NightView | None]], frame: Frame, language: Language
 ) -> Drawing:
     """Draw coughs an hour over the nights.
 
@@ -33,8 +40,7 @@ def nights_plot(
         days: nights of consecutive days, the oldest first, at least one; None where none was
             kept.
         frame: where.
-        language: of the titles and of the dates below.
-        words: what the drawing shows.
+        language: of the words, the titles and the dates below.
     """
     shown = [view for _, view in days if view is not None]
     rates = [view.rate_per_h for view in shown if view.rate_per_h is not None]
@@ -52,6 +58,11 @@ def nights_plot(
     for k in range(0, len(days), every):
         text = language.short_day(days[k][0])
         shapes.append(Label(middles[k], frame.floor + 16, text, "middle"))
+    words = language(
+        "chart_trend_aria",
+        nights=sum(view.listened for view in shown),
+        alerts=sum(has_alert(view) for view in shown),
+    )
     return Drawing(frame.width, frame.height, tuple(shapes), words)
 
 
@@ -66,8 +77,8 @@ def _night(
 ) -> Iterator[Shape]:
     if view is None or view.rate_per_h is None or view.low is None or view.high is None:
         words = "no_rate" if view is not None and view.listened else "not_monitored"
-        title = language("gap_title", day=language.day(day), why=language(words))
-        width = max(pitch - 1, pitch / 2)
+        title = language("titled", name=language.day(day), what=language(words))
+        width = max(pitch - 1, pitch / 2, _LEAST_GAP_PX)
         yield Rect(x - width / 2, frame.floor - _GAP_PX, width, _GAP_PX, "gap", title)
         return
     title = language(
@@ -79,13 +90,26 @@ def _night(
     )
     radius = min(4.5, max(2.2, pitch * 0.36))
     y = frame.y(view.rate_per_h, top)
-    role = "alert" if view.alert else "point"
-    yield Line(x, frame.y(view.low, top), x, frame.y(view.high, top), f"whisker {role}-line")
-    if view.alert:  # another shape as well: not everybody tells the colours apart
+    role = "alert" if has_alert(view) else "point"
+    if pitch >= _LEAST_PITCH_PX:
+        yield from _interval(x, view.low, view.high, frame, top, pitch, f"whisker {role}-line")
+    if role == "alert":  # another shape as well: not everybody tells the colours apart
         r = radius * 1.45
         yield Polygon(((x, y - r), (x + r, y), (x, y + r), (x - r, y)), role, title)
     else:
         yield Dot(x, y, radius, role, title)
+
+
+def _interval(
+    x: float, low: float, high: float, frame: Frame, top: float, pitch: float, role: str
+) -> Iterator[Line]:
+    """A line from bound to bound; an arrow at the top of the axis where it goes on."""
+    end = frame.y(high, top)
+    yield Line(x, frame.y(low, top), x, end, role)
+    if high > top:
+        half = min(3.0, pitch / 3)
+        yield Line(x, end, x - half, end + _ARROW_PX, role)
+        yield Line(x, end, x + half, end + _ARROW_PX, role)
 
 
 def _usual(

@@ -25,7 +25,10 @@ WORDS = {
     "minutes_ago": "{count} min ago",
     "hours_ago": "{count} h ago",
     "days_ago": "{count} days ago",
-    "day": "{weekday} {day} {month} {year}",
+    "percent": "{value}\u00a0%",
+    "titled": "{name}: {what}",
+    "day": "{day} {year}",
+    "day_of_year": "{weekday} {day}",
     "short_day": "{day} {month}",
     # On every page
     "skip": "Skip to the content",
@@ -80,7 +83,7 @@ WORDS = {
     "heard_never": "no sound has been analysed yet",
     "chart_hours": "Coughs in each hour",
     "chart_hours_aria": "Bar chart: {coughs} in {hours} of listening, by hour.",
-    "bar_title": "{start}–{end}: {coughs}, {minutes} of {whole} min listened to",
+    "hour_heard": "{coughs}, {minutes} of {whole} min listened to",
     "legend_gap": "not listened to",
     "latest_events": "Latest events",
     "events": "Events",
@@ -110,7 +113,7 @@ WORDS = {
     "coughs": "Coughs",
     "rate": "Coughs an hour (95\u00a0% interval)",
     "note": "Note",
-    "alert": "alert stands",
+    "alert": "with an alert",
     "older": "Older nights",
     "newer": "Newer nights",
     "nights_none": (
@@ -126,11 +129,10 @@ WORDS = {
         "with an alert."
     ),
     "point_title": "{day}: {rate} coughs an hour ({span}), {hours} listened to",
-    "gap_title": "{day}: {why}",
-    "legend_rate": "a night, with its 95\u00a0% interval",
+    "legend_rate": "a night; the line is its 95\u00a0% interval",
     "legend_alert": "a night with an alert",
     "legend_usual": "usual range",
-    "legend_none": "not monitored",
+    "legend_none": "no rate",
     "alerts": "Alerts",
     "alerts_none": "No alert in this time.",
     "alerts_earlier": "and {count} earlier ones",
@@ -141,7 +143,12 @@ WORDS = {
         "Each dot is one night and its line the 95\u00a0% interval, in which the true rate "
         "probably lies. The fewer hours were listened to, the longer the line. The band is the "
         "person's own usual range: nine of ten usual nights of that length are inside. A night "
-        "outside of the band is no alert by itself: an alert looks at several nights together."
+        "outside of the band is no alert by itself: an alert looks at several nights together. "
+        "A grey mark is a night without a rate: it was not monitored, or too short for one."
+    ),
+    "how_to_read_lines": (
+        "A line that ends in an arrow goes on above the chart; where nights stand too close "
+        "together, their lines are left out."
     ),
     # One event
     "event": "Event",
@@ -163,10 +170,10 @@ WORDS = {
     "chart_coverage_aria": "Bar chart: {hours} of the last 48 hours were listened to.",
     "lost_24h": "Lost in the last 24 hours",
     "lost_note": "time in which no usable sound arrived, or it could not be analysed",
-    "session_since": "Recording since",
+    "session_since": "Listening since",
     "clock": "Clock",
-    "clock_synced": "synchronised when the recording began",
-    "clock_unsynced": "not synchronised when the recording began: times may be wrong",
+    "clock_synced": "synchronised when listening began",
+    "clock_unsynced": "not synchronised when listening began: times may be wrong",
     "waiting": "Messages that wait for the broker",
     "waiting_since": "{count}, the oldest from {ago}",
     "database": "History on this device",
@@ -180,6 +187,17 @@ WORDS = {
     "not_found": "Page not found",
     "not_found_text": "There is nothing at this address, or it was deleted with the old history.",
     "fault": "The history can't be read",
+    "fault_busy": "Another program holds it at the moment. Try again in a minute.",
+    "fault_damaged": "Its file is damaged. The daemon puts it aside and begins a new one.",
+    "fault_file": "Its file is not there, or can't be opened or read.",
+    "fault_foreign": "Its file is not a history that this release of Airway can read.",
+    "fault_page": "This page can't be shown",
+    "fault_page_text": "Airway made a mistake. What went wrong is in the log of airway web.",
+    "read_only": "These pages can be read only: ask with GET.",
+    "this_machine_only": (
+        "These pages answer on this machine alone, under localhost. To show them elsewhere, start "
+        "airway web with --token-file."
+    ),
     "start_page": "To the start page",
     # Report
     "report": "Cough report",

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import date, datetime, tzinfo
+from datetime import date, datetime, timezone, tzinfo
 from typing import Any
 
 from edge.pages.texts import en, zh
@@ -71,6 +71,10 @@ class Language:
         """A length of time in seconds, with so many digits after the point."""
         return self("seconds", seconds=f"{seconds:.{digits}f}")
 
+    def percent(self, share: float) -> str:
+        """A share of 0 to 1, to the percent."""
+        return self("percent", value=round(share * 100))
+
     def ago(self, seconds: float) -> str:
         """How long since, in the largest unit that fits."""
         minutes = max(0, round(seconds / 60))
@@ -84,26 +88,36 @@ class Language:
 
     def day(self, day: date) -> str:
         """A date with its weekday and year."""
-        return self(
-            "day",
-            weekday=self.weekdays[day.weekday()],
-            day=day.day,
-            month=self.months[day.month - 1],
-            year=day.year,
-        )
+        return self("day", day=self.day_of_year(day), year=day.year)
+
+    def day_of_year(self, day: date) -> str:
+        """A date with its weekday and without its year, for a narrow table."""
+        weekday = self.weekdays[day.weekday()]
+        return self("day_of_year", weekday=weekday, day=self.short_day(day))
 
     def short_day(self, day: date) -> str:
-        """A date without its year, for an axis."""
+        """A date without its weekday and year, for an axis."""
         return self("short_day", day=day.day, month=self.months[day.month - 1])
 
     def time(self, unix_s: float, zone: tzinfo | None) -> str:
         """A time of the day, to the minute; the zone None is the device's own."""
         return f"{datetime.fromtimestamp(unix_s, zone):%H:%M}"
 
-    def short_moment(self, unix_s: float, zone: tzinfo | None) -> str:
-        """A date without its year and a time of the day, to the minute."""
-        day = datetime.fromtimestamp(unix_s, zone).date()
-        return f"{self.short_day(day)} {self.time(unix_s, zone)}"
+    def times(self, start_unix_s: float, end_unix_s: float, zone: tzinfo | None) -> str:
+        """From one time of the day to another, to the minute.
+
+        Where the clock is changed between them, both have their offset from UTC: one hour of
+        autumn goes from 02:00 to 02:00, and the next from 02:00 to 03:00.
+        """
+        offsets = [_offset(unix_s, zone) for unix_s in (start_unix_s, end_unix_s)]
+        shown = [f" ({offset})" if offsets[0] != offsets[1] else "" for offset in offsets]
+        start, end = self.time(start_unix_s, zone), self.time(end_unix_s, zone)
+        return f"{start}{shown[0]}–{end}{shown[1]}"
+
+    def short_times(self, start_unix_s: float, end_unix_s: float, zone: tzinfo | None) -> str:
+        """The same with the date on which it begins, without its year."""
+        day = datetime.fromtimestamp(start_unix_s, zone).date()
+        return f"{self.short_day(day)} {self.times(start_unix_s, end_unix_s, zone)}"
 
     def clock(self, unix_s: float, zone: tzinfo | None) -> str:
         """A time of the day, to the second."""
@@ -119,6 +133,13 @@ LANGUAGES = {
     "en": Language("en", "English", en.WORDS, en.LABELS, en.WEEKDAYS, en.MONTHS),
     "zh": Language("zh-CN", "中文", zh.WORDS, zh.LABELS, zh.WEEKDAYS, zh.MONTHS),
 }
+
+
+def _offset(unix_s: float, zone: tzinfo | None) -> str:
+    """How far a clock is from UTC at a time, such as "UTC+02:00"."""
+    offset = datetime.fromtimestamp(unix_s, zone).astimezone(zone).utcoffset()
+    assert offset is not None  # a time of a zone has one
+    return str(timezone(offset))
 
 
 def language(code: str | None) -> Language:

@@ -1,12 +1,14 @@
 """Plots: nothing outside of the frame, nothing left out, and valid SVG."""
 
+from dataclasses import replace
 from datetime import date, timedelta
 from xml.etree import ElementTree
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from edge.pages.drawing import Bar, Frame, bars_plot, nights_plot, strip_plot, svg
+from edge.pages.drawing import Bar, Frame, bars_plot, nights_plot, pair, strip_plot, svg
 from edge.pages.drawing.shapes import Dot, Line, Polygon, Rect, ticks
 from edge.pages.texts import language
 from edge.trend import NightView
@@ -65,7 +67,7 @@ def test_each_night_has_one_mark(found: list[float | None], usual: bool):
         (DAY + timedelta(days=k), view(rate, alert=k % 3 == 0, usual=usual))
         for k, rate in enumerate(found)
     ]
-    drawing = nights_plot(days, FRAME, EN, "words")
+    drawing = nights_plot(days, FRAME, EN)
     roles = [shape.role for shape in drawing.shapes if getattr(shape, "title", "")]
     known = [rate is not None for rate in found]
     assert roles.count("gap") == known.count(False)
@@ -78,10 +80,61 @@ def test_a_day_without_a_night_is_a_gap_and_cuts_the_band():
     """A missing night is neither zero coughs nor part of a usual range."""
     days = [(DAY + timedelta(days=k), view(2.0, usual=True)) for k in range(5)]
     days[2] = (days[2][0], None)
-    roles = [getattr(shape, "role", "") for shape in nights_plot(days, FRAME, EN, "").shapes]
+    roles = [getattr(shape, "role", "") for shape in nights_plot(days, FRAME, EN).shapes]
     assert roles.count("gap") == 1
     assert roles.count("usual") == 2
     assert roles.count("point") == 4
+
+
+def plotted(night: NightView, count: int, width: float = 700.0):
+    """The plot of so many nights that are alike."""
+    days = [(DAY + timedelta(days=k), night) for k in range(count)]
+    return nights_plot(days, Frame(width, 240), EN)
+
+
+def whiskers(night: NightView, count: int, width: float = 700.0) -> list[Line]:
+    """The lines of their intervals, with the strokes of their arrows."""
+    shapes = plotted(night, count, width).shapes
+    return [shape for shape in shapes if isinstance(shape, Line) and "whisker" in shape.role]
+
+
+def test_an_interval_that_is_cut_ends_in_an_arrow():
+    """A line that goes on above the axis says so; one that ends inside has no mark."""
+    (whole,) = whiskers(replace(view(2.0), high=2.5), 1)
+    assert whole.y2 >= FRAME.top
+    cut = replace(view(2.0), high=900.0)
+    line, *arrow = whiskers(cut, 1)
+    assert line.y2 == FRAME.top
+    assert [(stroke.x1, stroke.y1) for stroke in arrow] == [(line.x2, line.y2)] * 2
+    assert {stroke.x2 < line.x2 for stroke in arrow} == {True, False}
+    assert all(stroke.y2 > line.y2 for stroke in arrow)
+    assert "an arrow" in EN("how_to_read_lines")
+
+
+@pytest.mark.parametrize(("width", "most"), [(344.0, 90), (700.0, 200)])
+def test_a_year_shows_the_band_and_the_gaps(width: float, most: int):
+    """Lines that would run into one another are left out, and no gap is thinner than a pixel."""
+    night = replace(view(2.0, usual=True), high=3.5)
+    assert len(whiskers(night, most, width)) == most
+    assert whiskers(night, 365, width) == []
+    shapes = plotted(view(None), 365, width).shapes
+    # A phone of 320 px shows the narrow drawing at 0.76 of its size.
+    assert min(shape.width for shape in shapes if isinstance(shape, Rect)) * 0.76 > 1
+
+
+def test_a_night_too_short_for_a_rate_was_monitored():
+    """The words count it, as the report does, and no alert is counted that is not drawn."""
+    days = [(DAY, replace(view(None, alert=True), covered_s=1800.0))]
+    days += [(DAY + timedelta(days=1), replace(view(None), covered_s=0.0))]
+    days += [(DAY + timedelta(days=2), view(2.0)), (DAY + timedelta(days=3), None)]
+    words = nights_plot(days, FRAME, EN).words
+    assert words == EN("chart_trend_aria", nights=2, alerts=0)
+
+
+def test_a_pair_is_the_same_plot_in_two_widths():
+    """Each has its own width, so that neither is scaled down to the other's place."""
+    wide, narrow = pair(lambda width: strip_plot([], 1.0, ("", "", ""), Frame(width, 80), ""), 760)
+    assert (wide.width, narrow.width) == (760, 344)
 
 
 @given(st.lists(st.tuples(st.floats(0, 1e4), st.floats(-0.1, 1.1)), min_size=1, max_size=60))

@@ -1,7 +1,9 @@
 """Sorting into hours: no event and no second of listening is lost or counted twice."""
 
-from datetime import UTC
+import time
+from datetime import UTC, datetime
 from itertools import pairwise
+from zoneinfo import ZoneInfo
 
 import pytest
 from hypothesis import given
@@ -45,3 +47,45 @@ def test_the_bars_say_what_they_show():
     assert (bar.value, bar.share) == (1.0, 0.5)
     assert bar.title == "10:00–11:00: 1 cough, 30 of 60 min listened to"
     assert coverage_bars(hours, language("en"), UTC)[0].value == 30.0
+
+
+def test_an_hour_without_listening_has_no_count():
+    """Its bar says that nothing was listened to, in each language, and no number of coughs."""
+    hours = by_hour([Span(T0, 3600.0, 0.0, 3600.0)], [], T0, T0 + 3600)
+    (english,) = count_bars(hours, language("en"), UTC)
+    (chinese,) = coverage_bars(hours, language("zh"), UTC)
+    assert english.title == "10:00–11:00: not listened to"
+    assert chinese.title == "10:00–11:00：未监测"
+
+
+@pytest.mark.parametrize(
+    ("night", "hours"),
+    [
+        (
+            datetime(2025, 10, 26),
+            ["01:00–02:00", "02:00 (UTC+02:00)–02:00 (UTC+01:00)", "02:00–03:00"],
+        ),
+        (
+            datetime(2026, 3, 29),
+            ["00:00–01:00", "01:00 (UTC+01:00)–03:00 (UTC+02:00)", "03:00–04:00"],
+        ),
+    ],
+    ids=["autumn", "spring"],
+)
+def test_hours_at_a_clock_change_are_told_apart(monkeypatch, night: datetime, hours: list[str]):
+    """Where the clock is changed within an hour, its times have their offsets from UTC."""
+    berlin, t = ZoneInfo("Europe/Berlin"), language("en")
+    change = night.replace(hour=1, tzinfo=UTC).timestamp()  # when Europe changes its clocks
+    stretch = by_hour([], [], change - 7200, change + 3600)
+    monkeypatch.setenv("TZ", "Europe/Berlin")
+    time.tzset()
+    try:
+        for zone in (berlin, None):  # None is the device's own
+            spans = [(hour.start_unix_s, hour.end_unix_s) for hour in stretch]
+            assert [t.times(*span, zone) for span in spans] == hours
+            day = t.short_day(night)
+            assert [t.short_times(*span, zone) for span in spans] == [f"{day} {x}" for x in hours]
+            assert hours[1] in count_bars(stretch, t, zone)[1].title
+    finally:
+        monkeypatch.undo()
+        time.tzset()

@@ -191,6 +191,21 @@ def test_the_pdf_is_one_page_that_holds_everything(t, words: str, days: int):
     assert 42 < min(heights) < 300
 
 
+@pytest.mark.parametrize("t", [EN, ZH], ids=["en", "zh"])
+def test_the_latest_alerts_are_told_and_the_others_counted(t):
+    """Of twenty, page and PDF name the same six, and how many there were before them."""
+    pypdf = pytest.importorskip("pypdf")
+    report = long_report(39)
+    assert len(report.alerts) == 20
+    lines = report.alert_lines(t)
+    told = [t("alert_span", first=t.day(x.first), last=t.day(x.last)) for x in report.alerts[-6:]]
+    assert lines == [*told, t("alerts_earlier", count=14)]
+    page = html_page(report, t, "1.0")
+    assert re.findall(r"<li>(.*?)</li>", page) == lines
+    pdf = pypdf.PdfReader(io.BytesIO(pdf_page(report, t, "1.0"))).pages[0].extract_text()
+    assert all(re.sub(r"\s", "", line) in re.sub(r"\s", "", pdf) for line in lines)
+
+
 def test_no_chinese_line_begins_with_a_comma(report: Report):
     """Marks that close stay with the character before them, and words are not cut."""
     pypdf = pytest.importorskip("pypdf")
@@ -231,14 +246,14 @@ class Tags(HTMLParser):
 
 @pytest.mark.parametrize(("t", "words"), [(EN, "not a diagnosis"), (ZH, "不作诊断")])
 def test_the_html_needs_nothing_else(report: Report, t, words: str):
-    """The page is well nested, asks for no address, and holds notice, figures and both plots."""
+    """The page is well nested, asks for no address, and holds notice, figures and plots."""
     page = html_page(report, t, "1.0")
     tags = Tags()
     tags.feed(page)
     assert tags.open == []
     assert tags.addresses == []
     assert words in page
-    assert page.count("<svg") == 2
+    assert page.count('<svg class="plot wide"') == page.count('<svg class="plot narrow"') == 2
     assert all(value in page for _, value in report.figures(t))
 
 
@@ -260,6 +275,10 @@ def test_a_night_too_short_for_a_rate_was_listened_to_all_the_same():
     assert "No night in this period was monitored" not in page
     assert "1 of 1" in page
     assert "too short for a rate" in page
+    assert "not monitored" not in page
+    assert "no rate" in page
+    assert "1 nights were monitored" in page
+    assert csv_table(report).splitlines()[1].startswith("2026-02-01,bedroom,0.8333,20,")
     (_, told) = (entry["resource"] for entry in fhir_bundle(report, EN, "1.0")["entry"])
     assert told["dataAbsentReason"]["coding"][0]["code"] == "unknown"
     assert [part["code"]["coding"][0]["code"] for part in told["component"]] == [

@@ -13,7 +13,9 @@ import pytest
 from asking import get
 
 from edge import cli
-from edge.errors import ConfigError
+from edge.errors import ConfigError, InputOutputError, TryAgainError
+from edge.pages.texts import language
+from edge.store import DamagedError
 from edge.web import Gate, Pages, Site, read_token
 from edge.web.access import COOKIE, SIGNED_IN_S
 from edge.web.http import Request, host_name, read_request
@@ -228,3 +230,71 @@ def test_the_command_serves_and_ends(history: Path):
     finally:
         process.terminate()
         process.wait(10)
+
+
+def test_a_refusal_is_in_the_readers_language(site: Site, guarded: Site, pages: Pages):
+    """403, 405, 401 and 429 without a page's frame: Chinese to a Chinese browser, else English."""
+    wrong = {"authorization": "Bearer wrong"}
+    full = Site(pages, Gate(TOKEN, lambda: NOW_UNIX_S))
+    for _ in range(10):
+        full.answer(get("/", **wrong))
+    for code in ("en", "zh"):
+        t, asked = language(code), {"accept_language": code}
+        refused = {
+            "this_machine_only": site.answer(get("/", host="evil.example", **asked)),
+            "read_only": site.answer(Request("POST", "/", **asked)),
+            "login_wrong": guarded.answer(get("/", **wrong, **asked)),
+            "login_wait": full.answer(get("/", **wrong, **asked)),
+        }
+        for key, answer in refused.items():
+            assert answer.body == t(key) + "\n"
+            assert answer.content_type == "text/plain; charset=utf-8"
+        statuses = [answer.status[:3] for answer in refused.values()]
+        assert statuses == ["403", "405", "401", "429"]
+
+
+@pytest.mark.parametrize(
+    ("error", "key"),
+    [
+        (ConfigError("of another program"), "fault_foreign"),
+        (TryAgainError("locked"), "fault_busy"),
+        (DamagedError("malformed"), "fault_damaged"),
+        (InputOutputError("no history"), "fault_file"),
+    ],
+)
+def test_a_history_that_fails_is_told_by_its_kind(pages: Pages, monkeypatch, error, key: str):
+    """The page says why in its language, and below in English what exactly."""
+    site = failing(pages, monkeypatch, error)
+    for code in ("en", "zh"):
+        answer = site.answer(get("/", accept_language=code))
+        assert answer.status == "503 Service Unavailable"
+        assert shown(language(code)(key)) in answer.body
+        assert f'lang="en">{error}</p>' in answer.body
+
+
+@pytest.mark.parametrize("code", ["en", "zh"])
+def test_a_fault_of_the_pages_is_a_page_too(pages: Pages, monkeypatch, caplog, code: str):
+    """What nobody expected is a page in the reader's language, and once in the log."""
+    site = failing(pages, monkeypatch, ZeroDivisionError("of the tests"))
+    status, headers, body = wsgi(site, HTTP_ACCEPT_LANGUAGE=code)
+    assert status == "500 Internal Server Error"
+    assert shown(language(code)("fault_page")) in body.decode()
+    assert "of the tests" not in body.decode()
+    assert "default-src 'none'" in headers["Content-Security-Policy"]
+    (record,) = caplog.records
+    assert record.exc_info is not None
+
+
+def shown(text: str) -> str:
+    """A text as a page holds it."""
+    return text.replace("'", "&#39;")
+
+
+def failing(pages: Pages, monkeypatch, error: Exception) -> Site:
+    """The pages over a history that fails at each look."""
+
+    def fail(path: Path) -> None:
+        raise error
+
+    monkeypatch.setattr("edge.web.views.Reader", fail)
+    return Site(pages, Gate(None, lambda: NOW_UNIX_S))

@@ -71,4 +71,21 @@ def test_dates_follow_the_language():
     day = date(2026, 3, 1)
     assert language("en").day(day) == "Sun 1 Mar 2026"
     assert language("zh").day(day) == "2026年3月1日 周日"
+    assert language("zh").day_of_year(day) == "3月1日 周日"
+    assert language("en").day_of_year(day) == "Sun 1 Mar"
     assert language("en").moment(1_772_359_201.0, UTC) == "Sun 1 Mar 2026 10:00:01"
+
+
+def test_a_percentage_has_one_form():
+    """A figure in a table is written as those in the sentences of its language."""
+    for spoken, percent in ((language("en"), "95\u00a0%"), (language("zh"), "95%")):
+        assert spoken.percent(0.952) == percent
+        assert percent in spoken("rate")
+        assert percent in spoken("how_to_read_text")
+
+
+def test_nothing_is_said_to_be_recorded():
+    """Airway listens and keeps no audio, so no word of the device's page speaks of a recording."""
+    for key in ("session_since", "clock_synced", "clock_unsynced"):
+        assert "record" not in language("en")(key).lower()
+        assert "录音" not in language("zh")(key)

@@ -2,7 +2,7 @@
 
 import re
 from dataclasses import replace
-from datetime import UTC, date
+from datetime import UTC, date, timedelta
 from pathlib import Path
 from shutil import copyfile
 from xml.etree import ElementTree
@@ -132,7 +132,7 @@ def test_an_event_says_that_no_audio_is_kept(site: Site, history: Path):
     with Reader(history) as reader:
         event = reader.events(0, NOW_UNIX_S, 1)[0]
     page = site.answer(get(f"/event/{event.id}")).body
-    assert f"{event.p * 100:.0f} %" in page
+    assert f"{event.p * 100:.0f}\u00a0%" in page
     assert f"{event.duration_s:.2f} s" in page
     assert "Airway keeps no audio" in page
 
@@ -305,3 +305,78 @@ def test_the_language_follows_browser_then_choice(site: Site):
     (kept,) = (value for name, value in switched.headers if name == "Set-Cookie")
     assert kept.startswith("lang=zh; ")
     assert "Nights" in site.answer(get("/", cookies={"lang": "en"}, accept_language="zh")).body
+
+
+def test_today_has_one_scale_and_says_which(site: Site):
+    """Corrected figures are said to be so below them, and the alert's counts not to be."""
+    page = site.answer(get("/")).body
+    t = language("en")
+    tiles, note, chart = (page.index(x) for x in ("tiles", t("corrected"), t("chart_hours")))
+    assert tiles < note < chart
+    alert = page[page.index("More coughs than usual: ") : tiles]
+    assert "These counts are not corrected" in alert
+
+
+@pytest.mark.parametrize("lang", ["en", "zh"])
+def test_a_date_has_one_form(site: Site, lang: str):
+    """No page writes one date in words and another in figures."""
+    for path in PATHS:
+        page = site.answer(get(path, cookies={"lang": lang})).body
+        assert not re.search(r"\d{4}-\d\d-\d\d", re.sub(r"<[^>]*>", "", page)), path
+    assert "Wed 25 Feb 2026" in site.answer(get("/")).body
+
+
+def test_a_night_has_its_alert_on_each_page_or_on_none(tmp_path: Path):
+    """One that has a rate is shown with the alert that stood; an unmonitored one never is."""
+    path = tmp_path / "airway.db"
+    days = [date(2026, 2, 26), date(2026, 2, 27), date(2026, 2, 28)]
+    with Store(path) as store:
+        for back, (day, monitored_s) in enumerate(zip(days, (3e4, 0.0, 3e4), strict=True)):
+            start = NOW_UNIX_S - (3 - back) * 86_400
+            heard = {"cough": Heard(90, 90)}
+            night = Night(day, start, start + 43_200, heard, monitored_s, 0.0, "a")
+            store.add_night(replace(night, alert=back < 2), [])
+    site = Site(Pages(path, "n", UTC, lambda: NOW_UNIX_S), Gate(None, lambda: NOW_UNIX_S))
+    for lang, mark in (("en", "with an alert"), ("zh", "有提醒")):
+        asked = {"cookies": {"lang": lang}}
+        nights = site.answer(get("/nights", **asked)).body
+        rows = re.findall(r"<tr>.*?</tr>", nights, flags=re.DOTALL)
+        for day, marked in zip(days, (True, False, False), strict=True):
+            (row,) = (row for row in rows if f"/night/{day}" in row)
+            own = site.answer(get(f"/night/{day}", **asked)).body
+            assert (mark in row, mark in own) == (marked, marked)
+
+
+def test_newer_nights_are_the_page_after_this_one(tmp_path: Path):
+    """From the oldest page one comes back over each page to the first, which is /nights."""
+    path, first = tmp_path / "airway.db", date(2025, 11, 1)
+    with Store(path) as store:
+        for k in range(100):
+            start = NOW_UNIX_S - (101 - k) * 86_400
+            night = Night(first, start, start + 43_200, {"cough": Heard(9, 9)}, 3e4, 0.0, "a")
+            store.add_night(replace(night, date=first + timedelta(days=k)), [])
+    site = Site(Pages(path, "n", UTC, lambda: NOW_UNIX_S), Gate(None, lambda: NOW_UNIX_S))
+
+    def way(start: str, words: str) -> list[str]:
+        found = [start]
+        while link := re.search(f'href="([^"]+)">{words}', site.answer(get(found[-1])).body):
+            found.append(link[1])
+        return found
+
+    back = way("/nights", "Older nights")
+    assert len(back) == 4
+    assert way(back[-1], "Newer nights") == back[::-1]
+
+
+def test_a_night_too_short_for_a_rate_is_not_called_unmonitored(tmp_path: Path):
+    """The chart's words count it, its mark is one of no rate, and its title says why."""
+    path = tmp_path / "airway.db"
+    with Store(path) as store:
+        store.add_night(short_night(date(2026, 2, 28), 2, None, 600.0), [])
+    site = Site(Pages(path, "n", UTC, lambda: NOW_UNIX_S), Gate(None, lambda: NOW_UNIX_S))
+    page = site.answer(get("/trend")).body
+    assert "night by night: 1 nights were monitored" in page
+    assert "Sat 28 Feb 2026: too short for a rate" in page
+    legend = page.partition('class="legend"')[2].partition("</ul>")[0]
+    assert "no rate" in legend
+    assert "not monitored" not in legend
