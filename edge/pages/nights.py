@@ -5,7 +5,8 @@ from dataclasses import dataclass, replace
 from datetime import date, timedelta
 
 from edge.pages.texts import Language
-from edge.trend import Change, NightView
+from edge.records import Night
+from edge.trend import Change, NightView, views
 from edge.trend.words import sentences
 
 
@@ -28,6 +29,24 @@ class AlertSpan:
             return t("alert_since", day=t.day(self.first))
         # Its figures are of that night: they stay while the alert goes on.
         return t("alert_raised", day=t.day(self.first)) + sentences(self.change, t.code, t.day)
+
+
+class NightViews:
+    """As `edge.trend.views`, which looks at all nights anew: a year's take a small board seconds.
+
+    There is one night more a day, so those that were asked for last are kept.
+    """
+
+    def __init__(self) -> None:
+        self._last: tuple[Sequence[Night], list[NightView]] = ([], [])
+
+    def __call__(self, nights: Sequence[Night]) -> list[NightView]:
+        """What to show of each night; not to be changed."""
+        known, found = self._last  # at once: several pages may be asked for at a time
+        if known != nights:
+            found = views(nights)
+            self._last = (nights, found)
+        return found
 
 
 def day_by_day(

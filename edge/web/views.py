@@ -9,12 +9,12 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 
 from edge.pages.drawing import Drawing, Frame, Pair, bars_plot, nights_plot, pair, strip_plot
 from edge.pages.hourly import Hour, by_hour, count_bars, coverage_bars
-from edge.pages.nights import AlertSpan, alert_spans, correction, day_by_day
+from edge.pages.nights import AlertSpan, NightViews, alert_spans, correction, day_by_day
 from edge.pages.templates import environment
 from edge.pages.texts import Language
 from edge.records import TREND_LABEL, Night
 from edge.store import Reader, StoredEvent
-from edge.trend import NightView, views
+from edge.trend import NightView
 
 if TYPE_CHECKING:
     from jinja2 import Environment
@@ -55,6 +55,10 @@ class Pages:
     def _templates(self) -> "Environment":
         return environment("edge.web", "web")
 
+    @cached_property
+    def _views(self) -> NightViews:
+        return NightViews()
+
     def check(self) -> None:
         """Find out at the start what would fail at each page.
 
@@ -80,7 +84,7 @@ class Pages:
             hours = _hours(reader, start, now)
             events = reader.events(start, now, EVENTS_TODAY)
             heard_until, muted = reader.heard_until_unix_s(now), reader.muted()
-        nights = views(kept)
+        nights = self._views(kept)
         return self.fill(
             "today",
             language,
@@ -105,7 +109,7 @@ class Pages:
         with Reader(self.database) as reader:
             kept = reader.nights(self.clock())
             counting = _counts_coughs(reader, kept)
-        found = views(kept)
+        found = self._views(kept)
         last = found[-1].date if found else date.min
         if before is not None and found:
             last = min(last, max(before, found[0].date) - timedelta(days=1))
@@ -128,7 +132,7 @@ class Pages:
     def night(self, language: Language, shared: Shared, day: date) -> str | None:
         """One night by the hour; None when it was not kept."""
         with Reader(self.database) as reader:
-            found = {view.date: view for view in views(reader.nights(self.clock()))}
+            found = {view.date: view for view in self._views(reader.nights(self.clock()))}
             night = found.get(day)
             if night is None:
                 return None
@@ -157,7 +161,7 @@ class Pages:
         with Reader(self.database) as reader:
             kept = reader.nights(self.clock())
             counting = _counts_coughs(reader, kept)
-        found = views(kept)
+        found = self._views(kept)
         shown: Sequence[tuple[date, NightView | None]] = []
         if found:
             last = found[-1].date

@@ -17,7 +17,7 @@ from edge.pages.nights import correction
 from edge.pages.texts import language
 from edge.records import Coverage, Detector, Event, Heard, Night
 from edge.store import Reader, Store
-from edge.trend import views
+from edge.trend import NightView, views
 from edge.web import Gate, Pages, Site
 from edge.web.http import read_request
 from scripts.synthetic_history import Scenario
@@ -380,3 +380,22 @@ def test_a_night_too_short_for_a_rate_is_not_called_unmonitored(tmp_path: Path):
     legend = page.partition('class="legend"')[2].partition("</ul>")[0]
     assert "no rate" in legend
     assert "not monitored" not in legend
+
+
+def test_nights_are_looked_at_once_and_then_again_when_there_are_more(history: Path, monkeypatch):
+    """A page of a year costs what a page of a week does, and is never of yesterday."""
+    seen: list[int] = []
+
+    def counted(nights: list[Night]) -> list[NightView]:
+        seen.append(len(nights))
+        return views(nights)
+
+    monkeypatch.setattr("edge.pages.nights.views", counted)
+    now = [NOW_UNIX_S - 86_400]
+    site = Site(Pages(history, "bed", UTC, lambda: now[0]), Gate(None, lambda: now[0]))
+    for path in PATHS:
+        site.answer(get(path))
+    assert len(seen) == 1
+    now[0] = NOW_UNIX_S
+    assert "/night/2026-03-01" in site.answer(get("/nights")).body
+    assert seen == [seen[0], seen[0] + 1]
