@@ -17,6 +17,7 @@ import paho.mqtt.client as mqtt
 import pytest
 from paho.mqtt.packettypes import PacketTypes
 from paho.mqtt.properties import Properties
+from sound_server import Server, running
 from uplinks import Home
 
 _PATIENCE_S = 15.0  # a busy machine is slow; a test that passes never waits as long
@@ -205,3 +206,10 @@ def home(tmp_path: Path, mosquitto: Broker) -> Iterator[Home]:
     home = Home(tmp_path, mosquitto.port)
     yield home
     home.close()
+
+
+@pytest.fixture
+def server(tmp_path, monkeypatch) -> Iterator[Server]:
+    """A running server with the virtual microphone, which is ALSA's default."""
+    with running(tmp_path, monkeypatch) as server:
+        yield server
