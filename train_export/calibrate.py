@@ -15,8 +15,8 @@ from edge.card import Calibration, EventRule, Layout
 from edge.classifier import Classifier
 from edge.pipeline import step_logits
 from train_export.features import SceneSet
-from train_export.metrics import EventScore, match_onsets
-from train_export.scoring import Logits, detect, evaluate_rule, onset_s
+from train_export.metrics import EventScore
+from train_export.scoring import Logits, evaluate_rule, matching_of, scored
 
 # Where an event may open, as a logit; a network that is sure of little is best asked for much.
 LEVELS = tuple(np.arange(-1.5, 4.0, 0.5))
@@ -117,18 +117,9 @@ def calibrate(bundle: Bundle, logits: Logits, scenes: SceneSet, rule: EventRule)
     """
     lower = round(1.0 / bundle.layout.logit_scale)
     eager = replace(rule, open=max(-128, rule.open - lower), close=max(-128, rule.close - lower))
-    peaks: list[float] = []
-    truth: list[int] = []
-    for rows, truths in zip(logits, scenes.truths, strict=True):
-        true_s = [item.onset_s for item in truths if item.label == rule.label]
-        spans = detect(rows, eager, scenes.labels)
-        found = [onset_s(span, bundle.spec) for span in spans]
-        hits = {j for _, j in match_onsets(true_s, found)}
-        peaks += [span.peak for span in spans]
-        truth += [int(number in hits) for number in range(len(spans))]
-    return fit_platt(
-        (np.array(peaks) - bundle.layout.logit_zero) * bundle.layout.logit_scale, truth
-    )
+    recordings = scored(logits, scenes, rule.label, bundle.spec)
+    peaks, true = matching_of(scenes, bundle.spec).peaks(recordings, eager)
+    return fit_platt((peaks - bundle.layout.logit_zero) * bundle.layout.logit_scale, true)
 
 
 def fit_platt(logits: NDArray[np.float64], truth: Sequence[int]) -> Calibration:

@@ -8,10 +8,11 @@ from edge.bundle import Bundle
 from edge.card import EventRule
 from edge.records import Event
 from train_export.annotations import TrueEvent
-from train_export.curve import AT_FALSE_ALARMS, Scored, detection_curve, sensitivity_at
+from train_export.curve import AT_FALSE_ALARMS, detection_curve, sensitivity_at
 from train_export.intervals import rounded
 from train_export.outcome import Outcome
 from train_export.reliability import expected_calibration_error, reliability
+from train_export.scoring import Scored
 
 SLICES = ("source", "recorder", "sex")
 # A false alarm belongs to a sound that it overlaps, or that ended this short a time before.

@@ -5,35 +5,18 @@ Martin et al., The DET curve in assessment of detection task performance, 1997.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 import numpy as np
-from numpy.typing import NDArray
 
 from edge.bundle import Bundle
 from edge.card import EventRule
-from edge.pipeline import step_begin_s
-from train_export.metrics import EventScore, score_events, total
-from train_export.scoring import detect
+from train_export.metrics import total
+from train_export.scoring import Matching, Scored
 
 LEVELS = 41  # points of a curve
 # False alarms an hour at which the sensitivity is told: one a night, one and four an hour, ten.
 AT_FALSE_ALARMS = (0.125, 1.0, 4.0, 10.0)
-
-
-@dataclass(frozen=True, slots=True)
-class Scored:
-    """A recording's scores and its truth for one label.
-
-    Attributes:
-        logits: int8 [steps, labels].
-        true_s: true onsets in seconds, rising.
-        hours: of audio.
-    """
-
-    logits: NDArray[np.int8]
-    true_s: Sequence[float]
-    hours: float
 
 
 def detection_curve(
@@ -45,12 +28,13 @@ def detection_curve(
         For each level: `level` (logit), `sensitivity`, `precision`, `f1` and
         `false_alarms_per_hour`.
     """
+    matching = Matching(bundle.labels, bundle.layout.step_frames, bundle.spec)
     points = []
     for level in np.unique(np.linspace(-100, 127, LEVELS).round().astype(int)):
         moved = replace(
             rule, open=int(level), close=max(-128, int(level) - (rule.open - rule.close))
         )
-        score = total(_score(bundle, moved, recording) for recording in recordings)
+        score = total(matching.scores(recordings, moved))
         points.append(
             {
                 "level": (float(level) - bundle.layout.logit_zero) * bundle.layout.logit_scale,
@@ -78,9 +62,3 @@ def sensitivity_at(
         if point["false_alarms_per_hour"] <= false_alarms_per_hour
     ]
     return max(allowed, default=0.0)
-
-
-def _score(bundle: Bundle, rule: EventRule, recording: Scored) -> EventScore:
-    spans = detect(recording.logits, rule, bundle.labels)
-    found = [step_begin_s(span.onset, bundle.layout.step_frames, bundle.spec) for span in spans]
-    return score_events(recording.true_s, found, recording.hours)
