@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from edge.errors import BadInputError
-from edge.records import Detector
+from edge.records import Accuracy
 
 # Where a card's figures may come from, the one most like a bedroom first.
 _FIGURE_SETS = ("home", "test", "validation")
@@ -174,7 +174,7 @@ def _check_ranges(what: str, of: object, ranges: Mapping[str, tuple[int, float]]
         raise BadInputError(f"{what}: out of range: {', '.join(wrong)}")
 
 
-def measured_detectors(card: Mapping[str, Any], labels: Iterable[str]) -> dict[str, Detector]:
+def measured_detectors(card: Mapping[str, Any], labels: Iterable[str]) -> dict[str, Accuracy]:
     """How well a bundle finds its labels, by the figures in its card.
 
     Args:
@@ -194,7 +194,7 @@ def measured_detectors(card: Mapping[str, Any], labels: Iterable[str]) -> dict[s
     return {label: detector for label, detector in found.items() if detector is not None}
 
 
-def _detector(figures: Mapping[str, Any]) -> Detector | None:
+def _detector(figures: Mapping[str, Any]) -> Accuracy | None:
     try:
         sounds = int(figures["true"])
         sensitivity, false_alarms_per_hour, hours = (
@@ -205,7 +205,7 @@ def _detector(figures: Mapping[str, Any]) -> Detector | None:
     possible = 0 < sensitivity <= 1 and 0 <= false_alarms_per_hour < math.inf
     if not (possible and sounds > 0 and 0 < hours < math.inf):
         return None
-    return Detector(sensitivity, sounds, false_alarms_per_hour, hours)
+    return Accuracy(sensitivity, sounds, false_alarms_per_hour, hours)
 
 
 def sigmoid(x: float) -> float:

@@ -73,7 +73,7 @@ class Coverage:
 
 
 @dataclass(frozen=True, slots=True)
-class Detector:
+class Accuracy:
     """How well a bundle finds one label, as measured beside its training.
 
     Attributes:
@@ -102,7 +102,7 @@ class Heard:
 
     count: int
     spells: int
-    detector: Detector | None = None
+    detector: Accuracy | None = None
 
 
 @dataclass(frozen=True, slots=True)

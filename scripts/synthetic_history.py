@@ -17,13 +17,13 @@ from numpy.random import Generator
 
 from edge.errors import AirwayError
 from edge.messages import Origin, Stamp, event_message, rfc3339, uuid7
-from edge.records import Coverage, Detector, Event, Heard, Night
+from edge.records import Accuracy, Coverage, Event, Heard, Night
 from edge.store import Store
 from edge.trend import judge
 
 NODE, SOURCE, LABELS = "bedroom", "mic", ("cough", "sneeze", "snore")
 # Invented, like the rest.
-DETECTOR = Detector(sensitivity=0.85, sounds=400, false_alarms_per_hour=0.3, hours=40.0)
+DETECTOR = Accuracy(sensitivity=0.85, sounds=400, false_alarms_per_hour=0.3, hours=40.0)
 BEGIN, END, NIGHT_S = time(21), time(9), 12 * 3600.0
 USUAL_PER_HOUR = 2.2
 SPREAD = 0.25  # coefficient of variation of the rate from night to night

@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
 from edge.messages import Origin, Stamp, rfc3339, uuid7
-from edge.records import Coverage, Detector, Event
+from edge.records import Accuracy, Coverage, Event
 from edge.store import SPELL_GAP_S
 
 WINDOW_S = 3600.0  # of the rolling counts
@@ -34,7 +34,7 @@ class About:
     bundle: str
     digest: str
     labels: tuple[str, ...]
-    detectors: Mapping[str, Detector] = field(default_factory=dict)
+    detectors: Mapping[str, Accuracy] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

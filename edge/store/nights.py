@@ -7,7 +7,7 @@ from datetime import date
 from typing import Any
 
 from edge.errors import BadInputError
-from edge.records import Detector, Heard, Night
+from edge.records import Accuracy, Heard, Night
 from edge.store import hours
 from edge.store.database import Database
 
@@ -155,4 +155,4 @@ def _packed(heard: dict[str, Heard]) -> str:
 
 def _heard(values: dict[str, Any]) -> Heard:
     detector = values["detector"]
-    return Heard(int(values["count"]), int(values["spells"]), detector and Detector(**detector))
+    return Heard(int(values["count"]), int(values["spells"]), detector and Accuracy(**detector))

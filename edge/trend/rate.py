@@ -21,7 +21,7 @@ from statistics import NormalDist
 import numpy as np
 from numpy.typing import NDArray
 
-from edge.records import Detector, Heard
+from edge.records import Accuracy, Heard
 
 Floats = NDArray[np.float64]
 
@@ -74,7 +74,7 @@ def spread(heard: Heard) -> float:
 
 
 @lru_cache(maxsize=4096)  # a page shows the same nights again and again
-def rate_of(count: int, variance_ratio: float, hours: float, detector: Detector | None) -> Rate:
+def rate_of(count: int, variance_ratio: float, hours: float, detector: Accuracy | None) -> Rate:
     """As `rate`, of any count; `variance_ratio` as `spread` gives it, `hours` above 0."""
     effective, exposure = count / variance_ratio, hours / variance_ratio
     top = (count + 6 * math.sqrt(variance_ratio * (count + 1)) + 6 * variance_ratio) / hours
@@ -100,7 +100,7 @@ def _cells(number: int) -> tuple[Floats, Floats]:
     return edges, (edges[1:] + edges[:-1]) / 2
 
 
-def _false_alarms(detector: Detector, top: float) -> tuple[Floats, Floats]:
+def _false_alarms(detector: Accuracy, top: float) -> tuple[Floats, Floats]:
     """False alarms an hour, 0 to `top`, and the exponential's weight of each."""
     # Half an event more than was seen: none in a few hours is not none for ever.
     prior_mean = detector.false_alarms_per_hour + 0.5 / detector.hours
@@ -108,7 +108,7 @@ def _false_alarms(detector: Detector, top: float) -> tuple[Floats, Floats]:
     return mid * top, -np.diff(np.exp(-edges * top / prior_mean))
 
 
-def _shares(detector: Detector) -> Floats:
+def _shares(detector: Accuracy) -> Floats:
     """Points of equal weight that stand for the sensitivity's Beta posterior (as a normal)."""
     n = detector.sounds + 1
     s = (detector.sensitivity * detector.sounds + 0.5) / n

@@ -19,7 +19,7 @@ from edge.daemon.keeper import Backlog, Keeper
 from edge.daemon.night import last_night
 from edge.daemon.session import Clocks, Session
 from edge.messages import Message, event_message
-from edge.records import AudioBlock, Coverage, Detector, Event, Heard, Night
+from edge.records import Accuracy, AudioBlock, Coverage, Event, Heard, Night
 from edge.store import Store, Summary
 
 T0 = 1_767_225_600.0  # 2026-01-01T00:00:00Z
@@ -138,7 +138,7 @@ def test_an_alert_is_told_once(tmp_path, mosquitto, quick, wait_until):
     subscriber = mosquitto.listen("airway/#")
     settings = nightly(tmp_path, mosquitto.port)
     settings = replace(settings, night=NightSettings("00:00", "09:00", "UTC"))
-    about = replace(ABOUT, labels=("cough",), detectors={"cough": Detector(0.7, 300, 1.0, 10.0)})
+    about = replace(ABOUT, labels=("cough",), detectors={"cough": Accuracy(0.7, 300, 1.0, 10.0)})
     day_s = 86_400.0
     counts = [18, 25, 20, 15, 22] * 6 + [60, 66] + [12] * 4
     begin_s = T0 - (len(counts) - 0.5) * day_s

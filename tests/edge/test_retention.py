@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from edge.messages import Message, uuid7
-from edge.records import Coverage, Detector, Event, Heard, Night
+from edge.records import Accuracy, Coverage, Event, Heard, Night
 from edge.store import Reader, Store
 from edge.store import database as database_module
 
@@ -41,7 +41,7 @@ def path(tmp_path: Path) -> Path:
 
 def night(end_unix_s: float) -> Night:
     """Two hours of a night, with three coughs in two spells."""
-    detector = Detector(0.7, 300, 1.5, 12.0)
+    detector = Accuracy(0.7, 300, 1.5, 12.0)
     heard = {"cough": Heard(3, 2, detector), "sneeze": Heard(0, 0)}
     return Night(
         date(2026, 1, 1), end_unix_s - 28_800.0, end_unix_s, heard, 7_200.0, 12.5, "ab" * 32, False

@@ -11,18 +11,18 @@ from hypothesis import strategies as st
 
 from edge.bundle import load_bundle
 from edge.card import measured_detectors
-from edge.records import Detector, Heard, Night
+from edge.records import Accuracy, Heard, Night
 from edge.trend import Change, judge, rate, reason, views
 from edge.trend.chart import Rules
 from edge.trend.rate import spread
 from edge.trend.words import sentences
 
-HOME = Detector(0.67, 375, 6.5, 4.0)
+HOME = Accuracy(0.67, 375, 6.5, 4.0)
 RULES = Rules()
 USUAL = [18, 25, 20, 15, 22]  # coughs of nights that are much like each other
 
 detectors = st.none() | st.builds(
-    Detector,
+    Accuracy,
     st.floats(0.05, 1.0),
     st.integers(1, 10_000),
     st.floats(0.0, 200.0),
@@ -30,7 +30,7 @@ detectors = st.none() | st.builds(
 )
 
 
-def heard(count: int, detector: Detector | None = None) -> Heard:
+def heard(count: int, detector: Accuracy | None = None) -> Heard:
     """Coughs that each come alone."""
     return Heard(count, count, detector)
 
@@ -102,7 +102,7 @@ def test_the_interval_holds_the_truth_as_often_as_it_says(variance_ratio):
 
 def test_the_correction_undoes_the_detector():
     """A detector that misses a third and invents little is corrected by that third."""
-    good = Detector(2 / 3, 100_000, 0.01, 10_000.0)
+    good = Accuracy(2 / 3, 100_000, 0.01, 10_000.0)
     raw, corrected = rate(heard(80), 36_000.0), rate(heard(80, good), 36_000.0)
     assert corrected.per_hour == pytest.approx(1.5 * raw.per_hour, rel=0.02)
     assert not raw.corrected
@@ -251,7 +251,7 @@ def test_what_is_hardly_there_is_not_called_nothing():
 def test_the_detector_is_what_the_card_says():
     """Figures of a home come before those of validation; a label without any has none."""
     card = {"figures": {"validation": {"cough": FIGURES}, "home": {"snore": FIGURES}}}
-    expected = Detector(0.7, 300, 2.0, 4.0)
+    expected = Accuracy(0.7, 300, 2.0, 4.0)
     assert measured_detectors(card, ["cough", "snore", "sneeze"]) == {
         "cough": expected,
         "snore": expected,

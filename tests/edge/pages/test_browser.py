@@ -8,7 +8,7 @@ import pytest
 
 from edge.messages import Origin, Stamp, event_message, rfc3339, uuid7
 from edge.pages.texts import language
-from edge.records import Coverage, Detector, Event, Heard, Night
+from edge.records import Accuracy, Coverage, Event, Heard, Night
 from edge.report import html_page, report_of
 from edge.store import Reader, Store
 from edge.trend import views
@@ -97,7 +97,7 @@ def wide(tmp_path_factory) -> Path:
         for back in range(41, 0, -1):
             start = now.replace(hour=22, minute=0) - timedelta(days=back)
             count, monitored_s = counts[back % 4], 1_800.0 if back == 3 else 39_600.0
-            heard = {"cough": Heard(count, count, Detector(0.85, 400, 0.3, 40.0))}
+            heard = {"cough": Heard(count, count, Accuracy(0.85, 400, 0.3, 40.0))}
             night = (start.date(), start.timestamp(), start.timestamp() + 4e4, heard, monitored_s)
             store.add_night(Night(*night, 0.0, "a", back % 3 != 0), [])
         event = Event("throat", 80_000.0, 80_012.25, 1.0, 0.999)

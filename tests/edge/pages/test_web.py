@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from edge.messages import Origin, Stamp, event_message, rfc3339, uuid7
 from edge.pages.nights import correction
 from edge.pages.texts import language
-from edge.records import Coverage, Detector, Event, Heard, Night
+from edge.records import Accuracy, Coverage, Event, Heard, Night
 from edge.store import Reader, Store
 from edge.trend import NightView, views
 from edge.web import Gate, Pages, Site
@@ -146,7 +146,7 @@ def test_a_missing_night_is_no_quiet_one(site: Site):
     assert re.findall(r"<td[^>]*>(.*?)</td>", row[0])[:2] == ["–", "0.0 h"]
 
 
-def short_night(day: date, count: int, found: Detector | None, monitored_s: float) -> Night:
+def short_night(day: date, count: int, found: Accuracy | None, monitored_s: float) -> Night:
     """A night that ended not long ago."""
     heard = {"cough": Heard(count, count, found)}
     return Night(day, NOW_UNIX_S - 50_000, NOW_UNIX_S - 7_000, heard, monitored_s, 0.0, "a")
@@ -182,7 +182,7 @@ def test_a_day_without_listening_is_no_quiet_one(tmp_path: Path):
 
 def test_rates_of_two_kinds_are_told_apart():
     """Where some nights are corrected and some are not, the page does not claim either of all."""
-    measured = Detector(0.7, 300, 4.0, 8.0)
+    measured = Accuracy(0.7, 300, 4.0, 8.0)
     nights = views(
         [
             short_night(date(2026, 1, 1), 9, None, 32_400.0),
