@@ -41,9 +41,14 @@ class Diary:
         self._stored = self._latest = Coverage(0.0, 0.0, 0.0)
         self._lag_s = 0.0
 
-    def begin(self) -> None:
-        """Tie the session's clock to UTC in the store."""
-        self._keeper.keep(self._ensure_session)
+    def begin(self, labels: Sequence[str]) -> None:
+        """Tie the session's clock to UTC in the store, and say which labels it listens for."""
+
+        def write(store: Store) -> None:
+            self._ensure_session(store)
+            store.put_setting("labels", "\n".join(labels))
+
+        self._keeper.keep(write)
 
     def event(self, event: Event, message: Message) -> None:
         """Keep an event, and its message until the broker has it."""

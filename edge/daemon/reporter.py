@@ -101,7 +101,7 @@ class Reporter:
 
     def announce(self, listening: Listening) -> None:
         """Begin the session in the store, say what runs here, and tell Home Assistant of it."""
-        self._diary.begin()
+        self._diary.begin(self._about.labels)
         self._board.show(self._health(listening), self._by_label({}), self._by_label({}))
         about, mqtt = self._about, self._settings.mqtt
         self._live_message(

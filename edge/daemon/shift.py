@@ -264,12 +264,11 @@ class Shift:
         return uplink
 
     def _look_in_store(self, path: Path) -> None:
-        """See that it takes what is written, and whether the microphone was muted."""
+        """See that there is one, and whether the microphone was muted."""
         with Store(path) as store:
-            if not self._mute.known:  # read first: a full disk may take nothing, and tell this
+            if not self._mute.known:
                 self._mute.muted = store.setting("mute") == "on"
                 self._mute.known = True
-            store.put_setting("labels", "\n".join(self.setup.about.labels))
 
     def _recall_mute(self, path: Path) -> None:
         """Be as muted as before, where a full disk keeps SQLite from opening what it may write."""

@@ -413,13 +413,13 @@ def test_a_disk_without_inodes_is_full(tmp_path, monkeypatch):
 def test_a_slow_store_does_not_move_the_session(tmp_path, monkeypatch):
     """Sample 0 is when the listening begins, however long the store took before."""
     now_s = [1_000.0]
-    put_setting = Store.put_setting
+    setting = Store.setting
 
-    def slow(store: Store, name: str, value: str) -> None:
+    def slow(store: Store, name: str) -> str | None:
         now_s[0] += 4.5
-        put_setting(store, name, value)
+        return setting(store, name)
 
-    monkeypatch.setattr(Store, "put_setting", slow)
+    monkeypatch.setattr(Store, "setting", slow)
     settings = configured(tmp_path, None, night(2, [0.5]))
     assert run(settings, Bursts, ABOUT, wall=lambda: T0 + now_s[0], clock=lambda: now_s[0]) == 0
     with Store(settings.store.path) as store:

@@ -20,7 +20,7 @@ from edge.daemon.session import Clocks, Session
 from edge.errors import InputOutputError
 from edge.messages import Message, uuid7
 from edge.records import Coverage, Event
-from edge.store import DamagedError, Store
+from edge.store import DamagedError, Reader, Store
 
 T0 = 1_767_225_600.0  # 2026-01-01T00:00:00Z
 
@@ -108,7 +108,7 @@ def test_what_waited_in_memory_is_no_news(tmp_path, monkeypatch):
     assert late == [False, True, False]
 
 
-def refuse(path: Path) -> None:
+def refuse(*_: object) -> None:
     """A disk that is full."""
     raise InputOutputError("the disk is full")
 
@@ -170,6 +170,26 @@ def test_the_limits_of_the_store_are_kept(tmp_path, mosquitto, quick, monkeypatc
     daemon.hear(1, [0.5])
     assert wait_until(lambda: stored(settings)[0] == {"burst": 1})
     daemon.end()
+
+
+def test_a_session_that_begins_on_a_full_disk_is_kept_later(tmp_path, monkeypatch):
+    """Its beginning, and what it listens for, wait in memory as its events do."""
+    path = tmp_path / "a.db"
+    Store(path).close()
+    clocks = Clocks(lambda: 0.0, lambda: T0, lambda unix_s: True)
+    session = Session.begin("airway", "n", "mic", clocks)
+    now_s = [0.0]
+    keeper = Keeper(path, Backlog(), lambda: now_s[0])
+    diary = Diary(session, keeper, lambda: None)
+    with monkeypatch.context() as full:
+        full.setattr(Store, "start_session", refuse)
+        diary.begin(("burst", "bang"))
+    now_s[0] = 1e3
+    diary.try_again()
+    keeper.close()
+    with Reader(path) as reader:
+        assert reader.labels() == ("burst", "bang")
+        assert reader.latest_session() is not None
 
 
 def test_a_short_session_keeps_the_limits_too(tmp_path):
