@@ -162,7 +162,12 @@ def _assemble(card: dict[str, Any], card_digest: str, files: dict[str, bytes]) -
         raise BadInputError(
             f"bundle {card['name']}: its tables do not belong to its frontend spec; export it again"
         )
-    golden = _arrays(files, "golden.npz")
+    for name in ("name", "version"):
+        if not isinstance(card[name], str):
+            raise TypeError(f"{name} {card[name]!r}, which is no text")
+    if not all(isinstance(label, str) for label in card["labels"]):
+        raise TypeError(f"labels {card['labels']!r}, which are no texts")
+    golden = _golden(files, spec.coefficients, len(card["labels"]))
     rules = tuple(EventRule.from_dict(rule) for rule in card["events"])
     for rule in rules:
         if rule.label not in card["labels"] or rule.label not in card["calibration"]:
@@ -186,6 +191,21 @@ def _assemble(card: dict[str, Any], card_digest: str, files: dict[str, bytes]) -
         golden=golden,
         card=card,
     )
+
+
+def _golden(files: dict[str, bytes], coefficients: int, labels: int) -> dict[str, NDArray[Any]]:
+    """The golden vectors; ValueError where they are none of this model."""
+    golden = _arrays(files, "golden.npz")
+    wanted = {
+        "pcm": (np.int16, ()),
+        "features": (np.int16, (coefficients,)),
+        "logits": (np.int8, (labels,)),
+    }
+    for name, (dtype, columns) in wanted.items():
+        found = golden[name]
+        if found.dtype != dtype or found.ndim != 1 + len(columns) or found.shape[1:] != columns:
+            raise ValueError(f"golden.npz ({name} of {found.dtype}, {found.shape})")
+    return golden
 
 
 def _arrays(files: dict[str, bytes], name: str) -> dict[str, NDArray[Any]]:

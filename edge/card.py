@@ -10,6 +10,10 @@ import numpy as np
 from edge.errors import BadInputError
 from edge.records import Accuracy
 
+# What a watch keeps a number of a card in; each is below.
+MOST = 1 << 31
+MOST_FRAMES = 1 << 16
+INT8 = (-128, 128)
 # Where a card's figures may come from, the one most like a bedroom first.
 _FIGURE_SETS = ("home", "test", "validation")
 
@@ -20,6 +24,10 @@ class Calibration:
 
     slope: float
     offset: float
+
+    def __post_init__(self) -> None:
+        """Refuse what is no number, naming the field and its value."""
+        _check_finite("calibration", self, "slope", "offset")
 
     def probability(self, logit: float) -> float:
         """Calibrated probability, 0 to 1."""
@@ -51,8 +59,19 @@ class Layout:
 
     def __post_init__(self) -> None:
         """Refuse a patch that can't lie on a stream, naming the field and its value."""
-        least = {"patch_frames": 1, "patch_steps": 1, "step_frames": 1, "before_frames": 0}
-        _check_ranges("layout", self, {name: (low, math.inf) for name, low in least.items()})
+        ends = {
+            "patch_frames": (1, MOST_FRAMES),
+            "patch_steps": (1, MOST_FRAMES),
+            "step_frames": (1, MOST_FRAMES),
+            "before_frames": (0, MOST_FRAMES),
+            "input_multiplier_q20": (-MOST, MOST),
+            "input_zero": INT8,
+            "logit_zero": INT8,
+        }
+        _check_ranges("layout", self, ends)
+        _check_finite("layout", self, "logit_scale")
+        if not self.logit_scale > 0:
+            raise BadInputError(f"layout: logit_scale={self.logit_scale} must be above 0")
         if self.before_frames + self.own_frames > self.patch_frames:
             raise BadInputError(
                 f"layout: a patch of {self.patch_frames} frames does not hold "
@@ -100,16 +119,22 @@ class EventRule:
 
     def __post_init__(self) -> None:
         """Refuse numbers that can't work, naming the field and its value."""
+        ends = {
+            "open": INT8,
+            "close": INT8,
+            "smooth_steps": (1, 10),
+            "min_steps": (1, MOST),
+            "gap_steps": (1, MOST),
+            "refractory_steps": (0, MOST),
+            "max_steps": (1, MOST),
+            "rival_open": INT8,
+        }
+        _check_ranges(f"event rule of {self.label}", self, ends)
         checks = {
-            "open": -128 <= self.open <= 127,
-            "close": -128 <= self.close <= self.open,
-            "smooth_steps": self.smooth_steps in (1, 3, 5, 7, 9),
-            "min_steps": self.min_steps >= 1,
-            "gap_steps": self.gap_steps >= 1,
-            "refractory_steps": self.refractory_steps >= 0,
+            "close": self.close <= self.open,
+            "smooth_steps": self.smooth_steps % 2 == 1,
             "max_steps": self.max_steps >= self.min_steps,
             "rival": self.rival != self.label,
-            "rival_open": -128 <= self.rival_open <= 127,
         }
         wrong = [f"{name}={getattr(self, name)}" for name, good in checks.items() if not good]
         if wrong:
@@ -163,15 +188,29 @@ class GateRule:
         _check_ranges("gate", self, ends)
 
 
-def _check_ranges(what: str, of: object, ranges: Mapping[str, tuple[int, float]]) -> None:
+def _check_ranges(what: str, of: object, ranges: Mapping[str, tuple[int, int]]) -> None:
     """Refuse a field that is no integer from its first number up to, not with, its second."""
     wrong = [
         f"{name}={value!r}"
         for name, (low, end) in ranges.items()
-        if not isinstance(value := getattr(of, name), int) or not low <= value < end
+        if not isinstance(value := getattr(of, name), int)
+        or isinstance(value, bool)
+        or not low <= value < end
     ]
     if wrong:
         raise BadInputError(f"{what}: out of range: {', '.join(wrong)}")
+
+
+def _check_finite(what: str, of: object, *names: str) -> None:
+    """Refuse a field that is no finite number."""
+    for name in names:
+        value = getattr(of, name)
+        if (
+            isinstance(value, bool)
+            or not isinstance(value, int | float)
+            or not math.isfinite(value)
+        ):
+            raise BadInputError(f"{what}: {name}={value!r} must be a finite number")
 
 
 def measured_detectors(card: Mapping[str, Any], labels: Iterable[str]) -> dict[str, Accuracy]:

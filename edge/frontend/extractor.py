@@ -9,11 +9,12 @@ from edge.errors import UsageError
 from edge.frontend import energy, lpc, mfcc, native
 from edge.frontend.band import BandFilter
 from edge.frontend.build import build_tables
+from edge.frontend.faults import check_tables
 from edge.frontend.framer import Framer
 from edge.frontend.resample import Resampler
 from edge.frontend.spec import FrontendSpec
 from edge.frontend.spectral import SpectralDenoiser
-from edge.frontend.tables import FrontendTables, check_stages
+from edge.frontend.tables import FrontendTables
 from edge.frontend.wavelet import WaveletDenoiser
 
 BACKENDS = ("auto", "native", "reference")
@@ -63,7 +64,7 @@ class Frontend:
         """
         self.spec = spec
         self.tables = tables if tables is not None else build_tables(spec)
-        check_stages(spec, self.tables)
+        check_tables(spec, self.tables)
         self.backend = chosen(backend)
         rate_hz = rate_hz or spec.rate_hz
         self._resampler = resampler(rate_hz, spec.rate_hz, self.backend)

@@ -10,10 +10,9 @@ from dataclasses import MISSING, dataclass, field, fields
 import numpy as np
 from numpy.typing import NDArray
 
-from edge.errors import BadInputError
 from edge.frontend import fourier
 from edge.frontend.spec import FrontendSpec
-from edge.frontend.spectral import GAIN_STEPS, SpectralTables, fft_size_for
+from edge.frontend.spectral import SpectralTables
 from edge.frontend.wavelet import WaveletTables
 
 WINDOW_BITS = 30
@@ -114,41 +113,6 @@ class FrontendTables:
     def wavelet(self) -> WaveletTables:
         """The integers of the wavelet denoiser, where it is on."""
         return WaveletTables(len(self.wavelet_factor_q8), self.wavelet_factor_q8)
-
-
-def check_stages(spec: FrontendSpec, tables: FrontendTables) -> None:
-    """Refuse tables of other stages than the spec's.
-
-    Raises:
-        BadInputError: a stage that the spec has, or has not, shows in the length of a table; or
-            a table is not int32, which the backends would not read alike.
-    """
-    wide = [name for name, array in tables.arrays().items() if array.dtype != np.int32]
-    if wide:
-        raise BadInputError(
-            f"frontend tables: {', '.join(wide)} must be int32; export the bundle again"
-        )
-    points = fft_size_for(spec.rate_hz) if spec.denoise == "spectral" else 0
-    levels = len(tables.wavelet_factor_q8) or 1
-    wanted = {
-        "kept": spec.coefficients,
-        "dct_q30": spec.kept_bands * spec.mel_bands if spec.output == "mfcc" else 0,
-        "band_q30": 5 * (bool(spec.low_cut_hz) + bool(spec.high_cut_hz)),
-        "spectral_window_q30": points,
-        "spectral_twiddle_re_q30": points // 2,
-        "spectral_twiddle_im_q30": points // 2,
-        "spectral_bit_reversal": points // 2,
-        "spectral_gain_q15": GAIN_STEPS if points else 0,
-        "spectral_levels_q20": 2 if points else 0,
-        "wavelet_factor_q8": levels if spec.denoise == "wavelet" else 0,
-        "lag_window_q30": spec.lpc_order + 1 if spec.lpc_order else 0,
-        "energy_offset_q20": 1 if spec.energy else 0,
-    }
-    wrong = [name for name, size in wanted.items() if getattr(tables, name).size != size]
-    if wrong:
-        raise BadInputError(
-            f"frontend tables: {', '.join(wrong)} does not fit the spec; export the bundle again"
-        )
 
 
 def digest(spec: FrontendSpec, tables: FrontendTables) -> str:

@@ -88,6 +88,61 @@ def test_an_event_needs_its_label_and_its_odds(room_copy):
         load_bundle(str(room_copy))
 
 
+WRONG = [
+    ("calibration", "slope", "x"),
+    ("calibration", "slope", float("nan")),
+    ("calibration", "offset", None),
+    ("layout", "logit_scale", "0.08"),
+    ("layout", "logit_scale", 0.0),
+    ("layout", "logit_zero", None),
+    ("layout", "input_zero", 128),
+    ("layout", "input_multiplier_q20", 2**70),
+    ("layout", "patch_frames", 2**62),
+    ("events", "open", 51.0),
+    ("events", "min_steps", 3.5),
+    ("events", "max_steps", 2**40),
+    ("events", "gap_steps", True),
+    ("gate", "rise_q7", True),
+]
+
+
+@pytest.mark.parametrize(("part", "field", "value"), WRONG)
+def test_a_number_that_none_is_is_refused_when_it_is_read(room_copy, part, field, value):
+    """A card of one's own with a wrong value is refused by name, not at the first cough."""
+    found = load_bundle(str(room_copy)).card[part]
+    changed = {
+        "calibration": lambda: {"cough": found["cough"] | {field: value}},
+        "events": lambda: [found[0] | {field: value}],
+    }.get(part, lambda: found | {field: value})()
+    resealed(room_copy, card={part: changed})
+    with pytest.raises(BadInputError, match=field):
+        load_bundle(str(room_copy))
+
+
+@pytest.mark.parametrize(("name", "value"), [("name", 3), ("version", 3), ("labels", [1, 2])])
+def test_a_name_is_a_text(room_copy, name, value):
+    """Numbers are no names, in a card as in the C that is made of it."""
+    resealed(room_copy, card={name: value, "events": []})
+    with pytest.raises(BadInputError, match=name):
+        load_bundle(str(room_copy))
+
+
+@pytest.mark.parametrize(
+    "spoil",
+    [
+        lambda golden: {k: v for k, v in golden.items() if k != "pcm"},
+        lambda golden: golden | {"pcm": golden["pcm"].astype(np.int64)},
+        lambda golden: golden | {"features": golden["features"][:, :3]},
+        lambda golden: golden | {"logits": golden["logits"].ravel()},
+    ],
+)
+def test_golden_vectors_of_another_model_are_refused(room_copy, spoil, capsys):
+    """What can't be compared with this model is told as a bad bundle."""
+    resealed(room_copy, golden=spoil(load_bundle(str(room_copy)).golden))
+    assert main(["model", "verify", str(room_copy)]) == 65
+    assert "card.json lacks or garbles" in capsys.readouterr().err
+
+
 def test_an_event_needs_its_rival_s_label(room_copy):
     """A rival that the model knows nothing of is refused when the card is read."""
     (rule,) = load_bundle(str(room_copy)).card["events"]

@@ -65,7 +65,10 @@ def symbol(bundle: Bundle) -> str:
 
 
 def _top(bundle: Bundle, kernels: str) -> str:
-    plain = {"name": symbol(bundle), "version": re.sub(r"[^\w.+-]", "_", bundle.version)}
+    plain = {
+        "name": symbol(bundle),
+        "version": re.sub(r"[^\w.+-]", "_", bundle.version, flags=re.ASCII),
+    }
     frontend = bundle.card["frontend_digest"]
     return HEADER.format(**plain, digest=bundle.digest, frontend=frontend, kernels=kernels)
 

@@ -5,6 +5,7 @@ import os
 import re
 import shutil
 import subprocess
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -27,7 +28,9 @@ from signals import (
 from edge.errors import BadInputError
 from edge.frontend import PRESETS, Frontend, build_tables, native
 from edge.frontend.extractor import resampler
+from edge.frontend.faults import check_tables
 from edge.frontend.resample import Resampler
+from edge.frontend.spec import DENOISERS
 
 COMPILER = shutil.which("gcc") or shutil.which("cc")
 
@@ -150,21 +153,50 @@ SPOILT = [
     ("spectral_levels_q20", 0, 2**30),
     ("wavelet_factor_q8", 0, -1),
 ]
-WORDS = {"spectral_levels_q20": "bias_q20", "wavelet_factor_q8": "factor_q8"}
 
 
 @built
 @pytest.mark.parametrize(("table", "index", "value"), SPOILT)
 def test_spoilt_tables_are_refused(table: str, index: int, value: int):
-    """A table that would lead the C core out of its memory or its bits is refused by name."""
+    """A table that would lead a backend out of its memory or its bits is refused, by both."""
     denoise = "wavelet" if table.startswith("wavelet") else "spectral"
     spec = dataclasses.replace(EVERYTHING, denoise=denoise)
     tables = build_tables(spec)
     spoilt = tables.arrays()[table].copy()
     spoilt.flat[index] = value
-    word = WORDS.get(table, table.removesuffix("_q30").removeprefix("spectral_").split("_")[0])
-    with pytest.raises(BadInputError, match=word):
-        Frontend(spec, dataclasses.replace(tables, **{table: spoilt}), backend="native")
+    spoilt_tables = dataclasses.replace(tables, **{table: spoilt})
+    word = table.partition("_re_")[0].partition("_im_")[0]
+    for backend in ("reference", "native"):
+        with pytest.raises(BadInputError, match=f"{word}.* out of range"):
+            Frontend(spec, spoilt_tables, backend=backend)
+    with pytest.raises(BadInputError):  # and by the C core alone, as a watch has it
+        native.NativeStages(spec, spoilt_tables)
+
+
+@built
+@settings(max_examples=300, deadline=None)
+@given(st.data())
+def test_the_core_and_python_refuse_the_same_tables(data):
+    """Whatever stands in a table, it is refused in C if and only if it is before."""
+    spec = dataclasses.replace(EVERYTHING, denoise=data.draw(st.sampled_from(DENOISERS)))
+    tables = build_tables(spec)
+    name = data.draw(st.sampled_from([name for name in tables.arrays() if name != "kept"]))
+    table = tables.arrays()[name].copy()
+    index = data.draw(st.integers(0, table.size - 1))
+    near = st.builds(lambda bits, more: (1 << bits) + more, st.integers(0, 30), st.integers(-1, 1))
+    value = data.draw(near | near.map(lambda x: -x) | st.integers(-(2**31), 2**31 - 1))
+    table.flat[index] = value
+    changed = dataclasses.replace(tables, **{name: table})
+
+    def refused(check: Callable[[], object]) -> bool:
+        try:
+            check()
+        except BadInputError:
+            return True
+        return False
+
+    before = refused(lambda: check_tables(spec, changed))
+    assert before == refused(lambda: native.NativeStages(spec, changed))
 
 
 @built
