@@ -6,15 +6,13 @@ Exit codes: 0, 64 usage, 65 bad input data, 69 device unavailable, 74 input or o
 
 import argparse
 import contextlib
-import io
 import json
-import os
 import platform
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -24,7 +22,7 @@ from edge.bundle import Bundle, load_bundle, shipped_bundles
 from edge.capture import Recording, list_inputs, meter_lines, open_wav_or_flac
 from edge.classifier import RUNTIMES, Classifier, installed_runtimes
 from edge.commands import bench, checkin, install_service, report, run, screen, web
-from edge.commands.output import DISCLAIMER, each_file, in_json, say_error, say_json
+from edge.commands.output import DISCLAIMER, each_file, in_json, say_json
 from edge.config import LogSettings
 from edge.errors import (
     AirwayError,
@@ -35,6 +33,7 @@ from edge.errors import (
 from edge.frontend import Frontend
 from edge.logs import configure_logging
 from edge.pipeline import Pipeline, golden_difference
+from edge.program import Parser, run_program
 from edge.records import Event
 
 # A second of audio a block: large enough for NumPy, small enough for memory.
@@ -43,56 +42,22 @@ BLOCK_S = 1.0
 _MOST_DIFFERENCE = 16
 
 
-class _Parser(argparse.ArgumentParser):
-    def error(self, message: str) -> NoReturn:
-        raise UsageError(f"{message}; see {self.prog} --help")
-
-
 def main(argv: Sequence[str] | None = None) -> int:
     """Run a command; returns its exit code."""
-    if sys.stderr is None:  # it was closed before the start: what it would say goes nowhere
-        sys.stderr = Path(os.devnull).open("w")  # noqa: SIM115
-    if sys.stdout is None:
-        say_error("standard output is closed; send it to a file or to /dev/null")
-        return InputOutputError.exit_code
-    if isinstance(sys.stdout, io.TextIOWrapper):
-        # A file's name may be in no encoding; \udcff is also how JSON writes such a byte.
-        sys.stdout.reconfigure(errors="backslashreplace")
-    try:
-        arguments = _parser().parse_args(argv)
-        configure_logging(LogSettings())
-        command: Callable[[argparse.Namespace], int] = arguments.command
-        code = command(arguments)
-        sys.stdout.flush()
-        return code
-    except AirwayError as error:
-        say_error(error)
-        return error.exit_code
-    except BrokenPipeError:
-        _drop_output()  # the reader left
-        return InputOutputError.exit_code
-    except OSError as error:
-        say_error(f"{error.strerror or error}: {error.filename or 'output'}")
-        _drop_output()
-        return InputOutputError.exit_code
-    except KeyboardInterrupt:
-        return 130
+    return run_program("airway", lambda: _run(argv))
 
 
-def _drop_output() -> None:
-    """Forget what can't be written: the interpreter would try again, and end with its own code."""
-    try:
-        sys.stdout.flush()
-    except OSError:
-        nowhere = os.open(os.devnull, os.O_WRONLY)
-        os.dup2(nowhere, sys.stdout.fileno())
-        os.close(nowhere)
+def _run(argv: Sequence[str] | None) -> int:
+    arguments = _parser().parse_args(argv)
+    configure_logging(LogSettings())
+    command: Callable[[argparse.Namespace], int] = arguments.command
+    return command(arguments)
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = _Parser(prog="airway", description=DISCLAIMER)
+    parser = Parser(prog="airway", description=DISCLAIMER)
     parser.add_argument("--version", action="version", version=f"airway {__version__}")
-    commands = parser.add_subparsers(title="commands", required=True, parser_class=_Parser)
+    commands = parser.add_subparsers(title="commands", required=True, parser_class=Parser)
 
     replay = commands.add_parser("replay", help="find the events of recordings")
     replay.add_argument("files", nargs="+", type=Path, metavar="FILE", help="WAV or FLAC")
@@ -121,7 +86,7 @@ def _parser() -> argparse.ArgumentParser:
 
     model = commands.add_parser("model", help="list, show or verify model bundles")
     model.add_argument("action", choices=("list", "show", "verify"))
-    model.add_argument("bundle", nargs="?", default="room")
+    model.add_argument("bundle", nargs="?", default="room", help="name or folder (default: room)")
     model.set_defaults(command=_model)
 
     doctor = commands.add_parser("doctor", help="say what this installation can do")

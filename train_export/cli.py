@@ -4,35 +4,27 @@ import argparse
 import sys
 from collections.abc import Callable, Sequence
 from types import ModuleType
-from typing import NoReturn
 
 from edge import __version__
-from edge.errors import AirwayError, InputOutputError, UsageError, how_to_install
-
-
-class _Parser(argparse.ArgumentParser):
-    def error(self, message: str) -> NoReturn:
-        raise UsageError(f"{message}; see {self.prog} --help")
+from edge.errors import UsageError, how_to_install
+from edge.program import Parser, run_program
 
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run a command; returns its exit code."""
-    try:
-        arguments = _parser().parse_args(argv)
-        command: Callable[[argparse.Namespace], int] = arguments.command
-        return command(arguments)
-    except AirwayError as error:
-        print(f"airway-train: {error}", file=sys.stderr)
-        return error.exit_code
-    except OSError as error:
-        print(f"airway-train: {error.strerror or error}: {error.filename or ''}", file=sys.stderr)
-        return InputOutputError.exit_code
+    return run_program("airway-train", lambda: _run(argv))
+
+
+def _run(argv: Sequence[str] | None) -> int:
+    arguments = _parser().parse_args(argv)
+    command: Callable[[argparse.Namespace], int] = arguments.command
+    return command(arguments)
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = _Parser(prog="airway-train", description="Train, evaluate and export Airway's models.")
+    parser = Parser(prog="airway-train", description="Train, evaluate and export Airway's models.")
     parser.add_argument("--version", action="version", version=f"airway-train {__version__}")
-    commands = parser.add_subparsers(title="commands", required=True, parser_class=_Parser)
+    commands = parser.add_subparsers(title="commands", required=True, parser_class=Parser)
     for command in _commands():
         command.add(commands)
     return parser

@@ -75,7 +75,7 @@ def compile_bundle(bundle: Bundle, target: str, folder: Path) -> Bundle:
         model, about = make(bundle, target, work)
     card = bundle.card | {"compiled": {"target": target, "from_digest": bundle.digest, **about}}
     write_bundle(folder, card, model=model, tables=bundle.tables, golden=bundle.golden)
-    return load_bundle(str(folder))
+    return load_bundle(str(folder.resolve()))
 
 
 def _ethos(bundle: Bundle, target: str, work: Path) -> tuple[bytes, dict[str, Any]]:

@@ -53,13 +53,7 @@ def operating_points(
     Raises:
         BadInputError: a label is in none of the validation scenes.
     """
-    there = {truth.label for truths in validation.truths for truth in truths}
-    for label in events_of(validation.labels):
-        if label not in there:
-            raise BadInputError(
-                f"no {label} is in the validation scenes, so no rule can be chosen for it; add "
-                "recordings of more people"
-            )
+    refuse_without_events(validation)
     usual_logits = logits if usual is validation else score_scenes(bundle, usual)
     rules, calibration = [], {}
     figures: dict[str, dict[str, Any]] = {"validation": {}}
@@ -78,6 +72,21 @@ def operating_points(
             at_home = evaluate_rule(usual_logits, usual, rule, bundle.spec)
             figures.setdefault("home", {})[label] = _figures(at_home)
     return Operating(rules, calibration, figures)
+
+
+def refuse_without_events(validation: SceneSet) -> None:
+    """Nothing can be chosen, neither an epoch nor a rule, for a label that is never heard.
+
+    Raises:
+        BadInputError: a label is in none of the validation scenes.
+    """
+    there = {truth.label for truths in validation.truths for truth in truths}
+    for label in events_of(validation.labels):
+        if label not in there:
+            raise BadInputError(
+                f"no {label} is in the validation scenes, so no rule can be chosen for it; add "
+                "recordings of more people, or for a folder of your own give more --hours"
+            )
 
 
 def choose(

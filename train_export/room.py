@@ -18,9 +18,9 @@ from edge.errors import BadInputError, UsageError
 from edge.frontend import PRESETS
 from train_export.datasets import read_corpus
 from train_export.export import export
-from train_export.features import SceneSet, prepare_scenes
+from train_export.features import STEP_FRAMES, SceneSet, prepare_scenes
 from train_export.models.config import StepConfig, default_config
-from train_export.operating import choose
+from train_export.operating import choose, refuse_without_events
 from train_export.schedule import LOCAL
 from train_export.soundscape import Recipe
 from train_export.teacher import digest
@@ -42,6 +42,8 @@ VALIDATION = Recipe(
     background_dbfs=(-65.0, -20.0), quiet_dbfs=(-60.0, -32.0), interludes=0.1,
 )  # fmt: skip
 VALIDATION_HOURS = 4.0
+# Scores of a batch of one processor: TrainConfig's usual ones, for which its rate was chosen.
+BATCH_STEPS = 2048
 # The odds that a sound was a cough hang on how many other sounds there are: these are a home's.
 HOME = replace(VALIDATION, others_per_hour=60)
 HOME_HOURS = 8.0
@@ -131,6 +133,18 @@ class Plan:
             raise UsageError(
                 f"a teacher teaches the cnn only, not the {self.model}; leave --teacher out"
             )
+        if round(self.hours * 60) * scene_steps() < self.batch_steps:
+            least = math.ceil(self.batch_steps / scene_steps()) / 60
+            raise UsageError(
+                f"{self.hours:g} hours of scenes fill no batch, which takes {self.batch_steps} "
+                f"scores with --processors {self.processors}; give {least:.3f} hours or more"
+            )
+
+    @property
+    def batch_steps(self) -> int:
+        """Scores of a batch: for each processor as many whole stretches, which have one shape."""
+        stretch = default_config(self.model).stretch_steps()
+        return BATCH_STEPS // stretch * stretch * self.processors
 
     def protocol(self, chosen_on: str) -> dict[str, Any]:
         """What the card says of it."""
@@ -145,11 +159,22 @@ class Plan:
         }
 
 
+def scene_steps() -> int:
+    """Scores of a training scene."""
+    spec = PRESETS["room-16k"]
+    samples = round(TRAINING.duration_s * spec.rate_hz)
+    return ((samples - spec.window_samples) // spec.hop_samples + 1) // STEP_FRAMES
+
+
 def train_room(corpus: Path, out: Path, work: Path, plan: Plan) -> Bundle:
-    """Train and write the room bundle; the same arguments give the same bundle."""
+    """Train and write the room bundle; the same arguments give the same bundle.
+
+    Raises:
+        BadInputError: the corpus has no cough, or its validation people have none.
+    """
     refuse_without_coughs(corpus, plan.layout)
-    training = training_scenes(corpus, work, plan)
     validation = validation_scenes(corpus, work, plan.seed, plan.layout, plan.scheduler)
+    training = training_scenes(corpus, work, plan)
     home = home_scenes(corpus, work, plan.seed, plan.layout, plan.scheduler)
     config = default_config(plan.model)
     about = ABOUT | {
@@ -184,8 +209,15 @@ def training_scenes(corpus: Path, work: Path, plan: Plan) -> SceneSet:
 def validation_scenes(
     corpus: Path, work: Path, seed: int, layout: str = "auto", scheduler: str = LOCAL
 ) -> SceneSet:
-    """Of validation people among many other sounds: they choose the epoch and the rules."""
-    return _mixed(corpus, work, "val", VALIDATION_HOURS, VALIDATION, seed, layout, scheduler)
+    """Of validation people among many other sounds: they choose the epoch and the rules.
+
+    Raises:
+        BadInputError: there is no cough among them.
+    """
+    how = seed, layout, scheduler
+    scenes = _mixed(corpus, work, "val", VALIDATION_HOURS, VALIDATION, *how)
+    refuse_without_events(scenes)
+    return scenes
 
 
 def home_scenes(
@@ -228,21 +260,23 @@ def fit(corpus: Path, work: Path, config: StepConfig, plan: Plan) -> Fitted:
 def fit_scenes(
     training: SceneSet, validation: SceneSet, config: StepConfig, plan: Plan, folder: Path
 ) -> Fitted:
-    """Train; gives the best epoch. TensorFlow's process only."""
+    """Train; gives the best epoch. TensorFlow's process only.
+
+    Raises:
+        BadInputError: a label is in none of the validation scenes.
+    """
+    refuse_without_events(validation)
     from train_export.mirrored import mirrored
     from train_export.train import TrainConfig, train
     from train_export.train import score_scenes as score_in_float
 
     strategy = mirrored(plan.processors)
-    usual = TrainConfig()
-    stretch = config.stretch_steps()
-    whole = usual.batch_steps // stretch * stretch  # a processor's: all have the same shapes
     run = TrainConfig(
         epochs=plan.epochs,
         seed=plan.seed,
         patience=plan.epochs if plan.patience is None else plan.patience,
-        batch_steps=whole * plan.processors,
-        rate=usual.rate * plan.processors**0.5,  # a larger batch's gradient is surer
+        batch_steps=plan.batch_steps,
+        rate=TrainConfig().rate * plan.processors**0.5,  # a larger batch's gradient is surer
     )
     model = train(training, validation, config, run, folder, resume=plan.resume, strategy=strategy)
     return Fitted(model.get_weights(), score_in_float(model, config, validation))

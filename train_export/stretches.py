@@ -6,6 +6,7 @@ import keras
 import numpy as np
 from numpy.typing import NDArray
 
+from edge.errors import BadInputError
 from train_export.features import BEFORE_FRAMES, FEATURE_SCALE, STEP_FRAMES, SceneSet
 from train_export.models.config import StepConfig
 from train_export.teacher import CLASSES, HOP_STEPS, WINDOW_STEPS
@@ -29,11 +30,21 @@ class Stretches(keras.utils.PyDataset):
         self._batch = batch_steps // self._steps
         self._seed = seed
         self.epoch = 0
-        steps = scenes.targets.shape[0] * scenes.targets.shape[1]
-        self._batches = steps // (self._steps * self._batch)
 
     def __len__(self) -> int:
-        return self._batches
+        """Batches of an epoch.
+
+        Raises:
+            BadInputError: there is none.
+        """
+        count, length, _ = self._scenes.targets.shape
+        scores, batch = count * length, self._steps * self._batch
+        if scores < batch:
+            raise BadInputError(
+                f"the training scenes hold {scores} scores, fewer than the {batch} of a batch; "
+                "mix more of them"
+            )
+        return scores // batch
 
     def on_epoch_end(self) -> None:
         """Draw other stretches next time."""

@@ -168,6 +168,7 @@ def train(
 
     Raises:
         UsageError: the interrupted run was another one.
+        BadInputError: the training scenes do not fill a batch.
     """
     taught = training.hints is not None
     folder.mkdir(parents=True, exist_ok=True)

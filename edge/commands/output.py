@@ -1,7 +1,6 @@
 """What the subcommands share: how they print, and how they go through many files."""
 
 import codecs
-import contextlib
 import json
 import sys
 from collections.abc import Callable, Sequence
@@ -9,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from edge.errors import AirwayError
+from edge.program import say_error
 
 DISCLAIMER = "Airway is a screening aid, not a diagnosis. Ask a clinician about any symptom."
 
@@ -22,12 +22,6 @@ def in_json(value: Any, indent: int | None = None) -> str:
     """A value as JSON that standard output can hold, whatever its encoding."""
     encoding = codecs.lookup(sys.stdout.encoding or "ascii").name
     return json.dumps(value, indent=indent, ensure_ascii=encoding != "utf-8")
-
-
-def say_error(error: object) -> None:
-    """One sentence on standard error; what that does not take is lost, and nothing else is."""
-    with contextlib.suppress(OSError):
-        print(f"airway: {error}", file=sys.stderr, flush=True)
 
 
 def each_file(files: Sequence[Path], work: Callable[[Path], None]) -> int:

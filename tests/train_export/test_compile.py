@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from edge.bundle import load_bundle, shipped_bundles, write_bundle
+from edge.bundle import bundle_path, load_bundle, shipped_bundles, write_bundle
 from edge.errors import AirwayError, BadInputError, DeviceUnavailableError, UsageError
 from scripts.arm_networks import make_one
 from train_export.cli import main
@@ -107,6 +107,33 @@ def test_a_missing_compiler_says_what_to_install(tmp_path, monkeypatch, capsys):
     assert re.search(r"room: \d+ of \d+ operators map", said.out)
     assert "edgetpu_compiler is not installed; install" in said.err
     assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.parametrize("out", ["mine", "again/../mine", "link"])
+def test_a_bundle_is_not_compiled_onto_itself(out, tmp_path, monkeypatch, capsys):
+    """Under whatever name, the bundle's own folder is refused and every file stays as it was."""
+    monkeypatch.chdir(tmp_path)
+    shutil.copytree(bundle_path("room"), "mine")
+    Path("again").mkdir()
+    Path("link").symlink_to("mine")
+    before = load_bundle("mine").digest
+    code = main(["compile", "--target", "edgetpu", "--bundle", "mine", "--out", out])
+    assert code == UsageError.exit_code
+    assert "is the bundle itself, which stays as it is" in capsys.readouterr().err
+    assert load_bundle("mine").digest == before
+
+
+def test_a_shipped_name_is_a_folder_where_it_is_written(tmp_path, monkeypatch, capsys):
+    """`--out room` writes a folder here, and that bundle is what is told of."""
+    compiler = tmp_path / "edgetpu_compiler"
+    compiler.write_text("#!/bin/sh\ncp model.tflite model_edgetpu.tflite\n")
+    compiler.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{tmp_path}:/bin:/usr/bin")
+    monkeypatch.chdir(tmp_path)
+    assert main(["compile", "--target", "edgetpu", "--out", "room"]) == 0
+    assert "room: compiled for edgetpu" in capsys.readouterr().out
+    made = load_bundle(str(tmp_path / "room")).card["compiled"]
+    assert made["from_digest"] == load_bundle("room").digest
 
 
 def test_an_unknown_target_is_refused_by_name(tmp_path):

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 from small_network import SMALL
 
-from edge.errors import UsageError
+from edge.errors import BadInputError, UsageError
 from train_export.features import SceneSet, load_scenes, prepare_scenes
 from train_export.room import in_own_process
 from train_export.soundscape import Recipe
@@ -102,6 +102,16 @@ def on_two_devices(scenes_folder: Path, folder: Path) -> tuple[int, int, list[np
     return strategy.num_replicas_in_sync, taken, model.get_weights()
 
 
+def too_few(scenes_folder: Path, folder: Path) -> str:
+    """What a batch that is larger than all scenes is told."""
+    from train_export.train import TrainConfig, train
+
+    scenes = load_scenes(scenes_folder)
+    with pytest.raises(BadInputError) as refused:
+        train(scenes, scenes, SMALL, TrainConfig(batch_steps=2048), folder)
+    return str(refused.value)
+
+
 @pytest.fixture(scope="module")
 def whole(scenes_folder, tmp_path_factory):
     """The weights of a run without interruption, and what its process saw besides."""
@@ -141,6 +151,13 @@ def test_training_ends_when_nothing_improves(whole):
     """At a rate of zero no epoch is better than the first: two more, and it ends."""
     assert '"epochs": 3' in whole[1]["still"]
     assert '"stale": 2' in whole[1]["still"]
+
+
+def test_scenes_that_fill_no_batch_are_refused(scenes_folder, tmp_path):
+    """Two half minutes hold fewer scores than the usual batch: both numbers are told."""
+    assert "hold 1498 scores, fewer than the 2048 of a batch" in in_own_process(
+        too_few, scenes_folder, tmp_path
+    )
 
 
 def test_squared_error_fits_quantities(whole):

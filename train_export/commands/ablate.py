@@ -5,6 +5,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from train_export.commands.amounts import count, hours, seed
+from train_export.commands.places import out_file, out_folder
 
 
 def add(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
@@ -16,9 +17,9 @@ def add(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None
     parser.add_argument(
         "--teacher", type=Path, metavar="F.tflite", help="YAMNet's file, for that variant (none)"
     )
-    parser.add_argument("--out", type=Path, required=True, metavar="F.md")
+    parser.add_argument("--out", type=out_file, required=True, metavar="F.md")
     parser.add_argument(
-        "--work", type=Path, default=Path(".cache/ablate"),
+        "--work", type=out_folder, default=Path(".cache/ablate"),
         help="scenes and checkpoints; a second call goes on where the first was interrupted",
     )  # fmt: skip
     parser.add_argument("--hours", type=hours, help="of training scenes (6)")

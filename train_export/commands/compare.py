@@ -6,6 +6,7 @@ from typing import Any
 
 from edge.errors import UsageError
 from train_export.commands.amounts import count, hours, seed
+from train_export.commands.places import out_file, out_folder
 from train_export.models.config import STEP_CONFIGS, default_config
 from train_export.schedule import LOCAL
 
@@ -16,9 +17,9 @@ def add(commands: Any) -> None:
         "compare", help="train every architecture on equal data and write one table"
     )
     parser.add_argument("--corpus", type=Path, required=True, metavar="DIR")
-    parser.add_argument("--out", type=Path, required=True, metavar="F.md")
+    parser.add_argument("--out", type=out_file, required=True, metavar="F.md")
     parser.add_argument(
-        "--work", type=Path, default=Path(".cache/compare"),
+        "--work", type=out_folder, default=Path(".cache/compare"),
         help="scenes and checkpoints; a second call goes on where the first was interrupted",
     )  # fmt: skip
     parser.add_argument(

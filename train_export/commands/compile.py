@@ -2,11 +2,11 @@
 
 import argparse
 from importlib.util import find_spec
-from pathlib import Path
 from typing import Any
 
-from edge.bundle import load_bundle
-from edge.errors import DeviceUnavailableError, how_to_install
+from edge.bundle import bundle_path, load_bundle
+from edge.errors import DeviceUnavailableError, UsageError, how_to_install
+from train_export.commands.places import out_folder
 
 
 def add(commands: Any) -> None:
@@ -17,7 +17,7 @@ def add(commands: Any) -> None:
     )
     parser.add_argument("--bundle", default="room", help="a folder, or a shipped bundle's name")
     parser.add_argument(
-        "--out", type=Path, required=True, metavar="DIR", help="the new bundle's folder"
+        "--out", type=out_folder, required=True, metavar="DIR", help="the new bundle's folder"
     )
     parser.set_defaults(command=_compile)
 
@@ -31,6 +31,10 @@ def _compile(arguments: argparse.Namespace) -> int:
     from train_export.compile import compile_bundle, edgetpu_report
 
     bundle = load_bundle(arguments.bundle)
+    if arguments.out.resolve() == bundle_path(arguments.bundle).resolve():
+        raise UsageError(
+            f"--out {arguments.out} is the bundle itself, which stays as it is; name another folder"
+        )
     if arguments.target == "edgetpu":  # before the compiler, which may not be there
         print("\n".join(edgetpu_report(bundle)), flush=True)
     about = compile_bundle(bundle, arguments.target, arguments.out).card["compiled"]

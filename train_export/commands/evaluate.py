@@ -10,6 +10,7 @@ from typing import Any
 from edge.bundle import load_bundle
 from edge.classifier import RUNTIMES
 from edge.errors import BadInputError, InputOutputError, UsageError
+from train_export.commands.places import out_file
 
 # Task of a bundle -> the module that scores it: evaluate(bundle, manifest, runtime) gives the
 # report and the rows of the predictions file, in_words(report) its main figures, a line each.
@@ -28,8 +29,8 @@ def add(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None
     parser.add_argument("--manifest", type=Path, required=True, metavar="CSV")
     parser.add_argument("--runtime", default="auto", choices=RUNTIMES)
     parser.add_argument("--json", action="store_true", help="one JSON object")
-    parser.add_argument("--predictions", type=Path, metavar="F.csv", help="a row a unit")
-    parser.add_argument("--html", type=Path, metavar="F.html", help="a page (events only)")
+    parser.add_argument("--predictions", type=out_file, metavar="F.csv", help="a row a unit")
+    parser.add_argument("--html", type=out_file, metavar="F.html", help="a page (events only)")
     parser.set_defaults(command=_evaluate)
 
 

@@ -10,6 +10,7 @@ from pathlib import Path
 from tqdm import tqdm
 
 from edge.errors import BadInputError
+from train_export.commands.places import out_file
 from train_export.datasets import NEARLY_S, same_sound
 from train_export.readers import LAYOUTS, Row, layout_of, read_rows, refuse_inside
 from train_export.readers.rows import seconds_of
@@ -26,7 +27,7 @@ def add(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None
     parser = commands.add_parser("index", help="check a data set of any layout and list it")
     parser.add_argument("--corpus", type=Path, required=True, metavar="DIR")
     add_layout(parser)
-    parser.add_argument("--out", type=Path, metavar="F.csv", help="write its rows as a manifest")
+    parser.add_argument("--out", type=out_file, metavar="F.csv", help="a manifest of its rows")
     parser.set_defaults(command=_index)
 
 

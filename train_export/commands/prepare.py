@@ -5,6 +5,7 @@ from pathlib import Path
 
 from train_export.commands.amounts import seed
 from train_export.commands.index import add_layout
+from train_export.commands.places import out_folder
 from train_export.prepare import KINDS, prepare
 
 
@@ -17,7 +18,7 @@ def add(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None
     parser.add_argument("--kind", default="home", choices=KINDS)
     parser.add_argument("--hours", type=float, default=1.0)
     parser.add_argument("--seed", type=seed, default=0)
-    parser.add_argument("--out", type=Path, required=True, metavar="DIR")
+    parser.add_argument("--out", type=out_folder, required=True, metavar="DIR")
     parser.set_defaults(command=_prepare)
 
 

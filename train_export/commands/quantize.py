@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from edge.errors import InputOutputError
+from train_export.commands.places import out_file
 
 
 def add(commands: Any) -> None:
@@ -25,7 +26,7 @@ def add(commands: Any) -> None:
         "--validation", type=Path, required=True, metavar="DIR",
         help="scenes of other people: float and int8 are compared on them",
     )  # fmt: skip
-    parser.add_argument("--out", type=Path, required=True, metavar="F.tflite")
+    parser.add_argument("--out", type=out_file, required=True, metavar="F.tflite")
     parser.add_argument(
         "--qat", default="auto", choices=("auto", "always", "never"),
         help="quantization-aware fine-tuning; auto: when int8 loses over half a point of F1",

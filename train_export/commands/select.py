@@ -3,8 +3,10 @@
 import argparse
 from pathlib import Path
 
+from edge.errors import UsageError
 from train_export.commands.amounts import count, folds, seed
 from train_export.commands.index import add_layout
+from train_export.commands.places import out_folder
 
 
 def add(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
@@ -17,7 +19,7 @@ def add(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None
     parser.add_argument("--keep", type=count, default=20, help="coefficients to keep")
     parser.add_argument("--folds", type=folds, default=5)
     parser.add_argument("--seed", type=seed, default=0)
-    parser.add_argument("--out", type=Path, required=True, metavar="DIR")
+    parser.add_argument("--out", type=out_folder, required=True, metavar="DIR")
     parser.set_defaults(command=_select)
 
 
@@ -27,8 +29,13 @@ def _select(arguments: argparse.Namespace) -> int:
     from train_export.feature_report import write_report
 
     profile = arguments.profile
-    segments = feature_table.SEGMENTS[profile](arguments.corpus, arguments.layout, arguments.clips)
     spec = feature_table.candidates(profile)
+    if arguments.keep >= spec.coefficients:
+        raise UsageError(
+            f"--keep {arguments.keep} leaves none of the {profile}'s {spec.coefficients} "
+            f"coefficients out; give 1 to {spec.coefficients - 1}"
+        )
+    segments = feature_table.SEGMENTS[profile](arguments.corpus, arguments.layout, arguments.clips)
     table = feature_table.feature_table(segments, spec)
     chosen = feature_select.select(table, arguments.keep, arguments.folds, arguments.seed)
     preset = feature_table.feature_table(segments, PRESETS[feature_table.PRESET[profile]])

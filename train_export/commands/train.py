@@ -8,6 +8,7 @@ from edge.bundle import Bundle
 from edge.errors import UsageError
 from train_export.commands.amounts import count, false_alarms, hours, seed
 from train_export.commands.index import add_layout
+from train_export.commands.places import out_folder
 from train_export.models.config import STEP_CONFIGS
 from train_export.readers import layout_of
 from train_export.schedule import LOCAL
@@ -21,6 +22,7 @@ ROOM_ONLY = {
     "teacher": None,
     "processors": 1,
     "false_alarms": None,
+    "layout": "auto",
 }
 # The same of the chest's network, which the screen is built on.
 CHEST_ONLY = {"pretrained": None}
@@ -42,10 +44,10 @@ def add(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None
     given.add_argument("--features", type=Path, metavar="F.csv", help="a table, the label last")
     add_layout(parser)
     parser.add_argument(
-        "--out", type=Path, required=True, metavar="DIR", help="the folder to write"
+        "--out", type=out_folder, required=True, metavar="DIR", help="the folder to write"
     )
     parser.add_argument(
-        "--work", type=Path, default=Path(".cache/train"), help="scenes and checkpoints"
+        "--work", type=out_folder, default=Path(".cache/train"), help="scenes and checkpoints"
     )
     parser.add_argument("--hours", type=hours, help="of training scenes (room 32, own folder 2)")
     parser.add_argument("--epochs", type=count, help="of training (room 26, own folder 30)")
@@ -127,7 +129,7 @@ def _room(arguments: argparse.Namespace) -> Bundle:
     }
     if arguments.teacher:
         Teacher(arguments.teacher)  # refused now, not by a worker
-    options = {name: getattr(arguments, name) for name in (*ROOM_ONLY, "seed", "layout")}
+    options = {name: getattr(arguments, name) for name in (*ROOM_ONLY, "seed")}
     plan = Plan(**amount, **options)
     return (train_own if own else train_room)(arguments.corpus, arguments.out, arguments.work, plan)
 

@@ -6,6 +6,7 @@ from pathlib import Path
 from edge.bundle import load_bundle
 from train_export.commands.amounts import false_alarms
 from train_export.commands.index import add_layout
+from train_export.commands.places import out_folder
 
 
 def add(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
@@ -19,11 +20,12 @@ def add(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None
     )
     add_layout(parser)
     parser.add_argument(
-        "--out", type=Path, required=True, metavar="DIR", help="the folder to write"
+        "--out", type=out_folder, required=True, metavar="DIR", help="the folder to write"
     )
     parser.add_argument(
-        "--work", type=Path, default=Path(".cache/train"), help="scenes, as training keeps them"
-    )
+        "--work", type=out_folder, default=Path(".cache/train"),
+        help="scenes, as training keeps them",
+    )  # fmt: skip
     parser.add_argument(
         "--false-alarms", type=false_alarms, metavar="N",
         help="an hour, that event rules keep to: in the room at a home's density, else on the "
