@@ -69,10 +69,10 @@ gate: ## measure what the gate misses on scenes of a corpus (CORPUS=folder BUNDL
 	@scripts/prepare.sh test
 	@.venv/bin/python -m benchmarks.gate $(BUNDLE) $(if $(CORPUS),--corpus "$(CORPUS)")
 
-leanness: ## measure what the daemon costs, beside its peers (BUNDLE=name)
+leanness: ## measure what the daemon costs, beside its peers (BUNDLE=name YAMNET=yamnet.tflite)
 	@scripts/prepare.sh test
 	@$(INSTALL_PEERS)
-	@.venv/bin/python -m benchmarks.leanness $(BUNDLE)
+	@.venv/bin/python -m benchmarks.leanness $(BUNDLE) $(if $(YAMNET),--yamnet "$(YAMNET)")
 
 bench: ## measure the frontend beside its peers, in one run
 	@scripts/prepare.sh test

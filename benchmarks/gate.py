@@ -251,7 +251,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("bundle", nargs="?", default="room", help="a name, or a folder")
     parser.add_argument("--corpus", type=Path, default=os.environ.get("AIRWAY_CORPUS"))
-    parser.add_argument("--hours", type=float, default=10.0, help="of scenes (10)")
+    parser.add_argument("--hours", type=float, default=12.0, help="of scenes (12)")
     parser.add_argument("--out", type=Path, default=Path(__file__).with_suffix(".md"))
     arguments = parser.parse_args()
     if arguments.corpus is None:

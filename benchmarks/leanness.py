@@ -117,7 +117,7 @@ def main() -> int:
     growth = days_of_sound(arguments.bundle, arguments.days)
     command = (
         f"python -m benchmarks.leanness {bundle.name} --seconds {arguments.seconds} "
-        f"--days {arguments.days}"
+        f"--days {arguments.days}" + (" --yamnet yamnet.tflite" if arguments.yamnet else "")
     )
     told = targets(rows, growth)
     text = page(rows, told, bundle, command, where)

@@ -1,6 +1,6 @@
 """How good the resampler's filters are: `python benchmarks/resampler.py`.
 
-Measures the ripple up to 90 % of the pass band and what is left of aliases and images, from the
+Measures the ripple over the pass band and what is left of aliases and images, from the
 integer taps of every common pair of rates, and writes a table and a picture beside this file.
 """
 
@@ -33,7 +33,7 @@ def prototype_response(rate_in_hz: int, rate_out_hz: int) -> tuple[np.ndarray, n
 
 
 def quality(rate_in_hz: int, rate_out_hz: int) -> tuple[float, float]:
-    """Ripple up to 90 % of the pass band, and the largest alias or image, in decibels."""
+    """Ripple over the pass band, and the largest alias or image, in decibels."""
     hz, gain = prototype_response(rate_in_hz, rate_out_hz)
     nyquist_hz = min(rate_in_hz, rate_out_hz) / 2
     ripple_db = np.abs(20 * np.log10(gain[hz <= PASSBAND * nyquist_hz])).max()
@@ -66,7 +66,7 @@ def main() -> None:
         "# The resampler's filters",
         "",
         "Written by `python benchmarks/resampler.py` from the integer taps. The bars: a ripple of",
-        "at most 0.1 dB up to 90 % of the pass band, aliases and images at least 80 dB down.",
+        "at most 0.1 dB over the pass band, aliases and images at least 80 dB down.",
         "",
         "| from, Hz | to, Hz | ripple, dB | alias or image, dB |",
         "|---|---|---|---|",

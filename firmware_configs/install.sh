@@ -91,6 +91,16 @@ rehearse() {
     fi
 }
 
+# Where the program is gone already, as after an uninstallation without --purge.
+remove_the_rest() {
+    local state=("$root/etc/airway" "$root/var/lib/airway" "$root/var/lib/private/airway")
+    [ -n "$purge" ] ||
+        die "nothing to remove but ${state[*]}, which --uninstall --purge removes" 0
+    rm -rf "${state[@]}"
+    echo "removed ${state[*]}"
+    exit 0
+}
+
 main() {
     [ -z "$purge" ] || [ -n "$uninstall" ] || die '--purge only goes with --uninstall' 64
     local airway=("$prefix/bin/python" -m edge.cli install-service)
@@ -103,7 +113,7 @@ main() {
         die 'this writes to /opt and /etc: run it with sudo' 77
     fi
     if [ -n "$uninstall" ]; then
-        [ -x "$prefix/bin/python" ] || die "nothing to remove: there is no $prefix" 0
+        [ -x "$prefix/bin/python" ] || remove_the_rest
         "${airway[@]}" "${service[@]}" ||
             die "the program in $prefix does not run: install it again with this script, then remove it" 69
         rm -rf "$prefix"

@@ -7,6 +7,7 @@ the history is invented by scripts/synthetic_history.py, and each picture says "
 node's name.
 """
 
+import argparse
 import sys
 import tempfile
 from datetime import UTC
@@ -49,4 +50,6 @@ def main(folder: Path) -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main(Path(sys.argv[1]) if len(sys.argv) > 1 else ROOT / "docs" / "web"))
+    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
+    parser.add_argument("folder", nargs="?", type=Path, default=ROOT / "docs" / "web")
+    sys.exit(main(parser.parse_args().folder))

@@ -36,8 +36,9 @@ def add_where(parser: argparse.ArgumentParser) -> None:
     """The options that `history_of` reads."""
     where = parser.add_mutually_exclusive_group()
     where.add_argument(
-        "--config", type=Path, default=DEFAULT_CONFIG, metavar="F", help="whose store.path"
-    )
+        "--config", type=Path, default=DEFAULT_CONFIG, metavar="F",
+        help=f"configuration that names the history (default: {DEFAULT_CONFIG})",
+    )  # fmt: skip
     where.add_argument("--db", type=Path, metavar="F", help="a database, without a configuration")
 
 

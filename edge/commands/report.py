@@ -26,10 +26,18 @@ def add(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None
     report = commands.add_parser("report", help="a period of nights for a clinician")
     add_where(report)
     report.add_argument(
-        "--from", dest="first", type=_day, metavar="DAY", help="first night (default: 30 before)"
+        "--from",
+        dest="first",
+        type=_day,
+        metavar="DAY",
+        help="first night, like 2026-03-01 (default: 30 before)",
     )
     report.add_argument(
-        "--to", dest="last", type=_day, metavar="DAY", help="last night (default: the latest)"
+        "--to",
+        dest="last",
+        type=_day,
+        metavar="DAY",
+        help="last night, likewise (default: the latest)",
     )
     form = report.add_mutually_exclusive_group(required=True)
     for name, words in (

@@ -12,6 +12,7 @@ from edge import __version__
 from edge.bundle import Bundle, load_bundle, shipped_bundles
 from edge.card import measured_detectors
 from edge.classifier import Classifier
+from edge.commands.history import DEFAULT_CONFIG
 from edge.commands.output import in_json
 from edge.config import Settings, json_schema, load_settings
 from edge.errors import AirwayError, ConfigError, InputOutputError
@@ -24,13 +25,15 @@ DEAF = "screens recordings and finds no events; see airway model list"
 def add(commands: Any) -> None:
     """Register both commands; `commands` are argparse's sub-parsers."""
     run = commands.add_parser("run", help="monitor continuously and publish over MQTT")
-    run.add_argument("--config", type=Path, default=Path("/etc/airway/config.toml"), metavar="F")
+    configuration: dict[str, Any] = {
+        "type": Path, "default": DEFAULT_CONFIG, "metavar": "F",
+        "help": f"configuration (default: {DEFAULT_CONFIG})",
+    }  # fmt: skip
+    run.add_argument("--config", **configuration)
     run.set_defaults(command=_run)
 
     check = commands.add_parser("check-config", help="say every error of a configuration")
-    check.add_argument(
-        "config", type=Path, nargs="?", default=Path("/etc/airway/config.toml"), metavar="F"
-    )
+    check.add_argument("config", nargs="?", **configuration)
     check.add_argument("--schema", action="store_true", help="print the JSON Schema instead")
     check.set_defaults(command=_check_config)
 

@@ -28,7 +28,7 @@ _LINE_ONLY = ("type", "file", "explanation", "clinician")
 
 def add(commands: Any) -> None:
     """Register the command; `commands` are argparse's sub-parsers."""
-    screen = commands.add_parser("screen", help="screen lung-sound recordings for disease")
+    screen = commands.add_parser("screen", help="say which group a lung-sound recording resembles")
     screen.add_argument("files", nargs="+", type=Path, metavar="FILE", help="WAV or FLAC")
     screen.add_argument(
         "--bundle", default=BUNDLE, help=f"a folder, or a shipped bundle's name (default: {BUNDLE})"

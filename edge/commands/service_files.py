@@ -15,6 +15,7 @@ from edge.errors import ConfigError, InputOutputError, UsageError
 
 _UNIT = "airway.service"
 _UNIT_DIR = Path("etc/systemd/system")
+_PAGES = "airway-web.service"  # which a person may have put beside it
 _WANTS = _UNIT_DIR / "multi-user.target.wants" / _UNIT
 _CORAL_UNIT = _UNIT_DIR / f"{_UNIT}.d" / "coral.conf"
 _CORAL_RULES = Path("etc/udev/rules.d/60-airway-coral.rules")
@@ -240,11 +241,11 @@ def installation(root: Path, program: Path, board: str, node: str, coral: bool) 
 
 def uninstallation(root: Path, purge: bool) -> Plan:
     """How to remove the service; with `purge` its configuration and its history, too."""
-    running = _running(root) and (root / _UNIT_DIR / _UNIT).exists()
-    actions: list[Action] = [Call(("systemctl", "stop", _UNIT))] if running else []
-    actions += [
-        Remove(root / path) for path in (_WANTS, _UNIT_DIR / _UNIT, _CORAL_UNIT, _CORAL_RULES)
-    ]
+    there = [unit for unit in (_UNIT, _PAGES) if (root / _UNIT_DIR / unit).exists()]
+    running = _running(root) and bool(there)
+    actions: list[Action] = [Call(("systemctl", "stop", *there))] if running else []
+    units = (_WANTS, _UNIT_DIR / _UNIT, _WANTS.with_name(_PAGES), _UNIT_DIR / _PAGES)
+    actions += [Remove(root / path) for path in (*units, _CORAL_UNIT, _CORAL_RULES)]
     actions.append(RemoveIfEmpty(root / _CORAL_UNIT.parent))  # others' changes to the unit stay
     kept = (_CONFIG_DIR, *_STATE)
     if purge:

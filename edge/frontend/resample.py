@@ -20,8 +20,9 @@ from edge.frontend.fixed import rounded_shift
 
 MIN_RATE_HZ = 4_000
 MAX_RATE_HZ = 192_000
-# 640 phases make every common pair of rates exact (11,025 to 16,000 Hz is 640/441); any other
-# ratio is met within 3 parts in a million, far below the error of a sound card's crystal.
+# 640 phases make every common pair of rates exact (11,025 to 16,000 Hz is 640/441), and most
+# others within 3 parts in a million. Near a simple ratio it may be 0.075 % (16,012 Hz is taken for
+# 16,000), by which times then drift: three seconds an hour.
 MAX_PHASES = 640
 STOPBAND_DB = 90.0
 PASSBAND = 0.9
@@ -77,7 +78,7 @@ class Resampler:
     """Converts a stream of int16 samples from one rate to another.
 
     Output m is centred on input instant `m * rate_in / rate_out`, so indices of both rates
-    meet at zero; the filter's reach (at most 5 ms at 4,000 Hz) is the latency.
+    meet at zero; the filter's reach (at most 15 ms, to or from 4,000 Hz) is the latency.
     """
 
     def __init__(self, rate_in_hz: int, rate_out_hz: int) -> None:

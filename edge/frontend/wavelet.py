@@ -28,7 +28,7 @@ MAX_SIGMAS = 6.0
 ROOM_SIGMAS = (2.0, 0.5, 0.25, 0.25)
 CHEST_SIGMAS = (4.0, 2.0, 1.0, 0.5)
 # The median moves by 2^-12 of itself a detail on level 1, twice as much a level deeper: at
-# most 8 dB in half a second at 16 kHz, on every level. It starts with 2^-FIRST_RATE and slows
+# most 8.5 dB in half a second at 16 kHz, on every level. It starts with 2^-FIRST_RATE and slows
 # down with each turn: far from the median it does not turn (Kesten, 1958).
 LAST_RATE = 13
 FIRST_RATE = 3

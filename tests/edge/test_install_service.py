@@ -115,6 +115,36 @@ def test_uninstalling_keeps_what_others_changed(tmp_path, capsys):
     assert not mine.parent.exists()
 
 
+def test_uninstalling_takes_the_pages_service_along(tmp_path):
+    """Nothing of Airway is started again where its program is gone."""
+    install(tmp_path)
+    unit = tmp_path / UNIT
+    pages = unit.with_name("airway-web.service")
+    pages.write_text("[Service]")
+    (unit.parent / "multi-user.target.wants" / pages.name).symlink_to(pages)
+    assert install(tmp_path, "--uninstall", "--purge") == 0
+    assert tree(tmp_path) == {}
+
+
+def test_purging_after_an_uninstallation_removes_the_history(tmp_path):
+    """With the program gone, the script itself removes what is left, and says so."""
+    script = ROOT / "firmware_configs" / "install.sh"
+    history = tmp_path / "var/lib/airway/airway.db"
+    history.parent.mkdir(parents=True)
+    history.write_text("history")
+
+    def uninstalled(*options: str) -> str:
+        return subprocess.run(
+            [script, "--root", tmp_path, "--uninstall", *options],
+            capture_output=True, text=True, check=True,
+        ).stdout  # fmt: skip
+
+    uninstalled()
+    assert history.exists()
+    assert str(history.parent) in uninstalled("--purge")
+    assert not history.parent.exists()
+
+
 def test_what_can_not_work_is_refused(tmp_path, capsys):
     """A board that does not exist, a program that the service can't see, a node that is no word."""
     home = ["install-service", "--root", str(tmp_path), "--program", "/home/" + "eve/airway"]
