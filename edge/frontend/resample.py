@@ -21,9 +21,12 @@ from edge.frontend.fixed import rounded_shift
 MIN_RATE_HZ = 4_000
 MAX_RATE_HZ = 192_000
 # 640 phases make every common pair of rates exact (11,025 to 16,000 Hz is 640/441), and most
-# others within 3 parts in a million. Near a simple ratio it may be 0.075 % (16,012 Hz is taken for
-# 16,000), by which times then drift: three seconds an hour.
+# others within 3 parts in a million. Near a simple ratio (16,012 to 16,000 Hz) only more phases
+# tell the two apart, as many as a table of 4 MB holds: a ratio is met within 60 parts in a
+# million then, which is the error of a sound card's crystal.
 MAX_PHASES = 640
+NEAR = Fraction(3, 1_000_000)
+MOST_VALUES = 1_000_000
 STOPBAND_DB = 90.0
 PASSBAND = 0.9
 TAP_BITS = 30
@@ -45,11 +48,11 @@ class Taps:
 @lru_cache(maxsize=4)
 def build_taps(rate_in_hz: int, rate_out_hz: int) -> Taps:
     """Taps of a conversion between two rates in hertz; the same bits on every machine."""
-    ratio = Fraction(rate_in_hz, rate_out_hz).limit_denominator(MAX_PHASES)
-    phases, step = ratio.denominator, ratio.numerator
     nyquist = 0.5 * min(1.0, rate_out_hz / rate_in_hz)  # cycles an input sample
     width = nyquist * (1 - PASSBAND)
     half = math.ceil((STOPBAND_DB - 7.95) / (14.36 * width) / 2)
+    ratio = _ratio(Fraction(rate_in_hz, rate_out_hz), 2 * half)
+    phases, step = ratio.denominator, ratio.numerator
     beta = 0.1102 * (STOPBAND_DB - 8.7)
     # Distance of each tap from the output's instant, in 1/phases of an input sample: exact.
     offset = np.arange(1 - half, half + 1)[None, :] * phases - np.arange(phases)[:, None]
@@ -63,6 +66,14 @@ def build_taps(rate_in_hz: int, rate_out_hz: int) -> Taps:
     # Every phase passes a constant unchanged: what rounding took goes to the largest tap.
     fixed[np.arange(phases), fixed.argmax(axis=1)] += (1 << TAP_BITS) - fixed.sum(axis=1)
     return Taps(portable.frozen(fixed), step)
+
+
+def _ratio(exact: Fraction, taps: int) -> Fraction:
+    """The ratio of two rates that a table of so many taps a phase can meet."""
+    few = exact.limit_denominator(MAX_PHASES)
+    if abs(few / exact - 1) <= NEAR:
+        return few
+    return exact.limit_denominator(max(MAX_PHASES, MOST_VALUES // taps))
 
 
 def _sinc(x: NDArray[np.float64]) -> NDArray[np.float64]:

@@ -57,6 +57,15 @@ def test_taps_sum_to_one(rate_in_hz: int, rate_out_hz: int):
     assert np.abs(taps.values_q30.astype(np.int64)).max() < 2**31 - 1
 
 
+@pytest.mark.parametrize("rate_in_hz", [16_012, 15_987, 15_999, 7_999, 44_056, 175_990, 191_989])
+def test_time_does_not_drift(rate_in_hz: int):
+    """Near a simple ratio, too, an hour is met within 0.22 s, a crystal's error."""
+    for rate_out_hz in (16_000, 4_000):
+        taps = build_taps(rate_in_hz, rate_out_hz)
+        phases = taps.values_q30.shape[0]
+        assert abs(taps.step / phases * rate_out_hz / rate_in_hz - 1) < 60e-6
+
+
 rates_hz = st.one_of(
     st.sampled_from((4_000, 8_000, 11_025, 16_000, 44_100, 48_000)), st.integers(4_000, 192_000)
 )
