@@ -187,8 +187,9 @@ bytes of a build for another machine, exact, but no time. *Estimated* is what a 
 published rule says; nobody ran it. A *peer* is not Airway but does the same job; peers that are not
 installed are left out.
 
-Bundles that ship: {bundles}. Rows stay until their command runs again, so a row may be of an earlier
-card with the same model: its own page names the card.
+Bundles that ship: {bundles}.
+Rows stay until their command runs again, so a row may be of an earlier card with the same model: its
+own page names the card.
 """
 TABLE = ["| what | figure | | command |", "|---|---|---|---|"]
 WHERE = ["## Where", "", "| command | its own page | machine |", "|---|---|---|"]
