@@ -188,8 +188,8 @@ published rule says; nobody ran it. A *peer* is not Airway but does the same job
 installed are left out.
 
 Bundles that ship: {bundles}.
-Rows stay until their command runs again, so a row may be of an earlier card with the same model: its
-own page names the card.
+Rows stay until their command runs again, so a row may be of an earlier card with the same model:
+its own page names the card.
 """
 TABLE = ["| what | figure | | command |", "|---|---|---|---|"]
 WHERE = ["## Where", "", "| command | its own page | machine |", "|---|---|---|"]
