@@ -10,6 +10,8 @@ from typing import Any
 from edge.errors import AirwayError
 from edge.program import say_error
 
+# A second of audio a block: large enough for NumPy, small enough for memory.
+BLOCK_S = 1.0
 DISCLAIMER = "Airway is a screening aid, not a diagnosis. Ask a clinician about any symptom."
 
 
