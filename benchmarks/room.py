@@ -29,7 +29,7 @@ from train_export.prepare import KINDS, prepare
 from train_export.teacher import RATE_HZ, WINDOW_SAMPLES, Teacher
 
 PAGE = Path(__file__).with_suffix(".md")
-HOURS, SEED = 4.0, 0
+HOURS, SEED = 12.0, 0
 HOP_SAMPLES = 3_840
 THRESHOLDS = (0.05, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9)
 # From the middle of the first window that knows a cough to the cough.
