@@ -5,7 +5,7 @@ import contextlib
 import io
 import os
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, NoReturn, TextIO, cast
 
@@ -30,7 +30,7 @@ def run_program(name: str, work: Callable[[], int]) -> int:
     Returns:
         The exit code.
     """
-    with contextlib.redirect_stderr(_forgiving(sys.stderr)):
+    with _forgiven(sys.stderr) as errors, contextlib.redirect_stderr(errors):
         if sys.stdout is None:
             say_error("standard output is closed; send it to a file or to /dev/null", name)
             return InputOutputError.exit_code
@@ -45,11 +45,11 @@ def run_program(name: str, work: Callable[[], int]) -> int:
             say_error(error, name)
             return error.exit_code
         except BrokenPipeError:
-            _drop_output()  # the reader left
+            _drop_unwritable(sys.stdout)  # the reader left
             return InputOutputError.exit_code
         except OSError as error:
             say_error(f"{error.strerror or error}: {error.filename or 'output'}", name)
-            _drop_output()
+            _drop_unwritable(sys.stdout)
             return InputOutputError.exit_code
         except KeyboardInterrupt:
             return 130
@@ -80,19 +80,25 @@ class _Forgiving:
             self._stream.flush()
 
 
-def _forgiving(stream: TextIO | None) -> TextIO:
+@contextlib.contextmanager
+def _forgiven(stream: TextIO | None) -> Iterator[TextIO]:
     """Standard error as a program may use it: progress and errors must not end what they tell of.
 
     What goes to one that was closed before the start goes nowhere.
     """
-    return cast(TextIO, _Forgiving(stream or Path(os.devnull).open("w")))
+    written = stream or Path(os.devnull).open("w")  # noqa: SIM115 - until the program ends
+    try:
+        yield cast(TextIO, _Forgiving(written))
+    finally:
+        if stream is not None:
+            _drop_unwritable(stream)
 
 
-def _drop_output() -> None:
+def _drop_unwritable(stream: TextIO) -> None:
     """Forget what can't be written: the interpreter would try again, and end with its own code."""
     try:
-        sys.stdout.flush()
+        stream.flush()
     except OSError:
         nowhere = os.open(os.devnull, os.O_WRONLY)
-        os.dup2(nowhere, sys.stdout.fileno())
+        os.dup2(nowhere, stream.fileno())
         os.close(nowhere)

@@ -54,7 +54,7 @@ class Relay:
 
     def cut(self) -> None:
         """Break every connection that stands."""
-        for end in self._open:
+        for end in tuple(self._open):  # the threads of others change it meanwhile
             with contextlib.suppress(OSError):
                 end.shutdown(socket.SHUT_RDWR)
         self._open.clear()
