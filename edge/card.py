@@ -3,9 +3,10 @@
 import math
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, fields
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
+from numpy.typing import NDArray
 
 from edge.errors import BadInputError
 from edge.records import Accuracy
@@ -13,6 +14,7 @@ from edge.records import Accuracy
 # What a watch keeps a number of a card in; each is below.
 MOST = 1 << 31
 MOST_FRAMES = 1 << 16
+Number = TypeVar("Number", float, NDArray[np.float64])
 INT8 = (-128, 128)
 # Where a card's figures may come from, the one most like a bedroom first.
 _FIGURE_SETS = ("home", "test", "validation")
@@ -82,6 +84,10 @@ class Layout:
     def own_frames(self) -> int:
         """Frames that the scores of a patch stand for, from one patch to the next."""
         return self.patch_steps * self.step_frames
+
+    def logit(self, units: Number) -> Number:
+        """What int8 outputs, or a mean of them, say as a logit."""
+        return (units - self.logit_zero) * self.logit_scale
 
     def patches(self, frames: int) -> int:
         """Patches that are whole once so many frames have come, with silence before them."""

@@ -64,7 +64,7 @@ def patch_logits(classifier: Classifier, cuts: Frames) -> Logits:
     scores = np.empty((len(cuts), classifier.labels))
     for row, patch in enumerate(cuts):
         scores[row] = classifier.score(patch)[0]
-    return (scores - layout.logit_zero) * layout.logit_scale
+    return layout.logit(scores)
 
 
 def pooled(logits: Logits) -> Logits:

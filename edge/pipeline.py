@@ -129,7 +129,7 @@ class EventFinder:
 
     def _event(self, span: Span) -> Event:
         spec, layout = self._bundle.spec, self._bundle.layout
-        logit = (span.peak - layout.logit_zero) * layout.logit_scale
+        logit = layout.logit(span.peak)
         return Event(
             label=span.label,
             onset_s=step_begin_s(span.onset, layout.step_frames, spec),

@@ -119,7 +119,7 @@ def calibrate(bundle: Bundle, logits: Logits, scenes: SceneSet, rule: EventRule)
     eager = replace(rule, open=max(-128, rule.open - lower), close=max(-128, rule.close - lower))
     recordings = scored(logits, scenes, rule.label, bundle.spec)
     peaks, true = matching_of(scenes, bundle.spec).peaks(recordings, eager)
-    return fit_platt((peaks - bundle.layout.logit_zero) * bundle.layout.logit_scale, true)
+    return fit_platt(bundle.layout.logit(peaks), true)
 
 
 def fit_platt(logits: NDArray[np.float64], truth: Sequence[int]) -> Calibration:

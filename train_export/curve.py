@@ -37,7 +37,7 @@ def detection_curve(
         score = total(matching.scores(recordings, moved))
         points.append(
             {
-                "level": (float(level) - bundle.layout.logit_zero) * bundle.layout.logit_scale,
+                "level": bundle.layout.logit(float(level)),
                 "sensitivity": score.sensitivity,
                 "precision": score.precision,
                 "f1": score.f1,

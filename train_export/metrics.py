@@ -57,6 +57,11 @@ class EventScore:
         return self.extra / max(self.hours, 1e-9)
 
 
+def counted(matched: int, true: int, found: int, hours: float) -> EventScore:
+    """Of how many events there are and were found, so many of them one to one."""
+    return EventScore(matched, true - matched, found - matched, hours)
+
+
 def total(scores: Iterable[EventScore]) -> EventScore:
     """The counts of several recordings together."""
     return sum(scores, EventScore(0, 0, 0, 0.0))
@@ -83,8 +88,7 @@ def match_onsets(
 
 def score_events(true_s: Sequence[float], found_s: Sequence[float], hours: float) -> EventScore:
     """Compare rising onsets in seconds over some hours of one recording."""
-    matched = len(match_onsets(true_s, found_s))
-    return EventScore(matched, len(true_s) - matched, len(found_s) - matched, hours)
+    return counted(len(match_onsets(true_s, found_s)), len(true_s), len(found_s), hours)
 
 
 def concordance(true: Sequence[float], found: Sequence[float]) -> float:

@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 
 from edge.records import Event
 from train_export.annotations import TrueEvent
-from train_export.metrics import EventScore
+from train_export.metrics import EventScore, counted
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,5 +35,4 @@ class Outcome:
     @property
     def score(self) -> EventScore:
         """The counts."""
-        matched = len(self.pairs)
-        return EventScore(matched, len(self.truth) - matched, len(self.found) - matched, self.hours)
+        return counted(len(self.pairs), len(self.truth), len(self.found), self.hours)

@@ -19,7 +19,7 @@ from edge.frontend import PRESETS
 from train_export.datasets import read_corpus
 from train_export.export import export
 from train_export.features import STEP_FRAMES, SceneSet, prepare_scenes
-from train_export.models.config import StepConfig, default_config
+from train_export.models.config import BATCH_STEPS, StepConfig, default_config
 from train_export.operating import choose, refuse_without_events
 from train_export.schedule import LOCAL
 from train_export.soundscape import Recipe
@@ -42,8 +42,6 @@ VALIDATION = Recipe(
     background_dbfs=(-65.0, -20.0), quiet_dbfs=(-60.0, -32.0), interludes=0.1,
 )  # fmt: skip
 VALIDATION_HOURS = 4.0
-# Scores of a batch of one processor: TrainConfig's usual ones, for which its rate was chosen.
-BATCH_STEPS = 2048
 # The odds that a sound was a cough hang on how many other sounds there are: these are a home's.
 HOME = replace(VALIDATION, others_per_hour=60)
 HOME_HOURS = 8.0

@@ -11,7 +11,7 @@ from edge.events import Detector, Span
 from edge.frontend import FrontendSpec
 from edge.pipeline import step_begin_s
 from train_export.features import STEP_FRAMES, SceneSet
-from train_export.metrics import COLLAR_S, EventScore, match_onsets, total
+from train_export.metrics import COLLAR_S, EventScore, counted, match_onsets, total
 
 Logits = NDArray[np.int8]
 
@@ -50,7 +50,7 @@ class Matching:
     def scores(self, recordings: Iterable[Scored], rule: EventRule) -> list[EventScore]:
         """Counts of each recording."""
         return [
-            EventScore(len(pairs), len(one.true_s) - len(pairs), len(spans) - len(pairs), one.hours)
+            counted(len(pairs), len(one.true_s), len(spans), one.hours)
             for one, spans, pairs in self._matched(recordings, rule)
         ]
 

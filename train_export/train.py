@@ -24,7 +24,7 @@ from train_export.features import (
 )
 from train_export.losses import LOSSES, TeacherLoss, with_teacher
 from train_export.metrics import EventScore
-from train_export.models.config import NETWORK_FILE, StepConfig
+from train_export.models.config import BATCH_STEPS, NETWORK_FILE, StepConfig
 from train_export.models.network import build
 from train_export.resume import Progress, ProgressFile
 from train_export.scoring import evaluate_rule, mean_f1
@@ -47,7 +47,7 @@ class TrainConfig:
     """
 
     epochs: int = 15
-    batch_steps: int = 2048
+    batch_steps: int = BATCH_STEPS
     rate: float = 2e-3
     seed: int = 0
     patience: int = 8

@@ -171,8 +171,7 @@ def _watch(
             continue  # the echo of an earlier one
         if end.shift is shift and shift.damaged:
             return shift.setup
-        if end.why != signal.SIGHUP.name:
-            _logger.info("stopping: %s", end.why)
+        if _stops(end):
             return None
         setup = _read_again(load, notifier)
         if setup is not None:
@@ -190,10 +189,15 @@ def _sleep(
         return setup
     if end.shift is not None:
         return setup  # the echo of an earlier one
-    if end.why != signal.SIGHUP.name:
-        _logger.info("stopping: %s", end.why)
-        return None
-    return _read_again(load, notifier) or setup
+    return None if _stops(end) else _read_again(load, notifier) or setup
+
+
+def _stops(end: End) -> bool:
+    """Whether it is the end of all, which is told; else the configuration is to be read again."""
+    if end.why == signal.SIGHUP.name:
+        return False
+    _logger.info("stopping: %s", end.why)
+    return True
 
 
 def _read_again(load: Callable[[], Setup], notifier: Notifier) -> Setup | None:

@@ -112,9 +112,8 @@ class Shift:
         setup, settings, clocks = self.setup, self.setup.settings, self._clocks
         pipeline = setup.pipeline_factory(self._source.rate_hz)
         self._uplink = self._make_uplink(ends) if settings.mqtt.enabled else None
-        with _unless_full(
-            settings.store.path
-        ):  # takes its time, as the next look may: the session begins behind them
+        # Both looks may take their time: the session begins behind them.
+        with _unless_full(settings.store.path):
             if ensure_sound(settings.store.path, clocks.wall()) is not None:
                 self._board.stores_set_aside += 1
         with _unless_full(settings.store.path):

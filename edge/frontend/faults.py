@@ -40,9 +40,9 @@ def check_tables(spec: FrontendSpec, tables: FrontendTables) -> None:
     ]
     _refuse(wide, "must be int32 lists")
     sizes = _sizes(spec, tables)
-    _refuse([name for name in sizes if getattr(tables, name).size != sizes[name]],
-            "does not fit the spec")  # fmt: skip
-    _refuse(list(_spoilt(spec, tables)), "holds values that are out of range")
+    wrong = [name for name, size in sizes.items() if getattr(tables, name).size != size]
+    _refuse(wrong, "does not fit the spec")
+    _refuse(_spoilt(spec, tables), "holds values that are out of range")
 
 
 def _refuse(names: list[str], why: str) -> None:

@@ -66,24 +66,26 @@ def prune(
         db.execute("DELETE FROM night WHERE end_unix_s < ?", now_unix_s - keep_days * _DAY_S)
     for _ in range(_MOST_TIMES):
         db.give_back(_FREE_PAGES)
-        if _file_bytes(db) <= max_bytes:
+        pages, _, size = _pages(db)
+        if pages * size <= max_bytes:
             break
     return Pruned(events, hours, messages)
 
 
 def used_bytes(db: Database) -> int:
     """Size of the database without the pages that are free to be used again."""
+    pages, free, size = _pages(db)
+    return (pages - free) * size
+
+
+def _pages(db: Database) -> tuple[int, int, int]:
+    """How many there are, how many of them are free, and the size of one in bytes."""
     with db.sentences():
         pages, free, size = (
-            db.one(f"PRAGMA {name}")[0] for name in ("page_count", "freelist_count", "page_size")
+            int(db.one(f"PRAGMA {name}")[0])
+            for name in ("page_count", "freelist_count", "page_size")
         )
-    return int((pages - free) * size)
-
-
-def _file_bytes(db: Database) -> int:
-    with db.sentences():
-        pages, size = (db.one(f"PRAGMA {name}")[0] for name in ("page_count", "page_size"))
-    return int(pages * size)
+    return pages, free, size
 
 
 def _forget_until(db: Database, until_unix_s: float) -> tuple[int, int]:

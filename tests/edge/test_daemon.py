@@ -9,9 +9,6 @@ import subprocess
 import sys
 import threading
 import time
-from dataclasses import replace
-from pathlib import Path
-from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -19,7 +16,6 @@ import pytest
 import soundfile
 from bursts import ABOUT, RATE_HZ, Bursts, Child, configured, night, stored, valid
 
-from edge.config import StoreSettings
 from edge.daemon import listener as listener_module
 from edge.daemon import reporter as reporter_module
 from edge.daemon import run
@@ -30,9 +26,7 @@ from edge.daemon.source import open_source
 from edge.errors import BadInputError, DeviceUnavailableError, InputOutputError, TryAgainError
 from edge.messages import Message, uuid7
 from edge.records import AudioBlock, Coverage, Event
-from edge.store import Store, claimed, is_full
-
-T0 = 1_767_225_600.0  # 2026-01-01T00:00:00Z
+from edge.store import Store
 
 
 def test_a_recording_becomes_messages(tmp_path, mosquitto, wait_until):
@@ -366,64 +360,6 @@ def test_a_source_that_fails_ends_with_its_own_code(tmp_path, caplog):
         "being 1.0; divide integers by 32768, or export it again"
     ]
     assert stored(settings)[0] == {"burst": 1}
-
-
-def test_two_daemons_do_not_share_a_history(tmp_path):
-    """The second is told which history is taken, and starts once the first is over."""
-    settings = configured(tmp_path, 1, night(2, [0.5]))
-    with claimed(settings.store.path):
-        with pytest.raises(TryAgainError, match="another airway run keeps its history in"):
-            run(settings, Bursts, ABOUT)
-        assert not settings.store.path.exists()
-    assert run(settings, Bursts, ABOUT) == 0
-    assert run(settings, Bursts, ABOUT) == 0
-
-
-def test_a_history_has_one_daemon_by_any_name(tmp_path):
-    """A link to a history that is taken is taken, too."""
-    settings = configured(tmp_path, None, night(2, [0.5]))
-    assert run(settings, Bursts, ABOUT) == 0
-    link = tmp_path / "link.db"
-    link.symlink_to(settings.store.path)
-    with claimed(settings.store.path), pytest.raises(TryAgainError, match="another airway run"):
-        run(replace(settings, store=StoreSettings(link)), Bursts, ABOUT)
-
-
-def test_a_history_is_always_a_file(tmp_path, monkeypatch):
-    """What SQLite would keep in memory alone is the name of a file here."""
-    monkeypatch.chdir(tmp_path)
-    settings = configured(tmp_path, None, night(2, [0.5]))
-    settings = replace(settings, store=StoreSettings(Path(":memory:")))
-    assert run(settings, Bursts, ABOUT) == 0
-    assert stored(settings)[0] == {"burst": 1}
-
-
-def test_a_disk_without_inodes_is_full(tmp_path, monkeypatch):
-    """Free bytes are of no use where no file can be made; some file systems count none."""
-    free = os.statvfs(tmp_path)
-    assert not is_full(tmp_path / "airway.db")
-    for files, left, full in ((1000, 0, True), (1000, 1, False), (0, 0, False)):
-        said = SimpleNamespace(
-            f_bavail=free.f_bavail, f_frsize=free.f_frsize, f_files=files, f_favail=left
-        )
-        monkeypatch.setattr(os, "statvfs", lambda _, said=said: said)
-        assert is_full(tmp_path / "airway.db") is full
-
-
-def test_a_slow_store_does_not_move_the_session(tmp_path, monkeypatch):
-    """Sample 0 is when the listening begins, however long the store took before."""
-    now_s = [1_000.0]
-    setting = Store.setting
-
-    def slow(store: Store, name: str) -> str | None:
-        now_s[0] += 4.5
-        return setting(store, name)
-
-    monkeypatch.setattr(Store, "setting", slow)
-    settings = configured(tmp_path, None, night(2, [0.5]))
-    assert run(settings, Bursts, ABOUT, wall=lambda: T0 + now_s[0], clock=lambda: now_s[0]) == 0
-    with Store(settings.store.path) as store:
-        assert store.begin_unix_s() == T0 + 1_004.5
 
 
 def test_a_recording_needs_no_standard_input(tmp_path):

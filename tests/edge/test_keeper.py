@@ -11,7 +11,7 @@ import pytest
 from bursts import Live, configured, stored
 from test_retention import filled
 
-from edge.config import StoreSettings
+from edge.config import Settings, StoreSettings
 from edge.daemon import keeper as keeper_module
 from edge.daemon import reporter as reporter_module
 from edge.daemon.diary import Diary
@@ -158,14 +158,18 @@ def test_a_database_that_breaks_is_replaced_in_the_same_run(tmp_path, quick, wai
     assert "recording goes on in a new one" in caplog.text
 
 
-def test_the_limits_of_the_store_are_kept(tmp_path, mosquitto, quick, monkeypatch, wait_until):
-    """The daemon prunes by itself, and says how many messages it had to give up."""
-    monkeypatch.setattr(reporter_module, "PRUNE_EVERY_S", 0.1)
-    settings = configured(tmp_path, mosquitto.port)
-    settings = replace(settings, store=StoreSettings(settings.store.path, keep_days=1))
+def with_an_old_event(settings: Settings) -> Settings:
+    """Settings that keep a day, and a store with an event of ten days ago."""
     with Store(settings.store.path) as store:
         store.start_session("old", "mic", time.time() - 10 * 86_400, True)
         store.add_event("old", Event("bang", 1.0, 1.5, 0.5, 0.5), message(1))
+    return replace(settings, store=StoreSettings(settings.store.path, keep_days=1))
+
+
+def test_the_limits_of_the_store_are_kept(tmp_path, mosquitto, quick, monkeypatch, wait_until):
+    """The daemon prunes by itself, and says how many messages it had to give up."""
+    monkeypatch.setattr(reporter_module, "PRUNE_EVERY_S", 0.1)
+    settings = with_an_old_event(configured(tmp_path, mosquitto.port))
     daemon = Live(settings, synced=lambda unix_s: True)
     daemon.hear(1, [0.5])
     assert wait_until(lambda: stored(settings)[0] == {"burst": 1})
@@ -194,11 +198,7 @@ def test_a_session_that_begins_on_a_full_disk_is_kept_later(tmp_path, monkeypatc
 
 def test_a_short_session_keeps_the_limits_too(tmp_path):
     """What is too old goes at the end of a session of seconds."""
-    settings = configured(tmp_path, None)
-    settings = replace(settings, store=StoreSettings(settings.store.path, keep_days=1))
-    with Store(settings.store.path) as store:
-        store.start_session("old", "mic", time.time() - 10 * 86_400, True)
-        store.add_event("old", Event("bang", 1.0, 1.5, 0.5, 0.5), message(1))
+    settings = with_an_old_event(configured(tmp_path, None))
     daemon = Live(settings, synced=lambda unix_s: True)
     daemon.hear(1, [0.5])
     assert daemon.end() == [0]

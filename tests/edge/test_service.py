@@ -1,19 +1,15 @@
 """The daemon as a service: its manager, its figures, its clock."""
 
-import contextlib
 import io
 import os
 import queue
-import re
 import signal
 import socket
 import threading
 import time
-import urllib.error
-import urllib.request
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import fields, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -30,8 +26,8 @@ from edge.daemon.notify import Notifier
 from edge.daemon.session import Clocks, Session
 from edge.daemon.shift import Shift
 from edge.daemon.source import Source, SourceFigures, open_source
-from edge.errors import AirwayError, DeviceUnavailableError, TryAgainError
-from edge.messages import Health, rfc3339
+from edge.errors import AirwayError, DeviceUnavailableError
+from edge.messages import rfc3339
 from edge.store import Reader
 
 T0 = 1_767_225_600.0  # 2026-01-01T00:00:00Z
@@ -192,37 +188,46 @@ def test_a_reload_takes_the_new_configuration(tmp_path, mosquitto, wait_until):
     assert len(sessions) == 2
 
 
+def served_while(drive: Callable[[io.FileIO], None], load: Callable[[], Setup]) -> int:
+    """Run the daemon in this thread, which hears signals, while `drive` feeds it; the exit code."""
+    reading, writing = os.pipe()
+    with io.FileIO(reading, "rb") as stream, io.FileIO(writing, "wb") as pipe:
+
+        def act() -> None:
+            with pipe:  # its end is that of the source
+                drive(pipe)
+
+        thread = threading.Thread(target=act)
+        thread.start()
+        code = serve(load, stdin=stream)
+        thread.join(20)
+    return code
+
+
+def hear_thrice(pipe: io.FileIO) -> None:
+    """Three bursts: the reader of the session before may still take one."""
+    for _ in range(3):
+        pipe.write(night(1, [0.2]).tobytes())
+        time.sleep(0.1)
+
+
 def test_a_new_configuration_that_fails_falls_back(tmp_path, wait_until):
     """A reload whose source can't be opened goes on with the one that worked."""
     good = configured(tmp_path, None)
     bad = configured(tmp_path, None, kind="wav", path=tmp_path / "no.wav")
     setups = iter([good, bad])
-    reading, writing = os.pipe()
-    codes: list[int] = []
-    handlers: list[Any] = []
+    done: list[bool] = []
 
-    def load() -> Setup:
-        return Setup(next(setups), Bursts, ABOUT)
+    def drive(pipe: io.FileIO) -> None:
+        pipe.write(night(1, [0.2]).tobytes())
+        done.append(wait_until(lambda: stored(good)[0] == {"burst": 1}))
+        os.kill(os.getpid(), signal.SIGHUP)
+        time.sleep(1.5)
+        hear_thrice(pipe)
+        done.append(wait_until(lambda: stored(good)[0]["burst"] > 1))
 
-    with io.FileIO(reading, "rb") as stream, io.FileIO(writing, "wb") as pipe:
-
-        def drive() -> None:
-            pipe.write(night(1, [0.2]).tobytes())
-            assert wait_until(lambda: stored(good)[0] == {"burst": 1})
-            os.kill(os.getpid(), signal.SIGHUP)
-            time.sleep(1.5)
-            for _ in range(3):
-                pipe.write(night(1, [0.2]).tobytes())
-                time.sleep(0.1)
-            handlers.append(wait_until(lambda: stored(good)[0]["burst"] > 1))
-            pipe.close()
-
-        thread = threading.Thread(target=drive)
-        thread.start()
-        codes.append(serve(load, stdin=stream))
-        thread.join(20)
-    assert codes == [0]
-    assert handlers == [True]
+    assert served_while(drive, lambda: Setup(next(setups), Bursts, ABOUT)) == 0
+    assert done == [True] * 2
 
 
 def test_a_reload_without_a_microphone_waits_for_it(tmp_path, monkeypatch, caplog, wait_until):
@@ -238,44 +243,24 @@ def test_a_reload_without_a_microphone_waits_for_it(tmp_path, monkeypatch, caplo
         return open_source(source, stdin)
 
     monkeypatch.setattr("edge.daemon.shift.open_source", opening)
-    reading, writing = os.pipe()
     done: list[bool] = []
 
-    with io.FileIO(reading, "rb") as stream, io.FileIO(writing, "wb") as pipe:
+    def drive(pipe: io.FileIO) -> None:
+        pipe.write(night(1, [0.2]).tobytes())
+        done.append(wait_until(lambda: stored(settings)[0] == {"burst": 1}))
+        away.set()
+        os.kill(os.getpid(), signal.SIGHUP)
+        done.append(wait_until(lambda: len(opened) > 4))
+        os.kill(os.getpid(), signal.SIGHUP)
+        away.clear()
+        done.append(wait_until(lambda: caplog.text.count("listening at") == 2))
+        hear_thrice(pipe)
+        done.append(wait_until(lambda: stored(settings)[0]["burst"] > 1))
 
-        def drive() -> None:
-            pipe.write(night(1, [0.2]).tobytes())
-            done.append(wait_until(lambda: stored(settings)[0] == {"burst": 1}))
-            away.set()
-            os.kill(os.getpid(), signal.SIGHUP)
-            done.append(wait_until(lambda: len(opened) > 4))
-            os.kill(os.getpid(), signal.SIGHUP)
-            away.clear()
-            done.append(wait_until(lambda: caplog.text.count("listening at") == 2))
-            for _ in range(3):
-                pipe.write(night(1, [0.2]).tobytes())
-                time.sleep(0.1)
-            done.append(wait_until(lambda: stored(settings)[0]["burst"] > 1))
-            pipe.close()
-
-        thread = threading.Thread(target=drive)
-        thread.start()
-        with caplog.at_level("INFO"):
-            code = serve(lambda: Setup(settings, Bursts, ABOUT), stdin=stream)
-        thread.join(20)
-    assert code == 0
+    with caplog.at_level("INFO"):
+        assert served_while(drive, lambda: Setup(settings, Bursts, ABOUT)) == 0
     assert done == [True] * 4
     assert caplog.text.count("nothing is heard until it is back") == 1
-
-
-def test_the_figures_are_there_from_the_start(tmp_path, monkeypatch):
-    """Before the first minute is over, the daemon has something to show."""
-    shown: list[str] = []
-    monkeypatch.setattr(Board, "show", lambda board, *figures: shown.append("figures"))
-    daemon = Live(configured(tmp_path, None))
-    daemon.hear(1, [])
-    assert daemon.end() == [0]
-    assert len(shown) == 2  # at the start, and at the end
 
 
 def test_home_assistant_is_told_again_after_its_birth(tmp_path, mosquitto, wait_until):
@@ -307,88 +292,6 @@ def test_without_discovery_nothing_is_said_there(tmp_path, mosquitto, wait_until
     assert wait_until(lambda: subscriber.on("n/info"))
     daemon.end()
     assert not [m for m in subscriber.received if m.topic.startswith("homeassistant")]
-
-
-LINE = re.compile(r'[a-z_]+(\{[a-z_]+="[^"]*"(,[a-z_]+="[^"]*")*\})? -?[0-9.e+-]+')
-
-
-def test_the_figures_are_served_on_the_loopback(tmp_path, quick, wait_until):
-    """Prometheus text at the port, with the events, its types, and nothing elsewhere."""
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    settings = replace(configured(tmp_path, None), metrics=MetricsSettings(port))
-    daemon = Live(settings)
-
-    def text() -> str:
-        with urllib.request.urlopen(f"http://127.0.0.1:{port}/metrics", timeout=5) as answer:
-            assert answer.headers["Content-Type"].startswith("text/plain; version=0.0.4")
-            return answer.read().decode()
-
-    daemon.hear(2, [0.5, 1.2])
-    assert wait_until(lambda: any(thread.name == "metrics" for thread in threading.enumerate()))
-    assert wait_until(lambda: 'airway_events_total{label="burst"} 2' in text())
-    assert wait_until(lambda: "airway_processed_seconds_total 2\n" in text())
-    lines = text().splitlines()
-    for line in lines:
-        assert LINE.fullmatch(line) or line.startswith(("# HELP airway_", "# TYPE airway_")), line
-    names = [line.split()[2] for line in lines if line.startswith("# TYPE")]
-    assert len(names) == len(set(names))
-    assert "airway_processed_seconds_total 2" in lines
-    assert any(
-        line.startswith("airway_rss_bytes 1") or "airway_rss_bytes" in line for line in lines
-    )
-    with pytest.raises(urllib.error.HTTPError, match="404"):
-        urllib.request.urlopen(f"http://127.0.0.1:{port}/", timeout=5)
-    assert daemon.end() == [0]
-    with pytest.raises(urllib.error.URLError):
-        urllib.request.urlopen(f"http://127.0.0.1:{port}/metrics", timeout=5)
-
-
-def test_a_port_that_is_taken_is_refused():
-    """Two daemons on one port: the second says which key to change."""
-    with (
-        served(0, str) as port,
-        pytest.raises(TryAgainError, match=rf"metrics\.port: .*:{port}"),
-        served(port, str),
-    ):
-        raise AssertionError
-
-
-def test_a_silent_client_keeps_nobody_out_and_nothing_up(wait_until):
-    """Others are served meanwhile, what is too much is let go, and the end waits for nobody."""
-
-    def text(port: int) -> bytes:
-        with urllib.request.urlopen(f"http://127.0.0.1:{port}/metrics", timeout=5) as answer:
-            return answer.read()
-
-    def connected(port: int) -> socket.socket:
-        client = socket.create_connection(("127.0.0.1", port), timeout=5)
-        opened.callback(client.close)
-        return client
-
-    with contextlib.ExitStack() as opened:
-        with served(0, lambda: "airway_x 1\n") as port:
-            first = connected(port)
-            assert text(port) == b"airway_x 1\n"
-            first.sendall(b"GET /metrics HTTP/1.1\r\n")  # and no more
-            for _ in range(3):
-                connected(port)
-            assert connected(port).recv(1) == b""  # one too many
-            began_s = time.monotonic()
-        assert time.monotonic() - began_s < 2
-
-
-def test_a_name_with_quotes_stays_one_label():
-    """What a device calls itself can't break the format, and an unknown figure is left out."""
-    zeros = {
-        field.name: None if field.type == float | None else field.type() for field in fields(Health)
-    }
-    board = Board()
-    board.show(Health(**{**zeros, "device": 'USB "mic"\\\n1'}), {}, {})
-    lines = board.text().splitlines()
-    assert 'airway_source_info{signal="",device="USB \\"mic\\"\\\\\\n1"} 1' in lines
-    assert not any("drift_ppm" in line for line in lines)
 
 
 class FakeClock:

@@ -64,7 +64,7 @@ def choose_rules(
         score, rule = max(scores, key=lambda pair: pair[0].f1)
         rules.append(rule)
         peaks, true = matching.peaks(recordings, rule)
-        odds[label] = fit_platt((peaks - layout.logit_zero) * layout.logit_scale, true)
+        odds[label] = fit_platt(layout.logit(peaks), true)
         figures[label] = {
             "true": score.matched + score.missed,
             "sensitivity": round(score.sensitivity, 4),

@@ -172,7 +172,7 @@ def _odds(bundle: Bundle, rule: EventRule, number: int) -> str:
     """Score and probability of every peak that an event can have, as the device rounds them."""
     layout, calibration = bundle.layout, bundle.calibration[rule.label]
     peaks = range(rule.open * rule.smooth_steps, 127 * rule.smooth_steps + 1)
-    logits = [(peak / rule.smooth_steps - layout.logit_zero) * layout.logit_scale for peak in peaks]
+    logits = [layout.logit(peak / rule.smooth_steps) for peak in peaks]
     scores = [ten_thousandths(sigmoid(logit)) for logit in logits]
     odds = [ten_thousandths(calibration.probability(logit)) for logit in logits]
     return "\n".join(

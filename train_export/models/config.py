@@ -14,6 +14,8 @@ from edge.errors import BadInputError, UsageError
 # Twelve steps, 0.48 s: with the 0.37 s that a network hears ahead, a score is at most 0.85 s
 # behind the sound. Fewer steps cost more arithmetic a second, more cost latency.
 PATCH_STEPS = 12
+# Scores of a batch of one processor; a training's rate was chosen for them.
+BATCH_STEPS = 2048
 NETWORK_FILE = "network.json"  # a training's shape, beside its weights
 
 
